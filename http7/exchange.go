@@ -1,0 +1,135 @@
+package http7
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Proto is the protocol that the client speaks.
+type Proto uint8
+
+// The protocols.
+const (
+	HTTP10 Proto = iota
+	HTTP11
+	HTTP2
+	HTTP3
+)
+
+var protoNames = [...]string{"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}
+
+// String returns the protocol as access logs write it.
+func (p Proto) String() string { return protoNames[p] }
+
+// Connection is what is true of all exchanges of one client connection. It never changes.
+type Connection struct {
+	Listener string
+	// Peer is the other end of the connection, Local this one; the zero value for a unix socket.
+	Peer, Local netip.AddrPort
+	TLS         bool
+	// SNI is the server name of the TLS hello.
+	SNI string
+}
+
+// Exchange is one request with its response. It belongs to one goroutine at a time and is reused
+// after release: see the package comment for the lifetime of its bytes.
+type Exchange struct {
+	Conn  *Connection
+	Proto Proto
+	// Method, Target, Authority, Path and Query are as received; Authority is the Host field or
+	// the target's authority, Path is never empty ("*" for OPTIONS *), Query has no "?".
+	Method, Target, Authority, Path, Query []byte
+	// Client is the address believed to be the user's: the peer's, or what trusted proxies say.
+	Client netip.Addr
+	Secure bool // the client's side is https, as trusted proxies or the connection say
+
+	Request Header
+	// Trailer is the request's trailer section, complete once its body is.
+	Trailer Header
+	Body    Body
+
+	// Route is the route found, nil before the match and if there is none.
+	Route *Route
+	// Answer is the answer that is kept.
+	Answer *Answer
+	// Fault is why Weir answered or cut; Cause is for the log alone.
+	Fault *Fault
+	Cause error
+
+	// Facts that policies leave for others and for the log.
+	Consumer  string
+	RequestID []byte
+
+	// Arrival is when the first byte of the head was seen.
+	Arrival time.Time
+	// Dry says that nothing may be consumed: no token taken, no counter moved, nothing stored.
+	Dry bool
+	// Word is the running policy's own.
+	Word uint64
+	// Verdicts are the remarks of policies, for the log: "name:what".
+	Verdicts []string
+
+	wake chan struct{}
+	gen  atomic.Uint32
+	own  Answer
+}
+
+// LocalAnswer returns x's own answer block, emptied, and makes it x's answer. Policies and
+// handlers answer through it.
+func (x *Exchange) LocalAnswer(status int) *Answer {
+	x.own.Reset()
+	x.own.Status, x.own.Local = status, true
+	x.Answer = &x.own
+	return x.Answer
+}
+
+// Release empties x for the next exchange; wakers handed out before are dead from here on.
+func (x *Exchange) Release() {
+	x.gen.Add(1)
+	select {
+	case <-x.wake:
+	default:
+	}
+	x.Method, x.Target, x.Authority, x.Path, x.Query = nil, nil, nil, nil, nil
+	x.Request.Reset(nil)
+	x.Trailer.Reset(nil)
+	clear(x.Body.Filters)
+	x.Body = Body{Filters: x.Body.Filters[:0]}
+	x.Route, x.Answer, x.Fault, x.Cause = nil, nil, nil, nil
+	x.Consumer, x.RequestID = "", nil
+	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
+	x.own.Reset()
+}
+
+// Waker wakes a parked exchange from anywhere. A wake that comes before the park is kept, one
+// after release is ignored.
+type Waker struct {
+	x   *Exchange
+	gen uint32
+}
+
+// Waker returns the waker of this use of x.
+func (x *Exchange) Waker() Waker {
+	if x.wake == nil {
+		x.wake = make(chan struct{}, 1)
+	}
+	return Waker{x: x, gen: x.gen.Load()}
+}
+
+// Wake ends the exchange's Wait, now or when it begins.
+func (w Waker) Wake() {
+	if w.x.gen.Load() != w.gen {
+		return
+	}
+	select {
+	case w.x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Wakes returns the channel that an engine parks on.
+func (x *Exchange) Wakes() <-chan struct{} {
+	x.Waker()
+	return x.wake
+}
