@@ -22,8 +22,8 @@ var protoNames = [...]string{"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"}
 // String returns the protocol as access logs write it.
 func (p Proto) String() string { return protoNames[p] }
 
-// Connection is what is true of all exchanges of one client connection. It never changes.
-type Connection struct {
+// Conn is what is true of all exchanges of one client connection. It never changes.
+type Conn struct {
 	Listener string
 	// Peer is the other end of the connection, Local this one; the zero value for a unix socket.
 	Peer, Local netip.AddrPort
@@ -35,7 +35,7 @@ type Connection struct {
 // Exchange is one request with its response. It belongs to one goroutine at a time and is reused
 // after release: see the package comment for the lifetime of its bytes.
 type Exchange struct {
-	Conn  *Connection
+	Conn  *Conn
 	Proto Proto
 	// Method, Target, Authority, Path and Query are as received; Authority is the Host field or
 	// the target's authority, Path is never empty ("*" for OPTIONS *), Query has no "?".
