@@ -1,0 +1,181 @@
+package obs
+
+import (
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// Catalogue owns every metric of one Weir. It hands out series by name: two snapshots that ask for
+// the same name share one series, so counts live through a reload, and the series is gone from the
+// export when the last snapshot that holds it has retired it.
+//
+// All methods are safe for concurrent use.
+type Catalogue struct {
+	set *metrics.Set
+
+	generation atomic.Uint64
+	reloadedAt atomic.Int64 // Unix seconds
+	reloadOK   *metrics.Counter
+	reloadBad  *metrics.Counter
+	panics     *metrics.Counter
+	logLines   *metrics.Counter
+	logDropped *metrics.Counter
+
+	mu         sync.Mutex
+	routes     map[[2]string]*RouteSeries
+	upstreams  map[string]*UpstreamSeries
+	listeners  map[string]*ListenerSeries
+	histograms map[string]*Histogram // by series name
+	states     []string
+	endpoints  iter.Seq[EndpointReading]
+}
+
+// Build says which binary this is; its fields become labels of weir_build_info.
+type Build struct {
+	Version  string
+	Commit   string
+	Go       string
+	FastHTTP string
+}
+
+// NewCatalogue returns an empty catalogue. It starts nothing.
+func NewCatalogue(b Build) *Catalogue {
+	// TYPE lines are a switch of the whole library, off by default; turning it on is idempotent,
+	// and without them a scraper guesses.
+	metrics.ExposeMetadata(true)
+	c := &Catalogue{
+		set:        metrics.NewSet(),
+		routes:     map[[2]string]*RouteSeries{},
+		upstreams:  map[string]*UpstreamSeries{},
+		listeners:  map[string]*ListenerSeries{},
+		histograms: map[string]*Histogram{},
+	}
+	c.processSeries(b)
+	c.set.RegisterMetricsWriter(c.writeHistograms)
+	c.set.RegisterMetricsWriter(c.writeEndpoints)
+	return c
+}
+
+func (c *Catalogue) processSeries(b Build) {
+	c.reloadOK = c.set.NewCounter(series(configReloads, "result", "ok"))
+	c.reloadBad = c.set.NewCounter(series(configReloads, "result", "refused"))
+	c.panics = c.set.NewCounter(panicsTotal)
+	c.logLines = c.set.NewCounter(accessLogLines)
+	c.logDropped = c.set.NewCounter(accessLogDropped)
+	c.set.NewGauge(configGeneration, func() float64 { return float64(c.generation.Load()) })
+	c.set.NewGauge(configReloadedAt, func() float64 { return float64(c.reloadedAt.Load()) })
+	info := series(buildInfo, "version", b.Version, "commit", b.Commit, "go", b.Go, "fasthttp", b.FastHTTP)
+	c.set.NewGauge(info, func() float64 { return 1 })
+}
+
+// Published notes that the snapshot with this generation serves since at. The first one is not a
+// reload, but counts as one that went well.
+func (c *Catalogue) Published(generation uint64, at time.Time) {
+	c.generation.Store(generation)
+	c.reloadedAt.Store(at.Unix())
+	c.reloadOK.Inc()
+}
+
+// Refused notes a reload that was refused; the old snapshot keeps serving.
+func (c *Catalogue) Refused() { c.reloadBad.Inc() }
+
+// Panicked counts a panic that was recovered in a policy, a handler or an engine.
+func (c *Catalogue) Panicked() { c.panics.Inc() }
+
+// WritePrometheus writes all series in the Prometheus text format, those of the process and of
+// the Go runtime included. It allocates and may take milliseconds: for scrapes only.
+func (c *Catalogue) WritePrometheus(w io.Writer) {
+	c.set.WritePrometheus(w)
+	metrics.WriteProcessMetrics(w)
+}
+
+// writeHistograms writes the histograms in the order of their names, so that those of one family
+// stand together, as the text format demands.
+func (c *Catalogue) writeHistograms(w io.Writer) {
+	c.mu.Lock()
+	all := maps.Clone(c.histograms)
+	c.mu.Unlock()
+	last := ""
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if f := familyOf(name); f != last {
+			metrics.WriteMetadataIfNeeded(w, f, "histogram")
+			last = f
+		}
+		all[name].write(w, name)
+	}
+}
+
+// EndpointReading is the state of one endpoint at the moment of a scrape.
+type EndpointReading struct {
+	Upstream string
+	Endpoint string // address
+	State    string // one of the states given to WatchEndpoints
+	InFlight int64  // leases out
+	Idle     int64  // idle connections kept
+}
+
+// WatchEndpoints makes every scrape read the endpoints from seq, which must be safe for concurrent
+// use and yield each endpoint once. states lists every state there is: weir_endpoint_state is 1 for
+// the one an endpoint is in and 0 for the others. A second call replaces the first.
+func (c *Catalogue) WatchEndpoints(states []string, seq iter.Seq[EndpointReading]) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.states, c.endpoints = slices.Clone(states), seq
+}
+
+func (c *Catalogue) writeEndpoints(w io.Writer) {
+	c.mu.Lock()
+	states, seq := c.states, c.endpoints
+	c.mu.Unlock()
+	if seq == nil {
+		return
+	}
+	all := slices.Collect(seq)
+	for _, f := range []struct {
+		name string
+		of   func(EndpointReading) int64
+	}{
+		{endpointInFlight, func(r EndpointReading) int64 { return r.InFlight }},
+		{endpointIdle, func(r EndpointReading) int64 { return r.Idle }},
+	} {
+		writeFamily(w, f.name, func(put func(name string, v int64)) {
+			for _, r := range all {
+				put(series(f.name, "upstream", r.Upstream, "endpoint", r.Endpoint), f.of(r))
+			}
+		})
+	}
+	writeFamily(w, endpointState, func(put func(name string, v int64)) {
+		for _, r := range all {
+			for _, s := range states {
+				put(series(endpointState, "upstream", r.Upstream, "endpoint", r.Endpoint, "state", s), truth(r.State == s))
+			}
+		}
+	})
+}
+
+// writeFamily writes one family of gauges: its TYPE line if there is any series, then each series.
+func writeFamily(w io.Writer, family string, each func(put func(name string, v int64))) {
+	headed := false
+	each(func(name string, v int64) {
+		if !headed {
+			metrics.WriteMetadataIfNeeded(w, family, "gauge")
+			headed = true
+		}
+		io.WriteString(w, name+" "+strconv.FormatInt(v, 10)+"\n")
+	})
+}
+
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,82 @@
+package obs
+
+import "strings"
+
+// The names of all families; weir_<thing>_<unit>.
+const (
+	requestsTotal   = "weir_http_requests_total"
+	requestDuration = "weir_http_request_duration_seconds"
+	requestBytes    = "weir_http_request_bytes_total"
+	responseBytes   = "weir_http_response_bytes_total"
+	faultsTotal     = "weir_http_faults_total"
+
+	attemptsTotal    = "weir_upstream_attempts_total"
+	upstreamDuration = "weir_upstream_duration_seconds"
+
+	endpointState    = "weir_endpoint_state"
+	endpointInFlight = "weir_endpoint_in_flight"
+	endpointIdle     = "weir_endpoint_idle_connections"
+
+	connectionsTotal   = "weir_listener_connections_total"
+	connectionsActive  = "weir_listener_connections_active"
+	connectionsRefused = "weir_listener_connections_refused_total"
+	handshakeFailures  = "weir_listener_tls_handshake_failures_total"
+	acceptPauses       = "weir_listener_accept_pauses_total"
+	listenerBytesIn    = "weir_listener_bytes_in_total"
+	listenerBytesOut   = "weir_listener_bytes_out_total"
+
+	configGeneration = "weir_config_generation"
+	configReloads    = "weir_config_reloads_total"
+	configReloadedAt = "weir_config_last_reload_success_timestamp_seconds"
+	panicsTotal      = "weir_panics_total"
+	accessLogLines   = "weir_access_log_lines_total"
+	accessLogDropped = "weir_access_log_dropped_total"
+	buildInfo        = "weir_build_info"
+)
+
+// Family describes one metric family; docs/metrics.md is written from [Families].
+type Family struct {
+	Name   string
+	Type   string // counter, gauge or histogram
+	Labels []string
+	Help   string
+}
+
+// Families lists every family that a catalogue can export, those of the process and the Go
+// runtime aside.
+func Families() []Family {
+	at, route := []string{"listener"}, []string{"listener", "route"}
+	endpoint := []string{"upstream", "endpoint"}
+	return []Family{
+		{requestsTotal, "counter", []string{"listener", "route", "class"}, "Exchanges that ended, by class of status: `1xx` to `5xx`, `none` if no head was sent. `route` is empty when none matched."},
+		{requestDuration, "histogram", route, "From the arrival of the request to the last byte of the answer; 100 µs to 60 s."},
+		{requestBytes, "counter", route, "Body bytes read from clients."},
+		{responseBytes, "counter", route, "Body bytes written to clients."},
+		{faultsTotal, "counter", []string{"listener", "kind"}, "Exchanges that Weir answered or cut because of a fault."},
+		{attemptsTotal, "counter", []string{"upstream", "outcome"}, "Attempts on endpoints that ended, retries included."},
+		{upstreamDuration, "histogram", []string{"upstream"}, "From the begin of an attempt to the first byte of the answer; 100 µs to 60 s."},
+		{endpointState, "gauge", []string{"upstream", "endpoint", "state"}, "1 for the state that the endpoint is in, 0 for the others."},
+		{endpointInFlight, "gauge", endpoint, "Leases on the endpoint: requests or sessions that use it now."},
+		{endpointIdle, "gauge", endpoint, "Idle connections kept to the endpoint."},
+		{connectionsTotal, "counter", at, "Connections accepted."},
+		{connectionsActive, "gauge", at, "Connections open now."},
+		{connectionsRefused, "counter", []string{"listener", "reason"}, "Connections closed at once, by reason."},
+		{handshakeFailures, "counter", at, "TLS handshakes that failed."},
+		{acceptPauses, "counter", at, "Pauses of accept because file descriptors ran out."},
+		{listenerBytesIn, "counter", at, "Bytes of TCP sessions read from clients."},
+		{listenerBytesOut, "counter", at, "Bytes of TCP sessions written to clients."},
+		{configGeneration, "gauge", nil, "Generation of the snapshot that serves; 1 is the first."},
+		{configReloads, "counter", []string{"result"}, "Configs published (`ok`, the first included) and refused (`refused`)."},
+		{configReloadedAt, "gauge", nil, "When a config was last published, in Unix seconds."},
+		{panicsTotal, "counter", nil, "Panics recovered; each is a defect worth a report."},
+		{accessLogLines, "counter", nil, "Access log lines written."},
+		{accessLogDropped, "counter", nil, "Access log lines lost because the sink was slow, full or gone."},
+		{buildInfo, "gauge", []string{"version", "commit", "go", "fasthttp"}, "Always 1; the labels say which binary this is."},
+	}
+}
+
+// familyOf cuts the labels off a series.
+func familyOf(name string) string {
+	f, _, _ := strings.Cut(name, "{")
+	return f
+}
