@@ -1,0 +1,211 @@
+package obs
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"math/bits"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+const (
+	// blockSize is what one write to the sink carries at most, save for a line longer than itself.
+	blockSize = 64 << 10
+	// handOver leaves room behind it for a usual line, so that a block rarely grows.
+	handOver = blockSize - 4<<10
+	// maxBlocks bounds the memory of lines not yet written: 64 × 64 KiB = 4 MiB.
+	maxBlocks = 64
+	// flushEvery is half of the promised 200 ms: the other half is the sink's.
+	flushEvery = 100 * time.Millisecond
+)
+
+// AccessLog writes records as lines of JSON, off the path of requests. Lines are encoded into
+// blocks of memory and written by one goroutine, [AccessLog.Run], at the latest 200 ms later. When the
+// sink is slow or full, lines are dropped and counted; nobody waits. Lines may change places within
+// those 200 ms: ts orders them.
+//
+// Write and Reopen are safe for concurrent use. A nil *AccessLog is a log that is off.
+type AccessLog struct {
+	keep   keep
+	sink   *sink
+	shards []shard
+	full   chan *block // room for every block: sending never blocks
+	free   chan *block
+	made   atomic.Int32 // blocks made so far
+
+	written *metrics.Counter
+	dropped *metrics.Counter
+}
+
+// block is a stretch of whole lines.
+type block struct {
+	b     []byte
+	lines int
+}
+
+// shard is one of the places where lines are gathered. Its lock is held for one encoding.
+type shard struct {
+	mu     sync.Mutex
+	block  *block
+	closed bool
+	_      [40]byte // a cache line of its own
+}
+
+// AccessLogNeeds is what an access log takes from outside.
+type AccessLogNeeds struct {
+	Stdout    io.Writer    // where path "-" goes; never closed
+	Catalogue *Catalogue   // counts lines written and dropped
+	Log       *slog.Logger // told once when the sink fails and once when it works again
+}
+
+// openAccessLog opens path and returns a log that gathers lines; they are written while Run runs.
+func openAccessLog(path string, keep keep, needs AccessLogNeeds) (*AccessLog, error) {
+	s, err := openSink(path, needs.Stdout, needs.Log)
+	if err != nil {
+		return nil, err
+	}
+	return &AccessLog{
+		keep:    keep,
+		sink:    s,
+		shards:  make([]shard, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1))),
+		full:    make(chan *block, maxBlocks),
+		free:    make(chan *block, maxBlocks),
+		written: needs.Catalogue.logLines,
+		dropped: needs.Catalogue.logDropped,
+	}, nil
+}
+
+// Write encodes r unless sampling leaves it out. It neither blocks on the sink nor allocates, but
+// for the first blocks and for lines beyond a block's room. Views in r are not kept.
+func (l *AccessLog) Write(r *Record) {
+	if l == nil || !l.keep.wants(r.Status, r.Duration) {
+		return
+	}
+	s := l.lock()
+	defer s.mu.Unlock()
+	if s.block == nil && !s.closed {
+		s.block = l.take()
+	}
+	b := s.block
+	if b == nil {
+		l.dropped.Inc()
+		return
+	}
+	b.b = appendRecord(b.b, r)
+	b.lines++
+	if len(b.b) >= handOver {
+		s.block = nil
+		l.full <- b
+	}
+}
+
+// lock returns a locked shard, a free one if there is any.
+func (l *AccessLog) lock() *shard {
+	n := uint(len(l.shards))
+	at := uint(rand.Uint32())
+	for i := range n {
+		if s := &l.shards[(at+i)%n]; s.mu.TryLock() {
+			return s
+		}
+	}
+	s := &l.shards[at%n]
+	s.mu.Lock()
+	return s
+}
+
+// take returns an empty block, or nil if all are on their way to the sink.
+func (l *AccessLog) take() *block {
+	select {
+	case b := <-l.free:
+		return b
+	default:
+	}
+	if l.made.Add(1) > maxBlocks {
+		l.made.Add(-1)
+		return nil
+	}
+	return &block{b: make([]byte, 0, blockSize)}
+}
+
+// give takes a written block back. One that a long line has made grow goes to the collector.
+func (l *AccessLog) give(b *block) {
+	if cap(b.b) > 2*blockSize {
+		l.made.Add(-1)
+		return
+	}
+	b.b, b.lines = b.b[:0], 0
+	l.free <- b
+}
+
+// Run writes what is gathered until ctx ends, then writes the rest and closes the sink. Lines that
+// come later are dropped and counted. It may outlast ctx by as long as the sink blocks.
+// Call it once, on a goroutine of its own.
+func (l *AccessLog) Run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case b := <-l.full:
+			l.put(b)
+		case <-tick.C:
+			l.sweep(false)
+		case <-ctx.Done():
+			l.sweep(true)
+			l.Close()
+			return
+		}
+	}
+}
+
+// sweep writes the full blocks, then those that the shards have begun.
+func (l *AccessLog) sweep(last bool) {
+	for i := range l.shards {
+		s := &l.shards[i]
+		s.mu.Lock()
+		b := s.block
+		s.block, s.closed = nil, last
+		if b != nil {
+			l.full <- b
+		}
+		s.mu.Unlock()
+	}
+	for {
+		select {
+		case b := <-l.full:
+			l.put(b)
+		default:
+			return
+		}
+	}
+}
+
+// put writes a block and counts its lines as written or dropped.
+func (l *AccessLog) put(b *block) {
+	lost := l.sink.put(b.b, b.lines)
+	l.written.Add(b.lines - lost)
+	l.dropped.Add(lost)
+	l.give(b)
+}
+
+// Reopen opens the log's file anew, for after a rotation; lines still in memory go to the new
+// file. If that fails, the old file stays in use. On stdout it does nothing.
+func (l *AccessLog) Reopen() error {
+	if l == nil {
+		return nil
+	}
+	return l.sink.reopen()
+}
+
+// Close closes the file of a log that was never run; Run does it at its own end. Closing twice
+// is harmless.
+func (l *AccessLog) Close() {
+	if l != nil {
+		l.sink.close()
+	}
+}
