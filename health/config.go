@@ -1,0 +1,148 @@
+package health
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/internal/conf"
+)
+
+// What an endpoint counts as before its first probe has answered.
+const (
+	Unknown = "unknown"
+	Ready   = "ready"
+)
+
+// Config says how the endpoints of an upstream are probed. One of HTTP and TCP is set. Without
+// the table an upstream is not probed; it is judged by its traffic alone.
+type Config struct {
+	// HTTP probes with a request and judges the answer. Default: absent.
+	HTTP *HTTPConfig `toml:"http"`
+	// TCP probes with a connection, and what is sent and expected on it. Default: absent.
+	TCP *TCPConfig `toml:"tcp"`
+	// Interval is the time from the end of one probe of an endpoint to the next. Default: 2s.
+	Interval conf.Duration `toml:"interval"`
+	// Timeout bounds one probe, connecting included; it may be longer than interval. Default: 1s.
+	Timeout conf.Duration `toml:"timeout"`
+	// Rise is how many probes in a row must succeed before an unfit endpoint is used again.
+	// Default: 2.
+	Rise int `toml:"rise"`
+	// Fall is how many probes in a row must fail before an endpoint is no longer used. Default: 3.
+	Fall int `toml:"fall"`
+	// Jitter is the share by which intervals are varied at random, so that probes don't march in
+	// step. Default: 20%.
+	Jitter conf.Share `toml:"jitter"`
+	// Initial is what a new endpoint counts as: "unknown" gets no traffic before its first
+	// success, unless all endpoints are new; "ready" gets traffic at once. Default: "unknown".
+	Initial string `toml:"initial"`
+}
+
+// HTTPConfig describes a probe by request.
+type HTTPConfig struct {
+	// Path is the request's target, query included; it begins with "/". Default: "/".
+	Path string `toml:"path"`
+	// Status are the statuses that count as success. Default: 2xx.
+	Status conf.StatusSet `toml:"status"`
+	// Body must be contained in the first 64 KiB of the answer's body. Default: "", not looked at.
+	Body string `toml:"body"`
+	// Host is the Host field of the request. Default: the endpoint's address.
+	Host string `toml:"host"`
+	// Headers are further fields of the request. Default: none.
+	Headers map[string]string `toml:"headers"`
+	// Port is probed instead of the endpoint's own. Default: 0, the endpoint's own.
+	Port int `toml:"port"`
+}
+
+// TCPConfig describes a probe by connection. With both fields empty a connection is success.
+type TCPConfig struct {
+	// Send is written once the connection stands. Default: "", nothing.
+	Send string `toml:"send"`
+	// Expect must be contained in what the endpoint sends first. Default: "", nothing is read.
+	Expect string `toml:"expect"`
+}
+
+// Default returns the values of absent keys of a health table that is there.
+func Default() Config {
+	return Config{
+		Interval: conf.Dur(2 * time.Second),
+		Timeout:  conf.Dur(time.Second),
+		Rise:     2,
+		Fall:     3,
+		Jitter:   conf.Percent(20),
+		Initial:  Unknown,
+	}
+}
+
+// DefaultHTTP returns the values of absent keys of an http table that is there.
+func DefaultHTTP() HTTPConfig {
+	ok, _ := conf.Statuses("2xx")
+	return HTTPConfig{Path: "/", Status: ok}
+}
+
+// Check notes what is wrong with c.
+func (c *Config) Check(p *conf.Problems) {
+	switch {
+	case c.HTTP != nil && c.TCP != nil:
+		p.AddKey("tcp", "an upstream has one kind of probe", "keep http or tcp")
+	case c.HTTP != nil:
+		c.HTTP.check(p.In("http"))
+	case c.TCP == nil:
+		p.Add("", "health does not say what to probe", `write http = { path = "/healthz" }, or tcp = {} to connect only`)
+	}
+	c.checkTimes(p)
+	p.Between("rise", c.Rise, 1, 1000)
+	p.Between("fall", c.Fall, 1, 1000)
+	p.OneOf("initial", c.Initial, "a state", Unknown, Ready)
+}
+
+func (c *Config) checkTimes(p *conf.Problems) {
+	checkTime(p, "interval", c.Interval)
+	checkTime(p, "timeout", c.Timeout)
+}
+
+// checkTime refuses what would probe without pause or wait without end.
+func checkTime(p *conf.Problems, key string, d conf.Duration) {
+	switch {
+	case d.IsOff():
+		p.Add(key, `"off" is not possible here`, "leave the health table out to probe nothing")
+	case d.Value() < 10*time.Millisecond:
+		p.Add(key, strconv.Quote(d.String())+" is too short", `write at least "10ms"`)
+	}
+}
+
+func (h *HTTPConfig) check(p *conf.Problems) {
+	if !strings.HasPrefix(h.Path, "/") || strings.ContainsFunc(h.Path, notVisible) {
+		p.Add("path", strconv.Quote(h.Path)+" is not a request target", `write a path such as "/healthz"`)
+	}
+	if strings.ContainsFunc(h.Host, notVisible) || strings.Contains(h.Host, "/") {
+		p.Add("host", strconv.Quote(h.Host)+" is not a host", `write a host, such as "orders.internal" or "orders.internal:8080"`)
+	}
+	if h.Status.IsZero() {
+		p.Add("status", "no status would count as success", `write such as "2xx"`)
+	}
+	p.Between("port", h.Port, 0, 65535)
+	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
+		if !token(name) {
+			p.In("headers").AddKey(name, strconv.Quote(name)+" is not a field name", "")
+		}
+		if strings.ContainsAny(h.Headers[name], "\r\n\x00") {
+			p.In("headers").Add(name, "a field value holds no line ends", "")
+		}
+	}
+}
+
+// token reports whether s is a token, the grammar of field names (RFC 9110 §5.6.2).
+func token(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func notVisible(r rune) bool { return r <= ' ' || r >= 0x7f }

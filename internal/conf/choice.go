@@ -1,0 +1,98 @@
+package conf
+
+import (
+	"strconv"
+	"strings"
+)
+
+// OneOf notes a problem unless value is one of the choices. noun is what the value should be,
+// with its article: "a balancer".
+func (p *Problems) OneOf(key, value, noun string, choices ...string) {
+	for _, c := range choices {
+		if c == value {
+			return
+		}
+	}
+	hint := "it is one of " + Quoted(choices, "or")
+	if near := Nearest(value, choices); near != "" {
+		hint = "did you mean " + strconv.Quote(near) + "? " + hint
+	}
+	p.Add(key, strconv.Quote(value)+" is not "+noun, hint)
+}
+
+// Positive notes a problem unless d is off or longer than zero.
+func (p *Problems) Positive(key string, d Duration) {
+	if !d.IsOff() && d.Value() <= 0 {
+		p.Add(key, strconv.Quote(d.String())+" is no time at all", `write a longer time, or "off"`)
+	}
+}
+
+// Between notes a problem unless lo <= n <= hi.
+func (p *Problems) Between(key string, n, lo, hi int) {
+	if n < lo || n > hi {
+		p.Add(key, strconv.Itoa(n)+" is out of range",
+			"write a whole number from "+strconv.Itoa(lo)+" to "+strconv.Itoa(hi))
+	}
+}
+
+// Quoted lists words for a person: `"a", "b" or "c"`.
+func Quoted(words []string, last string) string {
+	var b strings.Builder
+	for i, w := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			b.WriteString(" " + last + " ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(strconv.Quote(w))
+	}
+	return b.String()
+}
+
+// Nearest returns the candidate that word was probably meant to be, or "". Of two equally near
+// ones it takes the first.
+func Nearest(word string, candidates []string) string {
+	best, bestCost := "", max(1, len(word)/3)+1
+	for _, c := range candidates {
+		if cost := editCost(strings.ToLower(word), strings.ToLower(c)); cost < bestCost {
+			best, bestCost = c, cost
+		}
+	}
+	return best
+}
+
+// editCost counts the letters to insert, drop, change or swap with their neighbour to turn a
+// into b (optimal string alignment).
+func editCost(a, b string) int {
+	if abs(len(a)-len(b)) > 8 || len(a) > 64 {
+		return 64
+	}
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		older := before
+		before, row = row, make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := before[j-1]
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			row[j] = min(change, before[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], older[j-2]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}
+
+func abs(n int) int {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
