@@ -1,0 +1,109 @@
+// Package config turns TOML text into one checked, plain Config.
+//
+// cmd and gateway call Load; nobody else does. The package composes the Config structs of the
+// rooms, which speak in keys; it speaks in lines. It compiles nothing, binds nothing and knows no
+// running state. A file with a problem yields no Config at all.
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"weir/health"
+	"weir/http7/forward"
+	"weir/http7/policy/headers"
+	"weir/internal/admin"
+	"weir/internal/conf"
+	"weir/internal/obs"
+	"weir/lb"
+)
+
+// Config is a whole, checked configuration with the defaults filled in. It is not changed after
+// loading and is then safe for concurrent use.
+type Config struct {
+	// Include are further files, relative to this one; "*" and "?" match names. Their tables are
+	// merged with this file's; a name defined twice is an error. Default: none.
+	Include []string `toml:"include"`
+	// Admin is the admin server.
+	Admin admin.Config `toml:"admin"`
+	// Log is what Weir says about itself.
+	Log obs.LogConfig `toml:"log"`
+	// AccessLog is the line that every exchange leaves. Absent: off.
+	AccessLog obs.AccessLogConfig `toml:"access_log"`
+	// Shutdown says how Weir stops.
+	Shutdown Shutdown `toml:"shutdown"`
+	// Defaults are merged, key by key, below every listener, route and upstream; lists replace.
+	Defaults Defaults `toml:"defaults"`
+	// Listeners are where connections arrive, by name.
+	Listeners map[string]*Listener `toml:"listeners"`
+	// Routes say which requests go where. The most specific route wins, whatever the order.
+	Routes []*Route `toml:"routes"`
+	// Policies are named bundles of sections, for listeners and routes to refer to.
+	Policies map[string]*Policy `toml:"policies"`
+	// Upstreams are named groups of endpoints.
+	Upstreams map[string]*Upstream `toml:"upstreams"`
+}
+
+// Defaults are merged, key by key, below every entry of their kind; lists replace.
+type Defaults struct {
+	// Listeners holds any key of a listener. Keys of http alone are not merged into tcp listeners.
+	Listeners *Listener `toml:"listeners"`
+	// Routes holds any key of a route.
+	Routes *Route `toml:"routes"`
+	// Upstreams holds any key of an upstream.
+	Upstreams *Upstream `toml:"upstreams"`
+}
+
+// Shutdown says how Weir stops on SIGTERM.
+type Shutdown struct {
+	// Delay is how long Weir goes on accepting after readiness has begun to fail, so that load
+	// balancers before it notice. Default: 0s.
+	Delay conf.Duration `toml:"delay"`
+	// Grace is how long running exchanges and sessions may take after that; then they are cut.
+	// Default: 30s.
+	Grace conf.Duration `toml:"grace"`
+}
+
+// Policy is a named bundle of sections.
+type Policy struct {
+	// Headers edits the header fields of requests and answers.
+	Headers headers.Config `toml:"headers"`
+
+	// Path is the policy's place, for [Report.Problems].
+	Path conf.Path `toml:"-"`
+}
+
+// Upstream is a named group of endpoints, and how they are chosen, talked to and probed.
+type Upstream struct {
+	Balancing
+	Forwarding
+	// Host is what the endpoint sees as Host: "preserve" the client's, "endpoint" its own
+	// address, or any other text as a fixed name. Default: "preserve".
+	Host string `toml:"host"`
+	// Health says how endpoints are probed. Absent: they are judged by their traffic alone.
+	Health *health.Config `toml:"health"`
+
+	// Path is the upstream's place, for [Report.Problems].
+	Path conf.Path `toml:"-"`
+}
+
+// Balancing is the part of an upstream that lb takes.
+type Balancing = lb.Config
+
+// Forwarding is the part of an upstream that http7/forward takes.
+type Forwarding = forward.Config
+
+// The values of Upstream.Host that are no host name.
+const (
+	HostPreserve = "preserve"
+	HostEndpoint = "endpoint"
+)
+
+// ListenerNames returns the names of the listeners in order.
+func (c *Config) ListenerNames() []string { return slices.Sorted(maps.Keys(c.Listeners)) }
+
+// PolicyNames returns the names of the policies in order.
+func (c *Config) PolicyNames() []string { return slices.Sorted(maps.Keys(c.Policies)) }
+
+// UpstreamNames returns the names of the upstreams in order.
+func (c *Config) UpstreamNames() []string { return slices.Sorted(maps.Keys(c.Upstreams)) }

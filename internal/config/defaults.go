@@ -1,0 +1,48 @@
+package config
+
+import (
+	"time"
+
+	"weir/http7"
+	"weir/http7/forward"
+	"weir/internal/admin"
+	"weir/internal/conf"
+	"weir/internal/obs"
+	"weir/lb"
+)
+
+// Default returns the values of absent keys of a whole file: no listener, route or upstream.
+func Default() Config {
+	return Config{
+		Admin:     admin.Default(),
+		Log:       obs.DefaultLog(),
+		AccessLog: obs.DefaultAccessLog(),
+		Shutdown:  Shutdown{Delay: conf.Dur(0), Grace: conf.Dur(30 * time.Second)},
+	}
+}
+
+// DefaultListener returns the values of absent keys of a listener of the given kind.
+func DefaultListener(kind string) Listener {
+	l := Listener{Kind: kind, MaxConnectionsPerClient: conf.OffLimit}
+	if kind == KindTCP {
+		l.Limits.IdleTimeout = conf.Dur(time.Hour)
+		return l
+	}
+	l.Forwarded = ForwardedX
+	l.Limits = http7.DefaultLimits()
+	return l
+}
+
+// DefaultTLS returns the values of absent keys of a tls table that is there.
+func DefaultTLS() TLS { return TLS{MinVersion: "1.2"} }
+
+// DefaultRoute returns the values of absent keys of a route, its name apart.
+func DefaultRoute() Route { return Route{Timeout: conf.OffDuration} }
+
+// DefaultRespond returns the values of absent keys of a respond table that is there.
+func DefaultRespond() Respond { return Respond{Status: 200} }
+
+// DefaultUpstream returns the values of absent keys of an upstream.
+func DefaultUpstream() Upstream {
+	return Upstream{Balancing: lb.Default(), Forwarding: forward.Default(), Host: HostPreserve}
+}
