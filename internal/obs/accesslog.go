@@ -64,14 +64,18 @@ type AccessLogNeeds struct {
 	Log       *slog.Logger // told once when the sink fails and once when it works again
 }
 
-// openAccessLog opens path and returns a log that gathers lines; they are written while Run runs.
-func openAccessLog(path string, keep keep, needs AccessLogNeeds) (*AccessLog, error) {
-	s, err := openSink(path, needs.Stdout, needs.Log)
+// NewAccessLog opens cfg's path and returns a log that gathers lines; they are written while Run
+// runs. It returns nil, a log that is off, if the path is "". The caller must call Run or Close.
+func NewAccessLog(cfg AccessLogConfig, needs AccessLogNeeds) (*AccessLog, error) {
+	if cfg.Off() {
+		return nil, nil
+	}
+	s, err := openSink(cfg.Path, needs.Stdout, needs.Log)
 	if err != nil {
 		return nil, err
 	}
 	return &AccessLog{
-		keep:    keep,
+		keep:    newKeep(cfg),
 		sink:    s,
 		shards:  make([]shard, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1))),
 		full:    make(chan *block, maxBlocks),
@@ -147,6 +151,10 @@ func (l *AccessLog) give(b *block) {
 // come later are dropped and counted. It may outlast ctx by as long as the sink blocks.
 // Call it once, on a goroutine of its own.
 func (l *AccessLog) Run(ctx context.Context) {
+	if l == nil {
+		<-ctx.Done()
+		return
+	}
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
