@@ -80,7 +80,7 @@ func TestLinesAreWrittenWithin200ms(t *testing.T) {
 		l, c := openTest(t, "-", &out)
 		stop := start(l)
 		l.Write(sample())
-		time.Sleep(200 * time.Millisecond) // the bubble's clock
+		<-time.After(200 * time.Millisecond) // by the bubble's clock
 		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n != 1 {
 			t.Errorf("%d lines after 200 ms, want 1", n)
