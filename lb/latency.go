@@ -1,0 +1,77 @@
+package lb
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// latencyDecay is the time constant of the average: after this long, an old sample counts 1/e.
+	latencyDecay = 10 * time.Second
+	// latencyTick is the resolution of the sample clock. Samples within one tick of the last one
+	// are dropped unless they are a peak, which bounds the writes to a hot line to one per tick.
+	latencyTick = time.Millisecond
+	// failureCharge is the least latency that a failure is charged with, and maxFailureCharge the
+	// most that repeated failures double it to.
+	failureCharge    = time.Second
+	maxFailureCharge = time.Minute
+)
+
+// latency is a peak-sensitive moving average (Finagle's Peak EWMA): a sample above the average
+// replaces it, one below pulls it down with a weight that grows with the time since the last.
+//
+// One word holds both parts so that one compare-and-swap moves them together: the average in
+// nanoseconds as a float32 above, the tick of the last sample below. Ticks wrap after 49 days,
+// which makes an endpoint that was idle so long look fresh, and nothing else. 0 means no sample.
+type latency struct{ word atomic.Uint64 }
+
+func (l *latency) load() (average float64, tick uint32) {
+	w := l.word.Load()
+	return float64(math.Float32frombits(uint32(w >> 32))), uint32(w)
+}
+
+// at returns the average in nanoseconds as of now, 0 without a sample. It fades while no sample
+// comes, so that an endpoint which was slow once is tried again.
+func (l *latency) at(now time.Duration) float64 {
+	average, tick := l.load()
+	if gap := ticks(now) - tick; gap != 0 {
+		average *= fade(gap)
+	}
+	return average
+}
+
+// observe takes a sample.
+func (l *latency) observe(sample, now time.Duration) {
+	for {
+		old := l.word.Load()
+		average, tick := l.load()
+		gap := ticks(now) - tick
+		value := float64(sample)
+		switch {
+		case value >= average:
+		case int32(gap) <= 0: // same tick, or a sample that a faster goroutine has overtaken
+			return
+		default:
+			w := fade(gap)
+			value = average*w + value*(1-w)
+		}
+		next := uint64(math.Float32bits(float32(value)))<<32 | uint64(ticks(now))
+		if old == next || l.word.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
+
+// charge takes a failure as a sample. A failure may be fast; it must not look fast, not even
+// where success is slow.
+func (l *latency) charge(took, now time.Duration) {
+	twice := time.Duration(2 * l.at(now))
+	l.observe(max(took, min(max(failureCharge, twice), maxFailureCharge)), now)
+}
+
+func ticks(now time.Duration) uint32 { return uint32(now / latencyTick) }
+
+func fade(gap uint32) float64 {
+	return math.Exp(-float64(gap) / float64(latencyDecay/latencyTick))
+}

@@ -1,0 +1,35 @@
+package lb
+
+import "strconv"
+
+// State is what is known about an endpoint's fitness.
+type State uint8
+
+const (
+	// Unknown endpoints are new and unproven: they get traffic only while none is Ready.
+	Unknown State = iota
+	// Ready endpoints get traffic.
+	Ready
+	// Draining endpoints finish what they have; they get more only if all others are unfit.
+	Draining
+	// Ejected endpoints were judged unfit by the traffic itself.
+	Ejected
+	// Down endpoints fail their probes.
+	Down
+	// Maintenance endpoints were taken out by an operator.
+	Maintenance
+)
+
+// tiers are the states that may get traffic, best first. A view offers the endpoints of the first
+// tier that has any.
+var tiers = [...]State{Ready, Unknown, Draining}
+
+var stateNames = [...]string{"unknown", "ready", "draining", "ejected", "down", "maintenance"}
+
+// String returns the word that logs, metrics and the admin API use.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "state(" + strconv.Itoa(int(s)) + ")"
+}
