@@ -73,11 +73,17 @@ type Exchange struct {
 	wake chan struct{}
 	gen  atomic.Uint32
 	own  Answer
+
+	// What local answers are made of: a handler's run, or bytes in scratch.
+	served  served
+	bytes   Bytes
+	scratch []byte
 }
 
 // LocalAnswer returns x's own answer block, emptied, and makes it x's answer. Policies and
-// handlers answer through it.
+// handlers answer through it. A handler's answer that was there before is closed.
 func (x *Exchange) LocalAnswer(status int) *Answer {
+	x.served.Close()
 	x.own.Reset()
 	x.own.Status, x.own.Local = status, true
 	x.Answer = &x.own
@@ -99,6 +105,7 @@ func (x *Exchange) Release() {
 	x.Route, x.Answer, x.Fault, x.Cause = nil, nil, nil, nil
 	x.Consumer, x.RequestID = "", nil
 	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
+	x.served.Close()
 	x.own.Reset()
 }
 
