@@ -1,0 +1,167 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"weir/internal/conf"
+)
+
+// check notes everything that is wrong with c, each room's part and what is between them.
+func (c *Config) check(p *conf.Problems, o Options) {
+	c.Admin.Check(p.In("admin"))
+	c.Log.Check(p.In("log"))
+	c.AccessLog.Check(p.In("access_log"))
+	c.Shutdown.check(p.In("shutdown"))
+	if len(c.Listeners) == 0 {
+		p.Add("listeners", "there is no listener, so nothing can arrive", `write [listeners.web] with address = ":8080"`)
+	}
+	for _, name := range c.ListenerNames() {
+		checkName(p.At(c.Listeners[name].Path), name)
+		c.checkListener(p.At(c.Listeners[name].Path), c.Listeners[name], o)
+	}
+	for _, name := range c.PolicyNames() {
+		checkName(p.At(c.Policies[name].Path), name)
+		c.Policies[name].Headers.Check(p.At(c.Policies[name].Path).In("headers"))
+	}
+	for _, name := range c.UpstreamNames() {
+		checkName(p.At(c.Upstreams[name].Path), name)
+		c.Upstreams[name].check(p.At(c.Upstreams[name].Path))
+	}
+	for _, r := range c.Routes {
+		c.checkRoute(p.At(r.Path), r, o)
+	}
+	c.checkRouteNames(p)
+	c.checkAddresses(p)
+	c.checkUse(p)
+}
+
+func (s *Shutdown) check(p *conf.Problems) {
+	if s.Delay.IsOff() {
+		p.Add("delay", `"off" is not possible here`, `write "0s" for none`)
+	}
+	if s.Grace.IsOff() {
+		p.Add("grace", "one stuck client would keep Weir from ever stopping", `write a time, such as "30s"`)
+	}
+}
+
+const longestName = 64
+
+// checkName keeps names fit for metrics, commands and URLs of the admin API.
+func checkName(p *conf.Problems, name string) {
+	odd := func(r rune) bool {
+		return (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') && !strings.ContainsRune("-_.", r)
+	}
+	if name == "" || len(name) > longestName || strings.ContainsFunc(name, odd) {
+		p.AddKey("", strconv.Quote(name)+" is not a name", "a name has up to 64 letters, digits, hyphens, underscores and dots")
+	}
+}
+
+// refer notes a problem unless name is one of names. noun is what it names: "upstream".
+func refer(p *conf.Problems, key, name, noun string, names []string) {
+	for _, n := range names {
+		if n == name {
+			return
+		}
+	}
+	hint := "the " + table(noun) + " are " + conf.Quoted(names, "and")
+	if len(names) == 0 {
+		hint = "write [" + table(noun) + "." + name + "]"
+	} else if near := conf.Nearest(name, names); near != "" {
+		hint = "did you mean " + strconv.Quote(near) + "? " + hint
+	}
+	p.Add(key, "there is no "+noun+" "+strconv.Quote(name), hint)
+}
+
+func table(noun string) string {
+	if noun == "policy" {
+		return "policies"
+	}
+	return noun + "s"
+}
+
+// referAll is refer for a list; it also notes names that are written twice.
+func referAll(p *conf.Problems, key string, list []string, noun string, names []string) {
+	seen := map[string]bool{}
+	for i, name := range list {
+		if seen[name] {
+			p.Index(key, i).Add("", strconv.Quote(name)+" is written twice", "leave one out")
+		}
+		seen[name] = true
+		refer(p.Index(key, i), "", name, noun, names)
+	}
+}
+
+func (u *Upstream) check(p *conf.Problems) {
+	u.Balancing.Check(p)
+	u.Forwarding.Check(p)
+	if u.Health != nil {
+		u.Health.Check(p.In("health"))
+	}
+	if u.Host == HostPreserve || u.Host == HostEndpoint {
+		return
+	}
+	if !validAuthority(u.Host) {
+		p.Add("host", strconv.Quote(u.Host)+" is not a host", `write "preserve", "endpoint", or a host name`)
+	} else if near := conf.Nearest(u.Host, []string{HostPreserve, HostEndpoint}); near != "" {
+		p.Warn("host", strconv.Quote(u.Host)+" is sent as the name of the host", "did you mean "+strconv.Quote(near)+"?")
+	}
+}
+
+// checkAddresses notes listeners that can't listen at once, the admin server included.
+func (c *Config) checkAddresses(p *conf.Problems) {
+	type bound struct {
+		owner string
+		addr  conf.Address
+	}
+	taken := []bound{{"the admin server", c.Admin.Address}}
+	for _, name := range c.ListenerNames() {
+		l := c.Listeners[name]
+		for i, a := range l.Address {
+			for _, t := range taken {
+				if a.Overlaps(t.addr) {
+					p.At(l.Path).Index("address", i).Add("", strconv.Quote(a.String())+" is taken by "+t.owner+" on "+strconv.Quote(t.addr.String()),
+						"give each listener an address or port of its own")
+					break
+				}
+			}
+			taken = append(taken, bound{"listeners." + name, a})
+		}
+	}
+}
+
+// checkUse warns of what is defined and never used.
+func (c *Config) checkUse(p *conf.Problems) {
+	upstreams, policies, served := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, r := range c.Routes {
+		upstreams[r.Upstream] = true
+		mark(policies, r.Policies)
+		mark(served, r.Listeners)
+		served["*"] = served["*"] || len(r.Listeners) == 0
+	}
+	for _, l := range c.Listeners {
+		upstreams[l.Upstream] = true
+		mark(policies, l.Policies)
+	}
+	for _, name := range c.UpstreamNames() {
+		if !upstreams[name] {
+			p.At(c.Upstreams[name].Path).Warn("", "no route and no tcp listener uses this upstream", "")
+		}
+	}
+	for _, name := range c.PolicyNames() {
+		if !policies[name] {
+			p.At(c.Policies[name].Path).Warn("", "no route and no listener uses this policy", "")
+		}
+	}
+	for _, name := range c.ListenerNames() {
+		if c.Listeners[name].Kind == KindHTTP && !served["*"] && !served[name] {
+			p.At(c.Listeners[name].Path).Warn("", "no route is served here, so every request is answered 404", "write a [[routes]] entry")
+		}
+	}
+}
+
+func mark(set map[string]bool, names []string) {
+	for _, n := range names {
+		set[n] = true
+	}
+}

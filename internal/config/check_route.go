@@ -1,0 +1,144 @@
+package config
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"weir/internal/conf"
+)
+
+func (c *Config) checkRoute(p *conf.Problems, r *Route, o Options) {
+	c.checkAction(p, r, o)
+	referAll(p, "listeners", r.Listeners, "listener", c.ListenerNames())
+	for i, name := range r.Listeners {
+		if l := c.Listeners[name]; l != nil && l.Kind != KindHTTP {
+			p.Index("listeners", i).Add("", "listeners."+name+" is not an http listener; it has no routes", "")
+		}
+	}
+	referAll(p, "policies", r.Policies, "policy", c.PolicyNames())
+	c.checkWithout(p, r)
+	r.Match.check(p.In("match"))
+	p.Positive("timeout", r.Timeout)
+	if r.Retry != nil {
+		r.Retry.Check(p.In("retry"))
+		if r.Upstream == "" {
+			p.AddKey("retry", "there is nothing to retry without an upstream", "leave it out")
+		}
+	}
+}
+
+// checkAction wants exactly one of upstream, respond and handler.
+func (c *Config) checkAction(p *conf.Problems, r *Route, o Options) {
+	var actions []string
+	if r.Upstream != "" {
+		actions = append(actions, "upstream")
+		refer(p, "upstream", r.Upstream, "upstream", c.UpstreamNames())
+	}
+	if r.Respond != nil {
+		actions = append(actions, "respond")
+		r.Respond.check(p.In("respond"))
+	}
+	if r.Handler != "" {
+		actions = append(actions, "handler")
+		checkHandler(p, r.Handler, o.Handlers)
+	}
+	switch len(actions) {
+	case 1:
+	case 0:
+		p.Add("", "the route does not say who answers", `write one of upstream = "name", respond = { … } and handler = "name"`)
+	default:
+		p.AddKey(actions[len(actions)-1], "the route has "+strings.Join(actions, " and "), "a route has one of upstream, respond and handler")
+	}
+}
+
+func checkHandler(p *conf.Problems, name string, known []string) {
+	if len(known) == 0 {
+		p.Add("handler", "there is no handler "+strconv.Quote(name), "this program has no handler compiled in")
+		return
+	}
+	refer(p, "handler", name, "handler", known)
+}
+
+// checkWithout wants policies that the route's listeners have.
+func (c *Config) checkWithout(p *conf.Problems, r *Route) {
+	referAll(p, "without", r.Without, "policy", c.PolicyNames())
+	for i, name := range r.Without {
+		if c.Policies[name] != nil && !c.onListener(name, r.Listeners) {
+			p.Index("without", i).Warn("", "no listener of this route has the policy "+strconv.Quote(name), "leave it out")
+		}
+	}
+}
+
+func (c *Config) onListener(policy string, listeners []string) bool {
+	for name, l := range c.Listeners {
+		if (len(listeners) == 0 || slices.Contains(listeners, name)) && slices.Contains(l.Policies, policy) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Respond) check(p *conf.Problems) {
+	p.Between("status", r.Status, 200, 599)
+	if r.Body != "" && r.File != "" {
+		p.AddKey("file", "an answer has a body or a file", "keep one of the two")
+	}
+	// RFC 9110 §15.3.5, §15.3.6, §15.4.5: these have no content.
+	if (r.Status == 204 || r.Status == 205 || r.Status == 304) && (r.Body != "" || r.File != "") {
+		p.Add("status", "an answer with status "+strconv.Itoa(r.Status)+" has no content", "leave out body and file, or write status = 200")
+	}
+	if strings.ContainsFunc(r.Type, func(c rune) bool { return c < ' ' || c >= 0x7f }) {
+		p.Add("type", strconv.Quote(r.Type)+" is not a media type", `write such as "text/plain"`)
+	}
+	if r.File != "" {
+		checkFile(p, r.File)
+	}
+}
+
+func checkFile(p *conf.Problems, path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		p.Add("file", strconv.Quote(path)+" can't be read: "+trouble(err), "")
+		return
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		p.Add("file", strconv.Quote(path)+" is not a file", "write the path of one file")
+	}
+}
+
+// nameRoutes gives a name to every route that has none: its methods, first host and first path. A
+// name that is taken gets a number.
+func (c *Config) nameRoutes() {
+	taken := map[string]bool{}
+	for _, r := range c.Routes {
+		taken[r.Name] = true
+	}
+	for _, r := range c.Routes {
+		if r.Name != "" {
+			continue
+		}
+		name := r.Match.name()
+		r.Name = name
+		for n := 2; taken[r.Name]; n++ {
+			r.Name = name + "#" + strconv.Itoa(n)
+		}
+		taken[r.Name] = true
+	}
+}
+
+func (c *Config) checkRouteNames(p *conf.Problems) {
+	first := map[string]*Route{}
+	for _, r := range c.Routes {
+		if other := first[r.Name]; other != nil {
+			p.At(r.Path).Add("name", "another route has the name "+strconv.Quote(r.Name), "it is "+other.Path.String()+"; metrics and commands need one name for each")
+			continue
+		}
+		first[r.Name] = r
+		if len(r.Name) > 200 || strings.ContainsFunc(r.Name, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+			p.At(r.Path).Add("name", "this is not a name", "a name has up to 200 characters that can be printed")
+		}
+	}
+}

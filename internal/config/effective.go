@@ -1,0 +1,84 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"weir/internal/tomlfile"
+)
+
+// Effective writes c as TOML with every default filled in and every include and [defaults] table
+// merged. It loads again to an equal Config. Secrets are written by their source; one whose text
+// stands in the config itself is masked, and its line must be replaced before loading.
+func Effective(c *Config) []byte {
+	n := tomlfile.FromValue(c)
+	for name, l := range c.Listeners {
+		n.Get("listeners").Set(name, listenerTree(*l))
+	}
+	return tomlfile.Write(n)
+}
+
+// Summary describes in a few lines what would run.
+func Summary(c *Config) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s, %s, %s\n", count(len(c.Listeners), "listener"), count(len(c.Routes), "route"),
+		plural(len(c.Policies), "policy", "policies"), count(len(c.Upstreams), "upstream"))
+	for _, name := range c.ListenerNames() {
+		fmt.Fprintf(&b, "  listener %-12s %s\n", name, c.Listeners[name].summary())
+	}
+	for _, r := range c.Routes {
+		fmt.Fprintf(&b, "  route    %-12s %s\n", r.Name, r.summary())
+	}
+	for _, name := range c.UpstreamNames() {
+		fmt.Fprintf(&b, "  upstream %-12s %s\n", name, c.Upstreams[name].summary())
+	}
+	if c.Admin.Address.IsOff() {
+		b.WriteString("  admin    off\n")
+	} else {
+		fmt.Fprintf(&b, "  admin    %s\n", c.Admin.Address)
+	}
+	return b.String()
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func (l *Listener) summary() string {
+	addresses := make([]string, len(l.Address))
+	for i, a := range l.Address {
+		addresses[i] = a.String()
+	}
+	s := l.Kind + " on " + strings.Join(addresses, ", ")
+	if l.TLS != nil {
+		s += " with TLS"
+	}
+	if l.Upstream != "" {
+		s += " → " + l.Upstream
+	}
+	return s
+}
+
+func (r *Route) summary() string {
+	switch {
+	case r.Upstream != "":
+		return "→ " + r.Upstream
+	case r.Handler != "":
+		return "→ handler " + r.Handler
+	}
+	return fmt.Sprintf("→ status %d from here", r.Respond.Status)
+}
+
+func (u *Upstream) summary() string {
+	s := plural(len(u.Endpoints), "endpoint", "endpoints") + " by " + u.Balance
+	switch {
+	case u.Health == nil:
+		return s + ", not probed"
+	case u.Health.HTTP != nil:
+		return s + ", probed by GET " + u.Health.HTTP.Path + " every " + u.Health.Interval.String()
+	}
+	return s + ", probed by TCP every " + u.Health.Interval.String()
+}

@@ -1,0 +1,179 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+
+	"weir/health"
+	"weir/http7/forward"
+	"weir/internal/conf"
+	"weir/internal/tomlfile"
+	"weir/lb"
+)
+
+// fill adds to the tree what the operator left out: first the [defaults] tables, then the
+// defaults of the house. Values that no operator wrote have no place of their own.
+func fill(root *tomlfile.Node) {
+	root.Fill(tomlfile.FromValue(Default()))
+	defaults := root.Get("defaults")
+	eachEntry(root.Get("listeners"), func(n *tomlfile.Node) { fillListener(n, shared(defaults, "listeners")) })
+	eachEntry(root.Get("upstreams"), func(n *tomlfile.Node) { fillUpstream(n, shared(defaults, "upstreams")) })
+	for _, n := range root.Get("routes").List() {
+		fillRoute(n, shared(defaults, "routes"), root.Get("upstreams"))
+	}
+}
+
+// eachEntry calls f with every value of a table of tables.
+func eachEntry(n *tomlfile.Node, f func(*tomlfile.Node)) {
+	if n == nil || n.Kind != tomlfile.Table {
+		return
+	}
+	for _, k := range n.Keys {
+		if n.Get(k).Kind == tomlfile.Table {
+			f(n.Get(k))
+		}
+	}
+}
+
+// shared returns a copy of one of the [defaults] tables, empty if there is none.
+func shared(defaults *tomlfile.Node, key string) *tomlfile.Node {
+	if n := child(defaults, key); n != nil && n.Kind == tomlfile.Table {
+		return n.CopyAs(conf.Path{"defaults", key})
+	}
+	return tomlfile.NewTable()
+}
+
+// child returns the value of key if n is a table that has it.
+func child(n *tomlfile.Node, key string) *tomlfile.Node {
+	if n == nil || n.Kind != tomlfile.Table {
+		return nil
+	}
+	return n.Get(key)
+}
+
+// text returns the text at key, or "".
+func text(n *tomlfile.Node, key string) string {
+	if v := child(n, key); v != nil && v.Kind == tomlfile.String {
+		return v.Text
+	}
+	return ""
+}
+
+func fillListener(n, below *tomlfile.Node) {
+	if kindOf(n, below) == KindTCP {
+		dropHTTP(below)
+	}
+	n.Fill(below)
+	n.Fill(listenerTree(DefaultListener(kindOf(n, below))))
+	child(n, "tls").Fill(tomlfile.FromValue(DefaultTLS()))
+}
+
+// kindOf returns the kind of a listener from its own table or the shared one.
+func kindOf(n, below *tomlfile.Node) string {
+	for _, t := range []*tomlfile.Node{n, below} {
+		if kind := text(t, "kind"); kind != "" {
+			return kind
+		}
+	}
+	return KindHTTP
+}
+
+// httpOnly are the keys that a tcp listener does not have; of limits it has idle_timeout alone.
+var httpOnly = []string{"policies", "trusted_proxies", "forwarded", "tls"}
+
+// dropHTTP removes from a listener's tree what only http listeners have.
+func dropHTTP(n *tomlfile.Node) {
+	for _, k := range httpOnly {
+		n.Delete(k)
+	}
+	limits := child(n, "limits")
+	if limits == nil {
+		return
+	}
+	for _, k := range slices.Clone(limits.Keys) {
+		if k != "idle_timeout" {
+			limits.Delete(k)
+		}
+	}
+}
+
+// listenerTree is the tree of a listener, for tcp without the keys that it does not have.
+func listenerTree(l Listener) *tomlfile.Node {
+	n := tomlfile.FromValue(l)
+	if l.Kind == KindTCP {
+		dropHTTP(n)
+	}
+	return n
+}
+
+func fillUpstream(n, below *tomlfile.Node) {
+	oneOf(child(n, "health"), child(below, "health"), "http", "tcp")
+	n.Fill(below)
+	n.Fill(tomlfile.FromValue(DefaultUpstream()))
+	for _, e := range child(n, "endpoints").List() {
+		e.Fill(tomlfile.FromValue(lb.DefaultEndpoint()))
+	}
+	child(n, "health").Fill(tomlfile.FromValue(health.Default()))
+	child(child(n, "health"), "http").Fill(tomlfile.FromValue(health.DefaultHTTP()))
+}
+
+// oneOf drops all the keys from below if n has any of them: they exclude each other.
+func oneOf(n, below *tomlfile.Node, keys ...string) {
+	has := func(k string) bool { return child(n, k) != nil }
+	if below == nil || !slices.ContainsFunc(keys, has) {
+		return
+	}
+	for _, k := range keys {
+		if !has(k) {
+			below.Delete(k)
+		}
+	}
+}
+
+func fillRoute(n, below, upstreams *tomlfile.Node) {
+	oneOf(n, below, "upstream", "respond", "handler")
+	n.Fill(below)
+	n.Fill(tomlfile.FromValue(DefaultRoute()))
+	child(n, "respond").Fill(tomlfile.FromValue(DefaultRespond()))
+	name := text(n, "upstream")
+	if retry := child(child(upstreams, name), "retry"); retry != nil {
+		child(n, "retry").Fill(retry.CopyAs(conf.Path{"upstreams", name, "retry"}))
+	}
+	child(n, "retry").Fill(child(tomlfile.FromValue(forward.Default()), "retry"))
+}
+
+// misplaced notes the keys of tcp listeners that only http listeners have. It looks at what was
+// written, before anything is filled in.
+func (l *loader) misplaced(root *tomlfile.Node) {
+	listeners := root.Get("listeners")
+	if listeners == nil || listeners.Kind != tomlfile.Table {
+		return
+	}
+	for _, name := range listeners.Keys {
+		n := listeners.Get(name)
+		if kindOf(n, shared(root.Get("defaults"), "listeners")) != KindTCP {
+			continue
+		}
+		p := l.report.problems.In("listeners", name)
+		for _, k := range httpOnly {
+			if child(n, k) != nil {
+				p.AddKey(k, "a tcp listener has no "+k, `it is for listeners of kind = "http"`)
+			}
+		}
+		if limits := child(n, "limits"); limits != nil && limits.Kind == tomlfile.Table {
+			misplacedLimits(p.In("limits"), limits.Keys)
+		}
+	}
+}
+
+func misplacedLimits(p *conf.Problems, keys []string) {
+	for _, k := range keys {
+		if slices.Contains(limitKeys(), k) && k != "idle_timeout" {
+			p.AddKey(k, "a tcp listener has no "+k, "of limits it has idle_timeout alone")
+		}
+	}
+}
+
+func limitKeys() []string { return tomlfile.FromValue(DefaultListener(KindHTTP)).Get("limits").Keys }
+
+func index(i int) string { return "[" + strconv.Itoa(i) + "]" }

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"os"
+
+	"weir/internal/conf"
+	"weir/internal/tomlfile"
+)
+
+// Options are what a config is loaded and checked against. The zero Options will do.
+type Options struct {
+	// Handlers are the names that a route's handler may have: those compiled into the program.
+	Handlers []string
+	// Env looks up environment variables. Default: os.LookupEnv.
+	Env func(name string) (string, bool)
+	// ReadFile reads config files, secrets and certificates. Default: os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	return o
+}
+
+// Load reads the file at path and what it includes. The Report is never nil. The Config is nil if
+// the Report has failed.
+func Load(path string, o Options) (*Config, *Report) {
+	l := newLoader(o)
+	root := l.file(path, tomlfile.Span{})
+	if root == nil {
+		root = tomlfile.NewTable()
+	}
+	return l.finish(root)
+}
+
+// Parse is Load for a text in memory, which findings call name. Its includes are files relative
+// to name's directory.
+func Parse(name string, text []byte, o Options) (*Config, *Report) {
+	l := newLoader(o)
+	return l.finish(l.text(name, text))
+}
+
+// loader is one load in progress.
+type loader struct {
+	Options
+	report *Report
+	open   []string                 // identities of the files being read, outermost first
+	loaded map[string]tomlfile.Span // where each file was included
+}
+
+func newLoader(o Options) *loader {
+	return &loader{
+		Options: o.withDefaults(),
+		report:  &Report{problems: conf.NewProblems()},
+		loaded:  map[string]tomlfile.Span{},
+	}
+}
+
+// finish turns the merged tree into a checked Config.
+func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
+	r := l.report
+	r.root = root
+	if r.found.Unreadable() {
+		return nil, r
+	}
+	l.misplaced(root)
+	fill(root)
+	c := &Config{}
+	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Env, Read: l.ReadFile}, &r.found)
+	c.settle()
+	c.check(r.problems, l.Options)
+	if r.Failed() {
+		return nil, r
+	}
+	return c, r
+}
+
+// settle does what follows the decoding: places, names, lower case. Includes and defaults have
+// been merged and are dropped.
+func (c *Config) settle() {
+	c.Include, c.Defaults = nil, Defaults{}
+	for name, l := range c.Listeners {
+		l.Path = conf.Path{"listeners", name}
+	}
+	for name, p := range c.Policies {
+		p.Path = conf.Path{"policies", name}
+	}
+	for name, u := range c.Upstreams {
+		u.Path = conf.Path{"upstreams", name}
+	}
+	for i, r := range c.Routes {
+		r.Path = conf.Path{"routes", index(i)}
+		r.Match.lower()
+	}
+	c.nameRoutes()
+}

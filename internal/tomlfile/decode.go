@@ -1,0 +1,71 @@
+package tomlfile
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+
+	toml "github.com/pelletier/go-toml/v2"
+
+	"weir/internal/conf"
+)
+
+// Sources are where secrets come from: os.LookupEnv and os.ReadFile, or what a test puts in their
+// place.
+type Sources struct {
+	Lookup func(name string) (string, bool)
+	Read   func(path string) ([]byte, error)
+}
+
+// Decode fills the zero value dst points to from the tree, and its secrets from src. Everything
+// that does not fit is noted in r and left out of dst; then dst is good for further checks whose
+// problems [Report.Place] sifts, and for nothing else.
+func Decode(root *Node, dst any, src Sources, r *Report) {
+	v := reflect.ValueOf(dst).Elem()
+	f := &fitter{report: r, root: root}
+	fitted := f.fit(root, v.Type())
+	d := toml.NewDecoder(bytes.NewReader(Write(fitted))).DisallowUnknownFields()
+	if err := d.Decode(dst); err != nil {
+		// Not reachable: what the fitter passes, go-toml takes (FuzzDecode). Refuse, all the same.
+		r.add(Finding{Text: fmt.Sprintf("the config can't be decoded: %v", err)})
+		return
+	}
+	s := &secrets{root: root, report: r, src: src}
+	s.walk(v, nil)
+}
+
+// secrets reads every secret in a decoded value.
+type secrets struct {
+	root   *Node
+	report *Report
+	src    Sources
+}
+
+func (s *secrets) walk(v reflect.Value, path conf.Path) {
+	switch {
+	case v.Type() == secretType:
+		s.resolve(v.Addr().Interface().(*conf.Secret), path)
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		s.walk(v.Elem(), path)
+	case v.Kind() == reflect.Struct:
+		for _, f := range fieldsOf(v.Type()) {
+			s.walk(v.FieldByIndex(f.index), append(path, f.key))
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			s.walk(v.Index(i), append(path, index(i)))
+		}
+	case v.Kind() == reflect.Map && v.Type().Elem().Kind() == reflect.Pointer:
+		for _, k := range v.MapKeys() {
+			s.walk(v.MapIndex(k), append(path, k.String()))
+		}
+	}
+}
+
+func (s *secrets) resolve(secret *conf.Secret, path conf.Path) {
+	if err := secret.Resolve(s.src.Lookup, s.src.Read); err != nil {
+		p := conf.NewProblems().At(append(conf.Path(nil), path...))
+		p.AddError("", err)
+		s.report.Place(s.root, p.List())
+	}
+}

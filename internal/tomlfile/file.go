@@ -1,0 +1,84 @@
+package tomlfile
+
+import (
+	"bytes"
+	"sort"
+	"unicode/utf8"
+)
+
+// File is one text, for placing findings. It is not changed after Parse but for masked spans.
+type File struct {
+	// Name is how the operator named it.
+	Name string
+
+	order  int // findings of a file loaded earlier come first
+	text   []byte
+	lines  []int // offset of each line's first byte
+	masked []Span
+}
+
+// NewFile returns a file of the given text. order sorts its findings among those of other files.
+func NewFile(name string, text []byte, order int) *File {
+	// A byte order mark is no part of the text (RFC 3629 §6).
+	f := &File{Name: name, order: order, text: bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))}
+	f.lines = append(f.lines, 0)
+	for i, c := range f.text {
+		if c == '\n' {
+			f.lines = append(f.lines, i+1)
+		}
+	}
+	return f
+}
+
+// Span is a run of bytes in a file. The zero Span is nowhere.
+type Span struct {
+	File       *File
+	Start, End int
+}
+
+// Nowhere reports whether s is no place, as of a default value.
+func (s Span) Nowhere() bool { return s.File == nil }
+
+// Position returns the line and column of the span's start, both from 1; the column counts
+// characters.
+func (s Span) Position() (line, column int) {
+	if s.Nowhere() {
+		return 0, 0
+	}
+	line = sort.SearchInts(s.File.lines, s.Start+1)
+	return line, 1 + utf8.RuneCount(s.File.text[s.File.lines[line-1]:s.Start])
+}
+
+// before orders spans by file, then by place.
+func (s Span) before(t Span) bool {
+	switch {
+	case s.Nowhere() || t.Nowhere():
+		return s.Nowhere() && !t.Nowhere()
+	case s.File.order != t.File.order:
+		return s.File.order < t.File.order
+	}
+	return s.Start < t.Start
+}
+
+// lineOf returns the bounds of the line that holds offset, without its end.
+func (f *File) lineOf(offset int) (start, end int) {
+	i := sort.SearchInts(f.lines, offset+1) - 1
+	start, end = f.lines[i], len(f.text)
+	if i+1 < len(f.lines) {
+		end = f.lines[i+1] - 1
+	}
+	if end > start && f.text[end-1] == '\r' {
+		end--
+	}
+	return start, end
+}
+
+// mask keeps a span's text from being printed: it is a secret.
+func (f *File) mask(s Span) {
+	for _, m := range f.masked {
+		if m == s {
+			return
+		}
+	}
+	f.masked = append(f.masked, s)
+}
