@@ -1,6 +1,7 @@
 package obs
 
 import (
+	"bytes"
 	"io"
 	"iter"
 	"maps"
@@ -59,8 +60,7 @@ func NewCatalogue(b Build) *Catalogue {
 		histograms: map[string]*Histogram{},
 	}
 	c.processSeries(b)
-	c.set.RegisterMetricsWriter(c.writeHistograms)
-	c.set.RegisterMetricsWriter(c.writeEndpoints)
+	c.set.RegisterMetricsWriter(c.writeOwn)
 	return c
 }
 
@@ -97,9 +97,18 @@ func (c *Catalogue) WritePrometheus(w io.Writer) {
 	metrics.WriteProcessMetrics(w)
 }
 
+// writeOwn adds what the library's set has no kind for. Like the set, it leaves a failing w to
+// whoever gave it.
+func (c *Catalogue) writeOwn(w io.Writer) {
+	var b bytes.Buffer
+	c.writeHistograms(&b)
+	c.writeEndpoints(&b)
+	_, _ = w.Write(b.Bytes())
+}
+
 // writeHistograms writes the histograms in the order of their names, so that those of one family
 // stand together, as the text format demands.
-func (c *Catalogue) writeHistograms(w io.Writer) {
+func (c *Catalogue) writeHistograms(w *bytes.Buffer) {
 	c.mu.Lock()
 	all := maps.Clone(c.histograms)
 	c.mu.Unlock()
@@ -131,7 +140,7 @@ func (c *Catalogue) WatchEndpoints(states []string, seq iter.Seq[EndpointReading
 	c.states, c.endpoints = slices.Clone(states), seq
 }
 
-func (c *Catalogue) writeEndpoints(w io.Writer) {
+func (c *Catalogue) writeEndpoints(w *bytes.Buffer) {
 	c.mu.Lock()
 	states, seq := c.states, c.endpoints
 	c.mu.Unlock()
@@ -162,14 +171,14 @@ func (c *Catalogue) writeEndpoints(w io.Writer) {
 }
 
 // writeFamily writes one family of gauges: its TYPE line if there is any series, then each series.
-func writeFamily(w io.Writer, family string, each func(put func(name string, v int64))) {
+func writeFamily(w *bytes.Buffer, family string, each func(put func(name string, v int64))) {
 	headed := false
 	each(func(name string, v int64) {
 		if !headed {
 			metrics.WriteMetadataIfNeeded(w, family, "gauge")
 			headed = true
 		}
-		io.WriteString(w, name+" "+strconv.FormatInt(v, 10)+"\n")
+		w.WriteString(name+" "+strconv.FormatInt(v, 10)+"\n")
 	})
 }
 

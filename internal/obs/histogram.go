@@ -1,8 +1,8 @@
 package obs
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -46,7 +46,7 @@ func bucketOf(d time.Duration) int {
 }
 
 // write appends the histogram in the Prometheus text format; name is a series without suffix.
-func (h *Histogram) write(w io.Writer, name string) {
+func (h *Histogram) write(w *bytes.Buffer, name string) {
 	var n uint64
 	for i := range h.buckets {
 		n += h.buckets[i].Load()
