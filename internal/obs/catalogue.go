@@ -178,7 +178,7 @@ func writeFamily(w *bytes.Buffer, family string, each func(put func(name string,
 			metrics.WriteMetadataIfNeeded(w, family, "gauge")
 			headed = true
 		}
-		w.WriteString(name+" "+strconv.FormatInt(v, 10)+"\n")
+		w.WriteString(name + " " + strconv.FormatInt(v, 10) + "\n")
 	})
 }
 
