@@ -1,0 +1,13 @@
+// Package tcp4 is the room of connections: it accepts them within limits, hands them to TLS and
+// to the engines of http7, or relays them to an endpoint byte for byte.
+//
+// internal/gateway makes Listeners, TLS hand-offs and Relays and joins them by Handler; nobody
+// else does. tcp4 sees bytes and addresses. It knows no HTTP and no configuration file; it chooses
+// endpoints through lb.
+//
+// Goroutines. Each bound address has one that accepts ("tcp4.accept"); it ends when the listener
+// stops accepting. Each connection has one that runs the handler ("tcp4.conn") and ends with it. A
+// relayed session lends a second one for the way back ("tcp4.relay.back"), joined before the first
+// returns. The quoted names are pprof labels under the key "goroutine"; they are made once per
+// listener and cost a pointer store per connection.
+package tcp4

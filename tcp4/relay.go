@@ -1,0 +1,151 @@
+package tcp4
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"time"
+
+	"weir/lb"
+)
+
+// RelayConfig says where a relay's sessions go and how long it is patient with them.
+type RelayConfig struct {
+	// Listener is the name that records carry.
+	Listener string
+	// Upstream chooses the endpoint of each session. Required.
+	Upstream *lb.Upstream
+	// Key says what a session is about, for balancers that place equal keys on equal endpoints.
+	// Default (nil): the zero Key.
+	Key func(client netip.Addr) lb.Key
+	// ConnectTimeout bounds one attempt to connect to an endpoint. Default (0): 1 s.
+	ConnectTimeout time.Duration
+	// Attempts is how many further endpoints are tried when no connection can be made. Nothing has
+	// been sent by then, so that is always safe. Default (0): 2. Off: none.
+	Attempts int
+	// IdleTimeout cuts a session after this long without a byte in either direction, at most an
+	// eighth later. Default (0): 1 h. Off: never.
+	IdleTimeout time.Duration
+	// Sessions counts and cuts the sessions, and owns their buffers and pipes. Required. Relays of
+	// successive snapshots share one.
+	Sessions *Sessions
+	// Record, if not nil, is told about each session when it has ended, on the session's goroutine.
+	// The record is valid during the call.
+	Record func(*Record)
+}
+
+// Relay connects each client with an endpoint and passes bytes both ways until both sides are
+// done. It is immutable and safe for concurrent use. Sessions keep the relay that began them:
+// they live on when a reload replaces it, or removes their endpoint.
+type Relay struct {
+	cfg    RelayConfig
+	dialer net.Dialer
+	back   context.Context // labels of the second goroutine
+}
+
+// NewRelay checks cfg, fills in the defaults and starts nothing.
+func NewRelay(cfg RelayConfig) (*Relay, error) {
+	if cfg.Upstream == nil || cfg.Sessions == nil {
+		return nil, errors.New("tcp4: a relay needs an upstream and sessions")
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = time.Second
+	}
+	if cfg.IdleTimeout == 0 {
+		cfg.IdleTimeout = time.Hour
+	}
+	if cfg.Attempts == 0 {
+		cfg.Attempts = 2
+	}
+	cfg.Attempts = max(cfg.Attempts, 0)
+	if cfg.Key == nil {
+		cfg.Key = func(netip.Addr) lb.Key { return lb.Key{} }
+	}
+	return &Relay{
+		cfg: cfg,
+		dialer: net.Dialer{
+			Timeout:         cfg.ConnectTimeout,
+			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepIdle * time.Second, Interval: keepInterval * time.Second, Count: keepCount},
+		},
+		back: pprof.WithLabels(context.Background(), pprof.Labels("goroutine", "tcp4.relay.back", "listener", cfg.Listener)),
+	}, nil
+}
+
+// Serve is the relay's Handler: it returns when the session has ended and both connections are
+// closed. A client for whom no endpoint can be had is reset.
+func (r *Relay) Serve(client net.Conn) {
+	rec := Record{Listener: r.cfg.Listener, Upstream: r.cfg.Upstream.Name(), Client: client.RemoteAddr(), Start: time.Now()}
+	if r.cfg.Sessions.begin() {
+		r.session(client, &rec)
+		r.cfg.Sessions.end()
+	} else {
+		rec.End = Cut
+		reset(client)
+	}
+	rec.Duration = time.Since(rec.Start)
+	if r.cfg.Record != nil {
+		r.cfg.Record(&rec)
+	}
+}
+
+// session finds an endpoint for client and runs the session with it.
+func (r *Relay) session(client net.Conn, rec *Record) {
+	addr, _ := clientAddr(client)
+	endpoint, lease := r.connect(r.cfg.Key(addr), rec)
+	if endpoint == nil {
+		reset(client)
+		return
+	}
+	rec.Endpoint = lease.Endpoint().Address()
+	s := newSession(r, client, endpoint)
+	s.run()
+	s.report(rec)
+	lease.Done(rec.outcome())
+}
+
+// connect tries endpoints until one takes the connection. If none does, it says so in rec and
+// returns nil.
+func (r *Relay) connect(key lb.Key, rec *Record) (net.Conn, lb.Lease) {
+	var tried lb.Tried
+	rec.End = NoEndpoint
+	for rec.Attempts <= r.cfg.Attempts {
+		lease := r.cfg.Upstream.Pick(key, tried)
+		if !lease.Ok() {
+			break
+		}
+		rec.Attempts++
+		tried.Add(lease.Endpoint())
+		began := time.Now()
+		conn, err := r.dial(lease.Endpoint().Address())
+		rec.Connect = time.Since(began)
+		if err == nil {
+			return conn, lease
+		}
+		rec.End, rec.Err, rec.Endpoint = ConnectFailed, err, lease.Endpoint().Address()
+		lease.Done(lb.Outcome{Result: blame(err), FirstByte: rec.Connect})
+	}
+	return nil, lb.Lease{}
+}
+
+// dial connects to an address as lb writes it: "host:port" or "unix:/path".
+func (r *Relay) dial(address string) (net.Conn, error) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return r.dialer.Dial("unix", path)
+	}
+	return r.dialer.Dial("tcp", address)
+}
+
+// blame says whether a failed connect speaks against the endpoint or against this machine, which
+// may have run out of descriptors, memory or local ports.
+func blame(err error) lb.Result {
+	for _, ours := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, ours) {
+			return lb.Cancelled
+		}
+	}
+	return lb.ConnectFailed
+}

@@ -1,0 +1,159 @@
+package tcp4
+
+import (
+	"math"
+	"net"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// idleTicks is into how many parts the idle timeout is divided: a session is looked at so often,
+// which costs nothing per message, and cut at most one part too late.
+const idleTicks = 8
+
+// session is one pair of connections. Two goroutines run it, one per direction: the client's own
+// carries what the client sends, a lent one what comes back.
+//
+// A direction that reads the end of its stream passes it on by half-close. One that can't read
+// resets both sides, so that a truncated stream never looks complete. One that can't write stops:
+// its receiver is gone, the other direction reads from it what it left behind and then finds its
+// end or its error.
+type session struct {
+	relay            *Relay
+	client, endpoint side
+	in, out          direction // from the client, to the client
+
+	open   atomic.Int32  // directions that have not ended
+	broken atomic.Bool   // a direction could not write
+	end    atomic.Uint32 // End + 1; 0 while none is decided
+	back   sync.WaitGroup
+
+	idle  *time.Timer
+	seen  int64 // bytes at the last tick
+	quiet int   // ticks since they changed
+}
+
+// side is one connection. raw is nil if it is not a plain socket of this process.
+type side struct {
+	conn net.Conn
+	raw  syscall.RawConn
+	lost End // how a session ends that loses this side
+}
+
+func newSide(conn net.Conn, lost End) side {
+	s := side{conn: conn, lost: lost}
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		s.raw, _ = c.SyscallConn()
+	case *net.UnixConn:
+		s.raw, _ = c.SyscallConn()
+	}
+	return s
+}
+
+func newSession(r *Relay, client, endpoint net.Conn) *session {
+	s := &session{relay: r, client: newSide(client, ClientReset), endpoint: newSide(endpoint, EndpointReset)}
+	s.in.join(r.cfg.Sessions, &s.client, &s.endpoint)
+	s.out.join(r.cfg.Sessions, &s.endpoint, &s.client)
+	s.open.Store(2)
+	return s
+}
+
+// run passes bytes both ways and returns when both connections are closed.
+func (s *session) run() {
+	s.relay.cfg.Sessions.add(s)
+	defer s.relay.cfg.Sessions.remove(s)
+	if t := s.relay.cfg.IdleTimeout; t > 0 {
+		s.idle = time.AfterFunc(math.MaxInt64, s.tick)
+		s.idle.Reset(t / idleTicks) // not before tick can see the timer
+		defer s.idle.Stop()
+	}
+	s.back.Go(s.runBack)
+	s.carry(&s.in)
+	s.back.Wait()
+}
+
+// runBack is the goroutine "tcp4.relay.back"; run joins it.
+func (s *session) runBack() {
+	pprof.SetGoroutineLabels(s.relay.back)
+	s.carry(&s.out)
+}
+
+// carry runs one direction to its end, and the session's when it is the last.
+func (s *session) carry(d *direction) {
+	switch d.pass() {
+	case sourceFailed:
+		s.abort(d.from.lost)
+		return
+	case sinkFailed:
+		s.broken.Store(true)
+		if s.open.Add(-1) == 0 {
+			s.abort(d.to.lost)
+		}
+		return
+	}
+	d.to.closeWrite()
+	if s.open.Add(-1) == 0 {
+		s.finish(d)
+		return
+	}
+	if d.watch() {
+		s.abort(d.from.lost)
+	}
+}
+
+// finish ends a session whose last direction, d, was passed on to its end. If the other one could
+// not be written, that was to d's source, which has closed in its own time.
+func (s *session) finish(d *direction) {
+	end := Done
+	if s.broken.Load() {
+		end = d.from.lost
+	}
+	if s.decide(end) {
+		_ = s.client.conn.Close()
+		_ = s.endpoint.conn.Close()
+	}
+}
+
+// abort resets both sides, which wakes both directions. Only the first end counts.
+func (s *session) abort(end End) {
+	if s.decide(end) {
+		reset(s.client.conn)
+		reset(s.endpoint.conn)
+	}
+}
+
+func (s *session) decide(end End) bool { return s.end.CompareAndSwap(0, uint32(end)+1) }
+
+// tick is called by the idle timer, never twice at a time.
+func (s *session) tick() {
+	if bytes := s.in.bytes.Load() + s.out.bytes.Load(); bytes != s.seen {
+		s.seen, s.quiet = bytes, 0
+	} else {
+		s.quiet++
+	}
+	switch {
+	case s.end.Load() != 0:
+	case s.quiet >= idleTicks:
+		s.abort(Idle)
+	default:
+		s.idle.Reset(s.relay.cfg.IdleTimeout / idleTicks)
+	}
+}
+
+// report writes into rec what became of the session, which has ended.
+func (s *session) report(rec *Record) {
+	rec.BytesIn, rec.BytesOut = s.in.bytes.Load(), s.out.bytes.Load()
+	rec.End, rec.Err = End(s.end.Load()-1), nil
+}
+
+// closeWrite tells the peer that no more will come. If that fails the connection is broken, and
+// who reads from it finds that out.
+func (s *side) closeWrite() {
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+}
