@@ -184,6 +184,7 @@ func TestTestCallsFindsSleepsOutsideTheExceptions(t *testing.T) {
 		"x/a_test.go":  "package x\n\nimport \"time\"\n\nfunc g() { time.Sleep(1) }\n",
 		"x/b_test.go":  "package x\n\nimport \"time\"\n\nfunc h() { time.Sleep(1) }\n",
 		"x/cc_test.go": "package x\n\nimport \"time\"\n\nvar wait = time.Sleep\n",
+		"x/dd_test.go": "package x\n\nfunc i() { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }\n",
 	})
 	e, err := ParseExceptions("# comment\nsleep x/b_test.go: a rate is measured\nsleep x/gone_test.go: was needed\n")
 	if err != nil {
