@@ -30,10 +30,15 @@ const (
 // sink is slow or full, lines are dropped and counted; nobody waits. Lines may change places within
 // those 200 ms: ts orders them.
 //
-// Write and Reopen are safe for concurrent use. A nil *AccessLog is a log that is off.
+// There is one for the life of the process: a reload changes its path and sampling in place, so that
+// exchanges of a retired snapshot lose no line. All methods but Run are safe for concurrent use.
+// A nil *AccessLog is one that is off.
 type AccessLog struct {
-	keep   keep
-	sink   *sink
+	stdout io.Writer
+	keep   atomic.Pointer[keep]
+	path   atomic.Pointer[string] // asked for last
+	next   atomic.Pointer[target] // where the writer goes on, if not nil
+	sink   sink                   // the writer's own
 	shards []shard
 	full   chan *block // room for every block: sending never blocks
 	free   chan *block
@@ -65,30 +70,71 @@ type AccessLogNeeds struct {
 }
 
 // NewAccessLog opens cfg's path and returns a log that gathers lines; they are written while Run
-// runs. It returns nil, a log that is off, if the path is "". The caller must call Run or Close.
+// runs. With path "" it is off until a change. The caller must call Run or Close.
 func NewAccessLog(cfg AccessLogConfig, needs AccessLogNeeds) (*AccessLog, error) {
-	if cfg.Off() {
-		return nil, nil
-	}
-	s, err := openSink(cfg.Path, needs.Stdout, needs.Log)
+	at, err := openTarget(cfg.Path, needs.Stdout)
 	if err != nil {
 		return nil, err
 	}
-	return &AccessLog{
-		keep:    newKeep(cfg),
-		sink:    s,
+	l := &AccessLog{
+		stdout:  needs.Stdout,
 		shards:  make([]shard, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1))),
 		full:    make(chan *block, maxBlocks),
 		free:    make(chan *block, maxBlocks),
 		written: needs.Catalogue.logLines,
 		dropped: needs.Catalogue.logDropped,
-	}, nil
+	}
+	l.sink = sink{log: needs.Log, at: at}
+	l.path.Store(&cfg.Path)
+	l.keep.Store(newKeep(cfg))
+	return l, nil
+}
+
+// AccessLogChange is a change of a log's config that can no longer fail. Either Publish or Undo
+// must be called, once.
+type AccessLogChange struct {
+	log  *AccessLog
+	keep *keep
+	at   *target // nil: the path stays
+}
+
+// Prepare opens what cfg needs and changes nothing yet.
+func (l *AccessLog) Prepare(cfg AccessLogConfig) (*AccessLogChange, error) {
+	c := &AccessLogChange{log: l, keep: newKeep(cfg)}
+	if cfg.Path == *l.path.Load() {
+		return c, nil
+	}
+	at, err := openTarget(cfg.Path, l.stdout)
+	c.at = at
+	return c, err
+}
+
+// Publish makes the change and does not wait: lines that were not written yet go to the new path,
+// or are dropped and counted if the log is off now.
+func (c *AccessLogChange) Publish() {
+	c.log.keep.Store(c.keep)
+	if c.at != nil {
+		c.log.path.Store(&c.at.path)
+		c.log.goOn(c.at)
+	}
+}
+
+// Undo closes what Prepare has opened.
+func (c *AccessLogChange) Undo() {
+	// Nothing was written to it: a failing close loses nothing.
+	_ = c.at.close()
+}
+
+// goOn tells the writer to use t from its next block on.
+func (l *AccessLog) goOn(t *target) {
+	// A target that the writer never came to was never written to.
+	_ = l.next.Swap(t).close()
 }
 
 // Write encodes r unless sampling leaves it out. It neither blocks on the sink nor allocates, but
 // for the first blocks and for lines beyond a block's room. Views in r are not kept.
 func (l *AccessLog) Write(r *Record) {
-	if l == nil || !l.keep.wants(r.Status, r.Duration) {
+	if l == nil || !l.keep.Load().wants(r.Status, r.Duration) {
 		return
 	}
 	s := l.lock()
@@ -151,10 +197,6 @@ func (l *AccessLog) give(b *block) {
 // come later are dropped and counted. It may outlast ctx by as long as the sink blocks.
 // Call it once, on a goroutine of its own.
 func (l *AccessLog) Run(ctx context.Context) {
-	if l == nil {
-		<-ctx.Done()
-		return
-	}
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
@@ -163,6 +205,7 @@ func (l *AccessLog) Run(ctx context.Context) {
 			l.put(b)
 		case <-tick.C:
 			l.sweep(false)
+			l.follow() // an idle log lets go of a rotated file too
 		case <-ctx.Done():
 			l.sweep(true)
 			l.Close()
@@ -195,25 +238,37 @@ func (l *AccessLog) sweep(last bool) {
 
 // put writes a block and counts its lines as written or dropped.
 func (l *AccessLog) put(b *block) {
+	l.follow()
 	lost := l.sink.put(b.b, b.lines)
 	l.written.Add(b.lines - lost)
 	l.dropped.Add(lost)
 	l.give(b)
 }
 
-// Reopen opens the log's file anew, for after a rotation; lines still in memory go to the new
-// file. If that fails, the old file stays in use. On stdout it does nothing.
+// follow takes up a new target.
+func (l *AccessLog) follow() {
+	if t := l.next.Swap(nil); t != nil {
+		l.sink.use(t)
+	}
+}
+
+// Reopen opens the log's file anew, for after a rotation, and does not wait: lines that were not
+// written yet go to the new file. If it can't be opened, the old one stays in use.
 func (l *AccessLog) Reopen() error {
 	if l == nil {
 		return nil
 	}
-	return l.sink.reopen()
+	at, err := openTarget(*l.path.Load(), l.stdout)
+	if err == nil {
+		l.goOn(at)
+	}
+	return err
 }
 
-// Close closes the file of a log that was never run; Run does it at its own end. Closing twice
-// is harmless.
+// Close closes the file of a log that will not be run; Run does so at its own end.
 func (l *AccessLog) Close() {
 	if l != nil {
-		l.sink.close()
+		l.follow()
+		l.sink.use(&target{})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -168,10 +169,7 @@ func (s *script) Write(p []byte) (int, error) {
 func TestAWriteCutInsideALineLeavesOneBadLine(t *testing.T) {
 	w := &script{takes: []int{6, 0}}
 	var log lockedBuffer
-	s, err := openSink("-", w, slog.New(slog.NewTextHandler(&log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := sink{log: slog.New(slog.NewTextHandler(&log, nil)), at: &target{path: "-", w: w}}
 	for i, want := range []int{1, 2, 0, 0} { // cut behind "one\n" and "tw"; the newline fails; all is well
 		if lost := s.put([]byte("one\ntwo\n"), 2); lost != want {
 			t.Errorf("write %d lost %d lines, want %d", i, lost, want)
@@ -251,7 +249,7 @@ func TestSamplingKeepsWhatMustBeKept(t *testing.T) {
 		{"none but slow: less", 0, AlwaysConfig{none, second}, 200, time.Second - 1, 0},
 		{"a quarter", 25, AlwaysConfig{fives, second}, 200, 0, 0.25},
 	} {
-		k := newKeep(AccessLogConfig{Sample: conf.Percent(tc.percent), Always: tc.always})
+		k := newKeep(AccessLogConfig{Path: "-", Sample: conf.Percent(tc.percent), Always: tc.always})
 		kept := 0
 		for range 20000 {
 			if k.wants(tc.status, tc.d) {
@@ -284,16 +282,138 @@ func TestNothingIsWrittenOfWhatSamplingLeavesOut(t *testing.T) {
 	}
 }
 
-func TestALogThatIsOffTakesEverything(t *testing.T) {
-	l, err := NewAccessLog(DefaultAccessLog(), AccessLogNeeds{})
-	if l != nil || err != nil {
-		t.Fatalf("an empty path gives %v, %v; want nil, nil", l, err)
+func TestALogThatIsOffKeepsNothing(t *testing.T) {
+	l, c := openTest(t, "", nil)
+	stop := start(l)
+	l.Write(sample())
+	stop()
+	if n := c.logLines.Get() + c.logDropped.Get() + uint64(l.made.Load()); n != 0 {
+		t.Errorf("%d lines or blocks", n)
 	}
-	start(l)()
+	l = nil
 	l.Write(sample())
 	l.Close()
 	if err := l.Reopen(); err != nil {
 		t.Error(err)
+	}
+}
+
+// lines counts the lines of a file; a missing one has -1.
+func lines(t *testing.T, path string) int {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return -1
+	}
+	return bytes.Count(b, []byte("\n"))
+}
+
+func TestAReloadMovesTheLogAndChangesWhatItKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, second := filepath.Join(dir, "1"), filepath.Join(dir, "2")
+		var out lockedBuffer
+		l, c := openTest(t, first, &out)
+		stop := start(l)
+		write := func() {
+			l.Write(sample())
+			<-time.After(200 * time.Millisecond) // by the bubble's clock
+			synctest.Wait()
+		}
+		change := func(edit func(*AccessLogConfig)) {
+			cfg := DefaultAccessLog()
+			edit(&cfg)
+			next, err := l.Prepare(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			next.Publish()
+		}
+		write()
+		change(func(cfg *AccessLogConfig) { cfg.Path = second })
+		write()
+		change(func(cfg *AccessLogConfig) { cfg.Path, cfg.Sample = second, conf.Percent(0) })
+		write() // left out
+		change(func(cfg *AccessLogConfig) {})
+		write() // off
+		change(func(cfg *AccessLogConfig) { cfg.Path = "-" })
+		write()
+		stop()
+		if a, b, o := lines(t, first), lines(t, second), strings.Count(out.String(), "\n"); a != 1 || b != 1 || o != 1 {
+			t.Errorf("%d, %d and %d lines in the first file, the second and stdout; want one each", a, b, o)
+		}
+		wantLine(t, c, "weir_access_log_lines_total 3")
+		wantLine(t, c, "weir_access_log_dropped_total 0")
+	})
+}
+
+func TestARefusedReloadLeavesTheLogAsItWas(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "1"), filepath.Join(dir, "2")
+	l, _ := openTest(t, first, nil)
+	stop := start(l)
+	if _, err := l.Prepare(AccessLogConfig{Path: filepath.Join(dir, "no", "such")}); err == nil {
+		t.Error("a path that can't be opened is taken")
+	}
+	next, err := l.Prepare(AccessLogConfig{Path: second}) // and sample 0%
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Undo()
+	l.Write(sample())
+	stop()
+	if a, b := lines(t, first), lines(t, second); a != 1 || b != 0 {
+		t.Errorf("%d and %d lines, want 1 and 0", a, b)
+	}
+}
+
+func TestTurningTheLogOffBehindABlockedSinkDoesNotWait(t *testing.T) {
+	g := &gate{entered: make(chan struct{}, 1), open: make(chan struct{})}
+	l, c := openTest(t, "-", g)
+	stop := start(l)
+	l.Write(sample())
+	<-g.entered
+	l.Write(sample()) // still in memory when the log goes off
+	next, err := l.Prepare(DefaultAccessLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Publish()
+	close(g.open)
+	stop()
+	wantLine(t, c, "weir_access_log_lines_total 1")
+	wantLine(t, c, "weir_access_log_dropped_total 1")
+}
+
+func TestRotationUnderLoadLosesNoLine(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "access.log")
+	l, c := openTest(t, path, nil)
+	stop := start(l)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 1000 {
+				l.Write(sample())
+			}
+		})
+	}
+	for i := range 20 {
+		if err := os.Rename(path, filepath.Join(dir, fmt.Sprint("old", i))); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Reopen(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all.Wait()
+	stop()
+	got := lines(t, path)
+	for i := range 20 {
+		got += lines(t, filepath.Join(dir, fmt.Sprint("old", i)))
+	}
+	if want := 4000 - int(c.logDropped.Get()); got != want {
+		t.Errorf("%d lines in all files, want %d", got, want)
 	}
 }
 

@@ -16,9 +16,13 @@ type keep struct {
 	slower time.Duration // 0: no such rule
 }
 
-func newKeep(cfg AccessLogConfig) keep {
+// newKeep compiles the rules of cfg; a log that is off keeps nothing.
+func newKeep(cfg AccessLogConfig) *keep {
 	share := cfg.Sample.Value()
-	k := keep{all: share >= 1, status: cfg.Always.Status, slower: cfg.Always.SlowerThan.Value()}
+	if cfg.Off() {
+		return &keep{}
+	}
+	k := &keep{all: share >= 1, status: cfg.Always.Status, slower: cfg.Always.SlowerThan.Value()}
 	if share > 0 && share < 1 {
 		k.below = uint64(share * math.MaxUint64)
 	}

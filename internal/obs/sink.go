@@ -7,61 +7,70 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 )
 
-// sink is where the lines go: a file that can be reopened, or stdout.
-type sink struct {
+// target is an open place for lines: a file, stdout ("-"), or nowhere ("").
+type target struct {
 	path string
-	log  *slog.Logger
-
-	mu     sync.Mutex
-	w      io.Writer
-	file   *os.File // nil for stdout
-	torn   bool     // the last write ended inside a line
-	failed bool     // the last write failed, and that has been logged
+	w    io.Writer // nil for nowhere
+	file *os.File  // nil unless path is a file's
 }
 
-func openSink(path string, stdout io.Writer, log *slog.Logger) (*sink, error) {
-	s := &sink{path: path, log: log, w: stdout}
-	if path == "-" {
-		return s, nil
+func openTarget(path string, stdout io.Writer) (*target, error) {
+	switch path {
+	case "":
+		return &target{}, nil
+	case "-":
+		return &target{path: path, w: stdout}, nil
 	}
-	return s, s.reopen()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	return &target{path: path, w: f, file: f}, nil
 }
 
-// reopen opens the file and closes the one used before. On failure nothing changes.
-func (s *sink) reopen() error {
-	if s.path == "-" {
+// close closes a file; closing twice is harmless.
+func (t *target) close() error {
+	if t == nil || t.file == nil {
 		return nil
 	}
-	f, err := os.OpenFile(s.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
-	if err != nil {
-		return fmt.Errorf("access log: %w", err)
-	}
-	s.mu.Lock()
-	old := s.file
-	s.file, s.w, s.torn = f, f, false
-	s.mu.Unlock()
-	if old != nil {
-		return old.Close()
+	if err := t.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
 	}
 	return nil
+}
+
+// sink writes lines to a target that can be exchanged. It belongs to the log's writer.
+type sink struct {
+	log    *slog.Logger
+	at     *target
+	torn   bool // the last write ended inside a line
+	failed bool // the last write failed, and that has been logged
+}
+
+// use closes the present target and goes on with t.
+func (s *sink) use(t *target) {
+	if err := s.at.close(); err != nil {
+		s.log.Error("access log can't be closed", "path", s.at.path, "error", err)
+	}
+	s.at, s.torn = t, false
 }
 
 // put writes whole lines and returns how many were lost. After a write that was cut inside a line,
 // the next one begins a new line, so that one line at most is unreadable.
 func (s *sink) put(lines []byte, n int) (lost int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if s.at.w == nil {
+		return n
+	}
 	if s.torn {
-		if _, err := s.w.Write([]byte{'\n'}); err != nil {
+		if _, err := s.at.w.Write([]byte{'\n'}); err != nil {
 			s.note(err)
 			return n
 		}
 		s.torn = false
 	}
-	did, err := s.w.Write(lines)
+	did, err := s.at.w.Write(lines)
 	s.note(err)
 	if err == nil {
 		return 0
@@ -74,20 +83,9 @@ func (s *sink) put(lines []byte, n int) (lost int) {
 func (s *sink) note(err error) {
 	switch {
 	case err != nil && !s.failed:
-		s.log.Error("access log can't be written; lines are dropped", "path", s.path, "error", err)
+		s.log.Error("access log can't be written; lines are dropped", "path", s.at.path, "error", err)
 	case err == nil && s.failed:
-		s.log.Info("access log is written again", "path", s.path)
+		s.log.Info("access log is written again", "path", s.at.path)
 	}
 	s.failed = err != nil
-}
-
-func (s *sink) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.file == nil {
-		return
-	}
-	if err := s.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.log.Error("access log can't be closed", "path", s.path, "error", err)
-	}
 }
