@@ -3,6 +3,7 @@ package conf
 import (
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // OneOf notes a problem unless value is one of the choices. noun is what the value should be,
@@ -51,8 +52,11 @@ func Quoted(words []string, last string) string {
 }
 
 // Nearest returns the candidate that word was probably meant to be, or "". Of two equally near
-// ones it takes the first.
+// ones it takes the first. Numbers are near to nothing.
 func Nearest(word string, candidates []string) string {
+	if !strings.ContainsFunc(word, unicode.IsLetter) {
+		return ""
+	}
 	best, bestCost := "", max(1, len(word)/3)+1
 	for _, c := range candidates {
 		if cost := editCost(strings.ToLower(word), strings.ToLower(c)); cost < bestCost {

@@ -47,6 +47,9 @@ type Problem struct {
 	Text string
 	// Hint says the way out: `write a count and a unit, such as "100/s"`. May be empty.
 	Hint string
+	// Needs names what the value refers to, if anything: a problem there is the cause of this one,
+	// which is then not reported.
+	Needs Path
 	// AtKey places the problem at the key instead of at its value.
 	AtKey bool
 	// Warning marks what `weir check` reports without failing.
@@ -82,6 +85,11 @@ func (p *Problems) Add(key, text, hint string) {
 // AddKey notes a problem with the key itself, not with its value: it is out of place here.
 func (p *Problems) AddKey(key, text, hint string) {
 	p.add(key, Problem{Text: text, Hint: hint, AtKey: true})
+}
+
+// AddNeeds notes a problem of a value that refers to something else, which is at needs.
+func (p *Problems) AddNeeds(key, text, hint string, needs ...string) {
+	p.add(key, Problem{Text: text, Hint: hint, Needs: needs})
 }
 
 // AddError notes err at key: a [*BadValue] with its hint, any other error by its text.

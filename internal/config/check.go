@@ -33,7 +33,6 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	}
 	c.checkRouteNames(p)
 	c.checkAddresses(p)
-	c.checkUse(p)
 }
 
 func (s *Shutdown) check(p *conf.Problems) {
@@ -70,7 +69,7 @@ func refer(p *conf.Problems, key, name, noun string, names []string) {
 	} else if near := conf.Nearest(name, names); near != "" {
 		hint = "did you mean " + strconv.Quote(near) + "? " + hint
 	}
-	p.Add(key, "there is no "+noun+" "+strconv.Quote(name), hint)
+	p.AddNeeds(key, "there is no "+noun+" "+strconv.Quote(name), hint, table(noun), name)
 }
 
 func table(noun string) string {

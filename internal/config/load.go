@@ -77,6 +77,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	if r.Failed() {
 		return nil, r
 	}
+	c.checkUse(r.problems)
 	return c, r
 }
 

@@ -69,8 +69,13 @@ func (r *Report) String() string {
 			errors++
 		}
 	}
-	if errors+warnings > 0 {
+	switch {
+	case errors > 0 && warnings > 0:
 		b.WriteString(count(errors, "problem") + ", " + count(warnings, "warning") + "\n")
+	case errors > 0:
+		b.WriteString(count(errors, "problem") + "\n")
+	case warnings > 0:
+		b.WriteString(count(warnings, "warning") + "\n")
 	}
 	return b.String()
 }

@@ -22,7 +22,7 @@ type Sources struct {
 // problems [Report.Place] sifts, and for nothing else.
 func Decode(root *Node, dst any, src Sources, r *Report) {
 	v := reflect.ValueOf(dst).Elem()
-	f := &fitter{report: r, root: root}
+	f := &fitter{report: r, root: root, top: fieldsOf(v.Type())}
 	fitted := f.fit(root, v.Type())
 	d := toml.NewDecoder(bytes.NewReader(Write(fitted))).DisallowUnknownFields()
 	if err := d.Decode(dst); err != nil {

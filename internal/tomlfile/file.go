@@ -2,11 +2,12 @@ package tomlfile
 
 import (
 	"bytes"
+	"regexp"
 	"sort"
 	"unicode/utf8"
 )
 
-// File is one text, for placing findings. It is not changed after Parse but for masked spans.
+// File is one text, for placing findings. It is not changed after NewFile but for masked spans.
 type File struct {
 	// Name is how the operator named it.
 	Name string
@@ -27,8 +28,15 @@ func NewFile(name string, text []byte, order int) *File {
 			f.lines = append(f.lines, i+1)
 		}
 	}
+	for _, m := range secretLike.FindAllSubmatchIndex(f.text, -1) {
+		f.mask(Span{f, m[2], m[3]})
+	}
 	return f
 }
+
+// secretLike finds the texts behind keys that sound like secrets. They are masked before anything
+// is known of the file's structure, for a key may be misspelt, out of place or behind an error.
+var secretLike = regexp.MustCompile(`(?im)[\w-]*(?:token|secret|passw)[\w-]*["']?[ \t]*=[ \t]*("[^"\n]*"?|'[^'\n]*'?|[^\s"'{\[#][^\n#]*)`)
 
 // Span is a run of bytes in a file. The zero Span is nowhere.
 type Span struct {

@@ -3,6 +3,7 @@ package tomlfile
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 type fitter struct {
 	report *Report
 	root   *Node
+	top    []field // of the whole file
 	path   conf.Path
 }
 
@@ -22,9 +24,7 @@ func (f *fitter) fit(n *Node, t reflect.Type) *Node {
 	if n.broken {
 		return nil
 	}
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	t = deref(t)
 	if t == secretType && n.Kind == String {
 		return f.secret(n)
 	}
@@ -172,30 +172,36 @@ func (f *fitter) integer(n *Node, t reflect.Type) *Node {
 
 func (f *fitter) list(n *Node, t reflect.Type) *Node {
 	out := &Node{Kind: Array, Items: []*Node{}}
-	if n.Kind == Table && n.form != formInline && isTable(t.Elem()) && !n.Val.Nowhere() {
+	if n.Kind == Table && n.form != formInline && isTable(deref(t.Elem())) && !n.Val.Nowhere() {
 		name := f.path.String()
 		f.add(n.Val, n, "a list of tables is written in double brackets", "write [["+name+"]], once for each of them")
 		return nil
 	}
+	whole := true
 	for i, item := range n.List() {
 		fitted := f.below(index(i), item, t.Elem())
 		if fitted == nil {
-			fitted = placeholder(t.Elem())
+			fitted = placeholder(deref(t.Elem()))
 		}
-		if fitted == nil {
-			return nil
-		}
+		whole = whole && fitted != nil
 		out.Items = append(out.Items, fitted)
 	}
+	if !whole {
+		return nil
+	}
 	return out
+}
+
+func deref(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
 }
 
 // placeholder stands for a list's element that did not fit, so that the indexes of those behind it
 // stay right. It is nil if there can be none; then the whole list is left out.
 func placeholder(t reflect.Type) *Node {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
 	switch {
 	case isTable(t):
 		return NewTable()
@@ -269,6 +275,9 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 	if len(f.path) > 1 {
 		where = "in " + f.path[:len(f.path)-1].String()
 	}
+	if top := f.topKey(key); meant == "" && top {
+		hint = key + " stands at the top of a file, as a table: [" + key + "]; " + hint
+	}
 	if meant != "" {
 		hint = "did you mean " + meant + "? " + hint
 		also := append(append(conf.Path(nil), f.path[:len(f.path)-1]...), strings.Split(meant, ".")[0])
@@ -278,13 +287,15 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 	f.path = f.path[:len(f.path)-1]
 }
 
+// topKey reports whether key, found further down, is one of the whole file.
+func (f *fitter) topKey(key string) bool {
+	return len(f.path) > 1 && slices.ContainsFunc(f.top, func(fd field) bool { return fd.key == key })
+}
+
 // deeper looks for key one level further down: "connect" is meant as "timeouts.connect".
 func deeper(key string, fields []field) string {
 	for _, fd := range fields {
-		t := fd.typ
-		for t.Kind() == reflect.Pointer {
-			t = t.Elem()
-		}
+		t := deref(fd.typ)
 		if t.Kind() != reflect.Struct {
 			continue
 		}

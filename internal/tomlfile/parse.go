@@ -15,7 +15,7 @@ import (
 // Parse reads f into a tree whose root is a Table. Findings are noted in r: at most one error of
 // syntax, behind which nothing is read, and every key written twice. The tree is never nil.
 func Parse(f *File, r *Report) *Node {
-	b := &builder{file: f, report: r, root: NewTable()}
+	b := &builder{file: f, report: r, root: &Node{Kind: Table, Val: Span{f, 0, 0}}}
 	b.table = b.root
 	b.parser.Reset(f.text)
 	for b.parser.NextExpression() {
@@ -294,7 +294,7 @@ func (b *builder) syntax(err error) {
 // syntaxHint guesses what was meant from the line on which the parser stopped.
 func (b *builder) syntaxHint(f Finding) string {
 	from, to := b.file.lineOf(f.At.Start)
-	line := strings.TrimSpace(string(b.file.text[from:to]))
+	line := strings.TrimSpace(b.file.shown(from, to))
 	key, value, found := strings.Cut(line, "=")
 	value, _, _ = strings.Cut(strings.TrimSpace(value), " #")
 	switch {
@@ -308,6 +308,10 @@ func (b *builder) syntaxHint(f Finding) string {
 		return "the closing } is missing"
 	case strings.Contains(f.Text, "invalid escape character"):
 		return `write \\ for a backslash, or put the text in single quotes`
+	case strings.Contains(f.Text, "leading zero"):
+		return "leave out the zeros before the number"
+	case found && value == conf.Mask:
+		return "text is written in quotes"
 	case found && value != "" && !strings.ContainsAny(value, `"'[]{}`):
 		return "text is written in quotes: " + strings.TrimSpace(key) + " = " + strconv.Quote(strings.TrimSpace(value))
 	case strings.Contains(f.Text, "expected newline"):

@@ -24,7 +24,7 @@ func (f Finding) String() string {
 		b.WriteString(f.Key + ": ")
 	}
 	b.WriteString(f.Text + "\n")
-	if !f.At.Nowhere() {
+	if f.At.Start < f.At.End {
 		f.At.snippet(&b)
 	}
 	if f.Hint != "" {
@@ -39,7 +39,7 @@ const widest = 160
 // snippet writes the line of the span's start and, below it, a caret and tildes.
 func (s Span) snippet(b *strings.Builder) {
 	from, to := s.File.lineOf(s.Start)
-	start, end := min(s.Start, to), max(min(s.End, to), min(s.Start+1, to))
+	start, end := s.File.unmasked(min(s.Start, to), max(min(s.End, to), min(s.Start+1, to)))
 	lead, marked, tail := s.File.shown(from, start), s.File.shown(start, end), s.File.shown(end, to)
 	lead = strings.TrimLeft(lead, " \t")
 	if lead == "" && marked == "" && tail == "" {
@@ -59,6 +59,17 @@ func (s Span) snippet(b *strings.Builder) {
 	}, lead)
 	tildes := strings.Repeat("~", max(utf8.RuneCountInString(marked)-1, 0))
 	fmt.Fprintf(b, "    %s\n    %s^%s\n", strings.TrimRight(lead+marked+tail, " \t"), pad, tildes)
+}
+
+// unmasked widens a span so that it cuts no secret in two.
+func (f *File) unmasked(start, end int) (from, to int) {
+	from, to = start, end
+	for _, m := range f.masked {
+		if m.Start < end && start < m.End {
+			from, to = min(from, m.Start), max(to, m.End)
+		}
+	}
+	return from, to
 }
 
 // shown returns the text between two offsets of one line, secrets masked and control characters
