@@ -11,7 +11,7 @@ import (
 // else. The values of one name keep their order; the order of names is lost in net/http's map.
 
 // FillRequest makes x the request r: protocol, request line, fields, trailer and body length. Host
-// becomes the first field, as in HTTP/1. What the connection knows (Conn, Client, Arrival) is left
+// becomes the first field, as in HTTP/1; names with "_" are dropped. What the connection knows (Conn, Client, Arrival) is left
 // to the engine. x's bytes are views of r's strings.
 func FillRequest(x *Exchange, r *http.Request) {
 	x.Proto = protoOf(r)
@@ -28,9 +28,9 @@ func FillRequest(x *Exchange, r *http.Request) {
 	if r.Host != "" {
 		x.Request.Add(Known(Host), x.Authority)
 	}
-	x.Request.Fill(r.Header)
+	x.Request.fillFrom(r.Header, false)
 	x.Trailer.Reset(nil)
-	x.Trailer.Fill(r.Trailer)
+	x.Trailer.fillFrom(r.Trailer, false)
 	x.Body.Length = r.ContentLength
 }
 
@@ -69,7 +69,7 @@ func originForm(target string) string {
 func FillAnswer(a *Answer, status int, h http.Header) {
 	a.Status, a.Length = status, -1
 	a.Header.Reset(nil)
-	a.Header.Fill(h)
+	a.Header.fillFrom(h, true)
 	if v := h["Content-Length"]; len(v) == 1 {
 		if n, err := strconv.ParseUint(v[0], 10, 63); err == nil {
 			a.Length = int64(n)
@@ -77,9 +77,18 @@ func FillAnswer(a *Answer, status int, h http.Header) {
 	}
 }
 
-// Fill appends the fields of from, which are copied and not checked.
-func (h *Header) Fill(from http.Header) {
+// FillTrailer makes x's trailer that of a request whose body has been read to its end.
+func FillTrailer(x *Exchange, trailer http.Header) {
+	x.Trailer.Reset(nil)
+	x.Trailer.fillFrom(trailer, false)
+}
+
+// fillFrom appends copies of the fields of from that pass a hop. They are not checked.
+func (h *Header) fillFrom(from http.Header, underscores bool) {
 	for name, values := range from {
+		if HopByHop.Has(LookupID(view(name))) || !underscores && strings.IndexByte(name, '_') >= 0 {
+			continue
+		}
 		for _, v := range values {
 			h.AddRaw(view(name), view(v))
 		}

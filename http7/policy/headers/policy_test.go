@@ -1,0 +1,221 @@
+package headers_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"weir/http7"
+	"weir/http7/policy/headers"
+	"weir/internal/conf"
+	"weir/internal/config"
+	"weir/internal/testkit"
+)
+
+const (
+	request = "GET / HTTP/1.1\nHost: h\nX-Internal: 1\nCookie: a=b\nx-INTERNAL: 2\nX-Edge: no\nVia: 1.1 p\n\n"
+	answer  = "HTTP/1.1 200 OK\nServer: nginx\nSet-Cookie: a=1\nVary: Cookie\nSet-Cookie: b=2\nContent-Length: 0\n\n"
+)
+
+// compile is Compile of a config that is right.
+func compile(t testing.TB, c headers.Config) []http7.Step {
+	t.Helper()
+	steps, err := headers.Compile(&c, "edge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+type section = headers.SectionConfig
+
+func TestEditsOfRequests(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		s    section
+		want string
+	}{
+		{"set replaces in place, whatever the case", section{Set: map[string]string{"x-edge": "weir"}},
+			"Host: h\nX-Internal: 1\nCookie: a=b\nx-INTERNAL: 2\nx-edge: weir\nVia: 1.1 p\n"},
+		{"set of several leaves one", section{Set: map[string]string{"X-Internal": "3"}},
+			"Host: h\nX-Internal: 3\nCookie: a=b\nX-Edge: no\nVia: 1.1 p\n"},
+		{"set appends, in the order of names", section{Set: map[string]string{"X-B": "2", "X-A": ""}},
+			"Host: h\nX-Internal: 1\nCookie: a=b\nx-INTERNAL: 2\nX-Edge: no\nVia: 1.1 p\nX-A: \nX-B: 2\n"},
+		{"add goes behind", section{Add: map[string][]string{"X-Edge": {"a", "b"}}},
+			"Host: h\nX-Internal: 1\nCookie: a=b\nx-INTERNAL: 2\nX-Edge: no\nVia: 1.1 p\nX-Edge: a\nX-Edge: b\n"},
+		{"remove drops all", section{Remove: []string{"X-Internal", "via", "X-Missing"}},
+			"Host: h\nCookie: a=b\nX-Edge: no\n"},
+		{"remove, then set, then add", section{Remove: []string{"X-Edge"}, Set: map[string]string{"X-Edge": "1"}, Add: map[string][]string{"X-Edge": {"2"}}},
+			"Host: h\nX-Internal: 1\nCookie: a=b\nx-INTERNAL: 2\nVia: 1.1 p\nX-Edge: 1\nX-Edge: 2\n"},
+	} {
+		r := testkit.Policy(t, compile(t, headers.Config{Request: &c.s}), request, answer)
+		if r.Request != c.want {
+			t.Errorf("%s: got %q, want %q", c.what, r.Request, c.want)
+		}
+		if len(r.Remarks) != 0 || !strings.HasPrefix(r.Answer, "Server: nginx\n") {
+			t.Errorf("%s: remarks %q, answer %q", c.what, r.Remarks, r.Answer)
+		}
+	}
+}
+
+func TestEditsOfAnswersAndTheirCookiesSurvive(t *testing.T) {
+	s := section{Set: map[string]string{"X-Frame-Options": "DENY"}, Add: map[string][]string{"Vary": {"Origin"}}, Remove: []string{"server"}}
+	r := testkit.Policy(t, compile(t, headers.Config{Response: &s}), request, answer)
+	want := "Set-Cookie: a=1\nVary: Cookie\nSet-Cookie: b=2\nContent-Length: 0\nX-Frame-Options: DENY\nVary: Origin\n"
+	if r.Answer != want {
+		t.Errorf("got %q, want %q", r.Answer, want)
+	}
+}
+
+func TestAnswersOfWeirAreEditedToo(t *testing.T) {
+	s := section{Set: map[string]string{"X-Edge": "weir"}, Remove: []string{"Proxy-Status"}}
+	steps := append(compile(t, headers.Config{Response: &s}), http7.Step{Name: "no", Request: refuser{}})
+	r := testkit.Policy(t, steps, request, answer)
+	if want := "Content-Type: application/problem+json\nX-Edge: weir\n"; r.Status != 404 || r.Answer != want {
+		t.Errorf("got %d %q, want 404 %q", r.Status, r.Answer, want)
+	}
+}
+
+type refuser struct{}
+
+func (refuser) Request(*http7.Exchange) http7.Verdict { return http7.Refuse(http7.NoRoute) }
+
+func TestObserveSaysWhatWouldChangeAndChangesNothing(t *testing.T) {
+	req := section{Mode: conf.Observe, Remove: []string{"X-Internal", "X-Missing"}, Set: map[string]string{"X-Edge": "weir", "Via": "1.1 p"}}
+	resp := section{Mode: conf.Observe, Add: map[string][]string{"Vary": {"Origin"}}, Set: map[string]string{"Set-Cookie": "a=1"}}
+	r := testkit.Policy(t, compile(t, headers.Config{Request: &req, Response: &resp}), request, answer)
+	want := []string{
+		"edge.headers.request:would remove X-Internal", // X-Missing is not there, Via has its value
+		"edge.headers.request:would set X-Edge",
+		"edge.headers.response:would set Set-Cookie", // two are there
+		"edge.headers.response:would add Vary",
+	}
+	if !slices.Equal(r.Remarks, want) {
+		t.Errorf("got %q, want %q", r.Remarks, want)
+	}
+	plain := testkit.Policy(t, nil, request, answer)
+	if r.Request != plain.Request || r.Answer != plain.Answer {
+		t.Errorf("changed: %q, %q", r.Request, r.Answer)
+	}
+}
+
+func TestStepsHaveTheirStagesAndOffMakesNone(t *testing.T) {
+	off := &section{Mode: conf.ModeOff, Remove: []string{"A"}}
+	on := &section{Remove: []string{"A"}}
+	for _, c := range []struct {
+		what string
+		cfg  headers.Config
+		want string
+	}{
+		{"absent", headers.Default(), ""},
+		{"off", headers.Config{Request: off, Response: off}, ""},
+		{"empty", headers.Config{Request: &section{}}, ""},
+		{"both", headers.Config{Request: on, Response: on}, "edge.headers.request rewrite|edge.headers.response present|"},
+		{"one", headers.Config{Request: off, Response: on}, "edge.headers.response present|"},
+	} {
+		got := ""
+		for _, s := range compile(t, c.cfg) {
+			got += s.Name + " " + s.Stage.String() + "|"
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
+func TestFramingFieldsAndWhatIsNoFieldAreRefused(t *testing.T) {
+	set := func(name, value string) section { return section{Set: map[string]string{name: value}} }
+	for _, s := range []section{
+		set("Content-Length", "1"), set("content-length", "1"), set("Transfer-Encoding", "chunked"), set("Connection", "close"),
+		set("Host", "h"), set("TE", "trailers"), set("Upgrade", "x"), set("Keep-Alive", "1"), set("Trailer", "x"), set("Expect", "100-continue"),
+		set("HTTP2-Settings", "x"), set("Proxy-Connection", "x"), {Remove: []string{"Content-Length"}}, {Add: map[string][]string{"Connection": {"x"}}},
+		set("", "v"), set("a b", "v"), set("a:", "v"), set("ä", "v"), set("X", "a\r\nb"), set("X", "a\x00"), set("X", " a"), set("X", "a\t"), set("X", "\x7f"),
+	} {
+		for _, c := range []headers.Config{{Request: &s}, {Response: &s}} {
+			if steps, err := headers.Compile(&c, "edge"); err == nil || steps != nil {
+				t.Errorf("%+v is compiled", s)
+			}
+		}
+	}
+}
+
+func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants := []func(t *testing.T, c *config.Config){
+		func(t *testing.T, c *config.Config) {
+			r := testkit.Policy(t, compile(t, c.Policies["edge"].Headers), request, answer)
+			if want := "Host: h\nCookie: a=b\nX-Edge: weir\nVia: 1.1 p\n"; r.Request != want {
+				t.Errorf("got %q, want %q", r.Request, want)
+			}
+		},
+		func(t *testing.T, c *config.Config) {
+			r := testkit.Policy(t, compile(t, c.Policies["hardened"].Headers), request, answer)
+			want := []string{"edge.headers.response:would remove Server", "edge.headers.response:would set Strict-Transport-Security",
+				"edge.headers.response:would add Vary", "edge.headers.response:would add Vary"}
+			if !slices.Equal(r.Remarks, want) {
+				t.Errorf("got %q, want %q", r.Remarks, want)
+			}
+		},
+	}
+	examples := strings.Split(string(text), "```toml\n")[1:]
+	if len(examples) != len(wants) {
+		t.Fatalf("%d examples, want %d", len(examples), len(wants))
+	}
+	for i, e := range examples {
+		e, _, _ = strings.Cut(e, "```")
+		c, report := config.Parse("README.md", []byte(rest+e), config.Options{})
+		if c == nil {
+			t.Fatalf("example %d:\n%s", i+1, report)
+		}
+		wants[i](t, c)
+	}
+}
+
+// rest is what a whole config needs besides a policy.
+const rest = "listeners.web.address = \":8080\"\nroutes = [{ upstream = \"api\" }]\nupstreams.api.endpoints = [\"127.0.0.1:1\"]\n"
+
+func edited() (*http7.Exchange, headers.Config) {
+	x := &http7.Exchange{}
+	x.LocalAnswer(200)
+	return x, headers.Config{
+		Request:  &section{Set: map[string]string{"X-Edge": "weir"}, Add: map[string][]string{"X-More": {"1"}}, Remove: []string{"X-Internal"}},
+		Response: &section{Set: map[string]string{"Strict-Transport-Security": "max-age=31536000"}, Remove: []string{"Server"}},
+	}
+}
+
+// pass resets x's heads to what came in and runs both steps.
+func pass(x *http7.Exchange, steps []http7.Step) {
+	x.Request.Reset(lines)
+	x.Request.AddLine(0, 1, 3, 1, 6)
+	x.Request.AddLine(6, 10, 18, 1, 21)
+	x.Answer.Header.Reset(lines)
+	x.Answer.Header.AddLine(21, 6, 29, 1, 32)
+	steps[0].Request.Request(x)
+	steps[1].Response.Response(x)
+}
+
+var lines = []byte("A: 1\r\nX-Internal: 1\r\nServer: s\r\n")
+
+func TestEditingAllocatesNothing(t *testing.T) {
+	x, c := edited()
+	steps := compile(t, c)
+	if n := testing.AllocsPerRun(1000, func() { pass(x, steps) }); n != 0 {
+		t.Fatalf("allocates %v times", n)
+	}
+	if x.Request.Len() != 3 || x.Answer.Header.Len() != 1 {
+		t.Fatalf("%d and %d fields", x.Request.Len(), x.Answer.Header.Len())
+	}
+}
+
+func BenchmarkEdit(b *testing.B) {
+	x, c := edited()
+	steps := compile(b, c)
+	b.ReportAllocs()
+	for b.Loop() {
+		pass(x, steps)
+	}
+}
