@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,7 +62,7 @@ func TestAllDueSleepersWakeAtOneRing(t *testing.T) {
 		})
 	}
 	for g.left() != 1 { // all three sleep
-		time.Sleep(time.Microsecond)
+		runtime.Gosched()
 	}
 	c.set(3 * time.Millisecond)
 	g.ring()
@@ -81,7 +82,7 @@ func TestClosingWakesSleepersWithoutASlot(t *testing.T) {
 		got <- ok
 	}()
 	for g.left() != 3 {
-		time.Sleep(time.Microsecond)
+		runtime.Gosched()
 	}
 	g.close()
 	if <-got {

@@ -90,7 +90,7 @@ func TestAStallIsChargedToEveryRequestThatItDelays(t *testing.T) {
 				return
 			}
 			if served.Add(1) == 5 {
-				time.Sleep(200 * time.Millisecond)
+				<-time.After(200 * time.Millisecond) // the stall under test
 			}
 			io.WriteString(c, fine)
 		}

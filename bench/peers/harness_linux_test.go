@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,6 +20,10 @@ func TestMain(m *testing.M) {
 			os.Stdout.WriteString("relay 1\n")
 			return
 		case "run":
+			if os.Getenv("PEERS_TEST_RELAY") == "broken" {
+				os.Stderr.WriteString("no such luck\n")
+				os.Exit(1)
+			}
 			relay(os.Args[3])
 			return
 		}
@@ -93,13 +96,11 @@ func TestAComparisonMeasuresEachProxyInEachScenario(t *testing.T) {
 }
 
 func TestAProxyThatDoesNotStartSaysWhy(t *testing.T) {
-	falsehood, err := exec.LookPath("false")
-	if err != nil {
-		t.Skip("there is no program false")
-	}
-	_, err = Run(t.Context(), Options{Weir: falsehood, Only: []string{}})
-	if err == nil || !strings.Contains(err.Error(), "weir ended at once") {
-		t.Errorf("got %v, want that weir ended at once", err)
+	o := relayOptions(t)
+	t.Setenv("PEERS_TEST_RELAY", "broken")
+	_, err := Run(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), "relay ended at once: no such luck") {
+		t.Errorf("got %v, want that relay ended at once, and its words", err)
 	}
 }
 
