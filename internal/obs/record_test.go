@@ -3,7 +3,10 @@ package obs
 import (
 	"encoding/json"
 	"net/netip"
+	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,4 +149,22 @@ func BenchmarkAppendRecord(b *testing.B) {
 		buf = appendRecord(buf[:0], r)
 	}
 	b.SetBytes(int64(len(buf)))
+}
+
+func TestTheManualListsTheKeysInOrder(t *testing.T) {
+	page, err := os.ReadFile("../../docs/access-log.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		listed = append(listed, m[1])
+	}
+	var written []string
+	for _, m := range regexp.MustCompile(`[{,]"(\w+)":`).FindAllStringSubmatch(string(appendRecord(nil, &Record{})), -1) {
+		written = append(written, m[1])
+	}
+	if !slices.Equal(listed, written) {
+		t.Errorf("docs/access-log.md lists %q, a line has %q", listed, written)
+	}
 }
