@@ -47,12 +47,30 @@ func Run(ctx context.Context, options Options) (*Result, error) {
 	defer h.close()
 	h.result.Missing = missing
 	h.result.Subject = found[0].name
-	unpin, err := h.startAll(ctx, found)
+	unpin, err := h.pin()
 	if err != nil {
 		return nil, err
 	}
 	defer unpin()
-	return h.result, h.rounds(ctx, scenarios)
+	work := slices.DeleteFunc(slices.Clone(scenarios), func(s Scenario) bool { return s.Idle })
+	if len(work) > 0 {
+		err = h.compare(ctx, found, work)
+	}
+	for i := range scenarios {
+		if scenarios[i].Idle && err == nil {
+			err = h.idle(ctx, &scenarios[i], found)
+		}
+	}
+	return h.result, err
+}
+
+// pin chooses the cores and moves this process to its own.
+func (h *harness) pin() (undo func(), err error) {
+	h.result.ProxyCore, h.result.LoadCore = cores()
+	if h.result.LoadCore < 0 {
+		return func() {}, nil
+	}
+	return pinSelf(h.result.LoadCore)
 }
 
 func open(options Options) (*harness, error) {
@@ -80,38 +98,43 @@ func open(options Options) (*harness, error) {
 }
 
 func (h *harness) close() {
-	for _, c := range h.proxies {
-		c.stop()
-	}
 	if h.loop != nil {
 		h.loop.close()
 	}
 	os.RemoveAll(h.dir)
 }
 
-// startAll starts every proxy on its core and moves this process to the other.
-func (h *harness) startAll(ctx context.Context, found []peer) (unpin func(), err error) {
-	proxyCore, loadCore := cores()
-	h.result.ProxyCore, h.result.LoadCore = proxyCore, loadCore
+// compare starts every proxy, measures the rounds and stops the proxies.
+func (h *harness) compare(ctx context.Context, found []peer, work []Scenario) error {
+	defer h.stopAll()
 	for _, p := range found {
-		h.result.Versions[p.name] = p.versionOf()
-		at := ports{Origin: h.origin.port, Dir: h.dir}
-		if at.Port, err = freePort(); err != nil {
-			return nil, err
-		}
-		if at.Admin, err = freePort(); err != nil {
-			return nil, err
-		}
-		c, err := start(ctx, p, at, proxyCore)
+		c, err := h.start(ctx, p, 4000)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		h.proxies = append(h.proxies, c)
 	}
-	if loadCore < 0 {
-		return func() {}, nil
+	return h.rounds(ctx, work)
+}
+
+func (h *harness) stopAll() {
+	for _, c := range h.proxies {
+		c.stop()
 	}
-	return pinSelf(loadCore)
+	h.proxies = nil
+}
+
+// start starts one proxy that can hold so many connections.
+func (h *harness) start(ctx context.Context, p peer, most int) (_ *child, err error) {
+	h.result.Versions[p.name] = p.versionOf()
+	at := ports{Origin: h.origin.port, Dir: h.dir, Most: most}
+	if at.Port, err = freePort(); err != nil {
+		return nil, err
+	}
+	if at.Admin, err = freePort(); err != nil {
+		return nil, err
+	}
+	return start(ctx, p, at, h.result.ProxyCore)
 }
 
 // freePort returns a loopback port that nobody listens on now.

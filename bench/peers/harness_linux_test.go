@@ -95,6 +95,30 @@ func TestAComparisonMeasuresEachProxyInEachScenario(t *testing.T) {
 	}
 }
 
+func TestIdleConnectionsAreWeighed(t *testing.T) {
+	o := relayOptions(t)
+	o.Scenarios = []string{"idle"}
+	o.IdleConnections, o.IdleRequests, o.IdleWait = 200, 3, 10*time.Millisecond
+	r, err := Run(t.Context(), o)
+	if err != nil || len(r.Blocks) != 0 || len(r.Idle) != 1 || r.Invalid != nil {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	row := r.Idle[0]
+	if row.Note != "" || row.Lost != 0 || row.Connections != 200 || row.Each() < 1<<10 || row.Each() > 1<<20 {
+		t.Errorf("%+v: %v bytes each; want between 1 KiB and 1 MiB, and none lost", row, row.Each())
+	}
+}
+
+func TestAProxyThatCannotHoldTheIdleIsNoted(t *testing.T) {
+	o := relayOptions(t)
+	t.Setenv("PEERS_TEST_RELAY", "broken")
+	o.Scenarios = []string{"idle"}
+	r, err := Run(t.Context(), o)
+	if err != nil || len(r.Idle) != 1 || !strings.Contains(r.Idle[0].Note, "ended at once") {
+		t.Errorf("got %+v, %v; want a note", r, err)
+	}
+}
+
 func TestAProxyThatDoesNotStartSaysWhy(t *testing.T) {
 	o := relayOptions(t)
 	t.Setenv("PEERS_TEST_RELAY", "broken")
@@ -162,7 +186,7 @@ func seenThrough(t *testing.T, p peer) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	c, err := start(t.Context(), p, ports{Port: port, Origin: l.Addr().(*net.TCPAddr).Port, Dir: dir}, -1)
+	c, err := start(t.Context(), p, ports{Most: 100, Port: port, Origin: l.Addr().(*net.TCPAddr).Port, Dir: dir}, -1)
 	if err != nil {
 		t.Fatal(err)
 	}

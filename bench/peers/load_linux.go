@@ -16,6 +16,9 @@ type load struct {
 	halted  bool // no further requests
 	waiting int  // requests under way
 
+	budget int64       // requests that each connection may send; 0: no end
+	spent  func(*sock) // called with a connection that has had its last answer
+
 	answers int64
 	failed  int64
 	latency *hdrhistogram.Histogram // ns
@@ -136,7 +139,11 @@ func (d *load) done(s *sock) {
 	d.answers++
 	// Within its bounds RecordValue cannot fail, and a round is shorter than a minute.
 	_ = d.latency.RecordValue(min(max(now-s.asked, 1), int64(time.Minute)))
-	if !d.halted {
+	s.count++
+	switch {
+	case d.budget > 0 && s.count == d.budget:
+		d.spent(s)
+	case !d.halted:
 		d.ask(s, now)
 	}
 }

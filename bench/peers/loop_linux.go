@@ -28,7 +28,7 @@ type sock struct {
 	rest  int    // load: bytes of the answer that are still to come
 	asked int64  // load: when the request was due to go, ns of the monotonic clock
 	out   []byte // endpoint: what the socket would not take yet
-	count int64  // endpoint: answers in this round
+	count int64  // answers: endpoint: in this round; load: ever
 }
 
 func newLoop() (*loop, error) {

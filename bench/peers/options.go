@@ -32,6 +32,10 @@ type Options struct {
 	Round, Warmup time.Duration
 	// Connections is the number of keep-alive connections. Default: 64.
 	Connections int
+	// IdleConnections (default 10,000) send IdleRequests (default 100) each in the scenario "idle", and then
+	// nothing for IdleWait (default 30s).
+	IdleConnections, IdleRequests int
+	IdleWait                      time.Duration
 	// Progress receives a line for each round. Default: none.
 	Progress io.Writer
 }
@@ -47,6 +51,8 @@ type Scenario struct {
 	// PerConnection is how many answers an upstream connection must carry in a round, lest the round measure
 	// connecting; a slow machine gets up to four times Options.Round for them. 0: not judged.
 	PerConnection float64
+	// Idle measures the memory of connections that do nothing, once, instead of rounds of work.
+	Idle bool
 }
 
 // Scenarios returns what Run can measure.
@@ -55,6 +61,7 @@ func Scenarios() []Scenario {
 		{Name: "bare", About: "a request with Host alone, 1 KiB answers", AnswerBytes: 1 << 10, PerConnection: 1000},
 		{Name: "fields", About: "a request with ten more fields, 1 KiB answers", AnswerBytes: 1 << 10, PerConnection: 1000, Fields: tenFields()},
 		{Name: "large", About: "a request with Host alone, 256 KiB answers", AnswerBytes: 256 << 10},
+		{Name: "idle", About: "memory of connections that are kept alive and do nothing", AnswerBytes: 1 << 10, Idle: true},
 	}
 }
 
@@ -106,6 +113,15 @@ func (o *Options) fill() {
 	}
 	if o.Connections == 0 {
 		o.Connections = 64
+	}
+	if o.IdleConnections == 0 {
+		o.IdleConnections = 10_000
+	}
+	if o.IdleRequests == 0 {
+		o.IdleRequests = 100
+	}
+	if o.IdleWait == 0 {
+		o.IdleWait = 30 * time.Second
 	}
 	if o.Progress == nil {
 		o.Progress = io.Discard

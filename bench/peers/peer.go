@@ -103,6 +103,7 @@ type ports struct {
 	Port   int // where the proxy listens
 	Admin  int // where Weir's admin API listens
 	Origin int // where the endpoint listens
+	Most   int // connections that the proxy must be able to hold, those to the endpoint included
 	Dir    string
 }
 

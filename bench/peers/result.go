@@ -56,8 +56,34 @@ type Result struct {
 	Versions map[string]string `json:"versions"`
 	Missing  []string          `json:"missing"`
 	Blocks   []Block           `json:"scenarios"`
+	// Idle is empty unless the scenario "idle" was asked for.
+	Idle []IdleRow `json:"idle,omitempty"`
 	// Invalid holds a reason for each round that must not be trusted. Empty: the measurement stands.
 	Invalid []string `json:"invalid"`
+}
+
+// IdleRow is what connections that do nothing cost one proxy.
+type IdleRow struct {
+	Proxy string `json:"proxy"`
+	// Connections are open; each has sent Requests and then nothing for Wait.
+	Connections int           `json:"connections"`
+	Requests    int           `json:"requests_each"`
+	Wait        time.Duration `json:"wait_ns"`
+	// Before is the resident memory of the proxy before the first request, After at the end of the wait, in bytes.
+	Before int64 `json:"rss_before_bytes"`
+	After  int64 `json:"rss_after_bytes"`
+	// Lost is how many connections failed or were closed meanwhile.
+	Lost int64 `json:"lost"`
+	// Note says why the proxy could not be measured; "": it was.
+	Note string `json:"note,omitempty"`
+}
+
+// Each returns the growth of resident memory for one connection, in bytes.
+func (r *IdleRow) Each() float64 {
+	if r.Connections == 0 {
+		return 0
+	}
+	return float64(r.After-r.Before) / float64(r.Connections)
 }
 
 // Ratio is the subject's CPU per request through a peer's, round by round.

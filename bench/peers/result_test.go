@@ -85,6 +85,10 @@ func TestTheTableReadsAsReviewed(t *testing.T) {
 		r.add(&s, "weir", Sample{Requests: 1e5, PerSecond: 52_345, CPU: 13_900 + d, P50: 1100 * time.Microsecond, P99: 1900 * time.Microsecond, RSS: 18 << 20, PerConnection: 1640})
 		r.add(&s, "nginx", Sample{Requests: 1e5, PerSecond: 48_000, CPU: 17_000 + 2*d, P50: 1200 * time.Microsecond, P99: 2 * time.Millisecond, RSS: 13 << 20, PerConnection: 1500})
 	}
+	r.Idle = []IdleRow{
+		{Proxy: "weir", Connections: 10_000, Requests: 100, Wait: 30 * time.Second, Before: 12 << 20, After: 112 << 20},
+		{Proxy: "nginx", Note: "nginx ended at once"},
+	}
 	r.Invalid = []string{"bare, nginx, round 2: 1 failed requests"}
 	var b strings.Builder
 	if err := r.Print(&b); err != nil {
@@ -109,8 +113,8 @@ func TestTheTableReadsAsReviewed(t *testing.T) {
 
 func TestWrongOptionsAreRefusedWithTheChoices(t *testing.T) {
 	for want, o := range map[string]Options{
-		"there are bare, fields, large": {Scenarios: []string{"bear"}},
-		"there are nginx, haproxy":      {Only: []string{"apache"}},
+		"there are bare, fields, large, idle": {Scenarios: []string{"bear"}},
+		"there are nginx, haproxy":            {Only: []string{"apache"}},
 	} {
 		_, err := Run(t.Context(), o)
 		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {

@@ -26,7 +26,11 @@ func progressLine(round, rounds int, scenario, proxy string, s *Sample) string {
 // Print writes the result as tables of at most 100 columns.
 func (r *Result) Print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s against its peers: %d keep-alive connections, %d interleaved rounds of %v\n", r.Subject, r.Connections, r.Rounds, r.Round)
+	fmt.Fprintf(&b, "\n%s against its peers", r.Subject)
+	if len(r.Blocks) > 0 {
+		fmt.Fprintf(&b, ": %d keep-alive connections, %d interleaved rounds of %v", r.Connections, r.Rounds, r.Round)
+	}
+	b.WriteString("\n")
 	if r.ProxyCore >= 0 {
 		fmt.Fprintf(&b, "each proxy alone on core %d, load and endpoint on core %d; medians; ratios round by round [min–max]\n", r.ProxyCore, r.LoadCore)
 	} else {
@@ -36,6 +40,7 @@ func (r *Result) Print(w io.Writer) error {
 	for i := range r.Blocks {
 		r.printBlock(&b, &r.Blocks[i])
 	}
+	r.printIdle(&b)
 	r.printVerdict(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -75,6 +80,24 @@ func (r *Result) printBlock(b *strings.Builder, block *Block) {
 			millis(row.medianTime(func(s *Sample) time.Duration { return s.P50 })),
 			millis(row.medianTime(func(s *Sample) time.Duration { return s.P99 })),
 			rss, thousands(row.Median(func(s *Sample) float64 { return s.PerConnection })))
+	}
+}
+
+func (r *Result) printIdle(b *strings.Builder) {
+	if len(r.Idle) == 0 {
+		return
+	}
+	first := &r.Idle[0]
+	fmt.Fprintf(b, "\nidle: %s keep-alive connections, %d requests on each, then nothing for %v\n",
+		thousands(float64(first.Connections)), first.Requests, first.Wait)
+	fmt.Fprintf(b, "  %-9s %12s %12s %22s\n", "", "RSS before", "RSS after", "for each connection")
+	for i := range r.Idle {
+		row := &r.Idle[i]
+		if row.Note != "" {
+			fmt.Fprintf(b, "  %-9s not measured: %s\n", row.Proxy, row.Note)
+			continue
+		}
+		fmt.Fprintf(b, "  %-9s %8.1f MiB %8.1f MiB %18.1f KiB\n", row.Proxy, float64(row.Before)/(1<<20), float64(row.After)/(1<<20), row.Each()/(1<<10))
 	}
 }
 
