@@ -19,7 +19,7 @@ func (r *runner) answer(x *Exchange, resp *fasthttp.Response) *Fault {
 	a := x.LocalAnswer(status)
 	length, empty := bodyLength(x, resp, status)
 	a.Length = length
-	if !fields(a, resp, length != 0) {
+	if !fields(a, resp, length > 0 || length < 0 && resp.IsBodyStream()) {
 		x.Answer = nil
 		return r.fail(x, resp, errField)
 	}

@@ -32,17 +32,6 @@ func pong(x *Exchange, h Handler) {
 	src.Close()
 }
 
-func TestServingAndRefusingAllocateNothing(t *testing.T) {
-	h := Respond(200, "text/plain", []byte("pong\n"))
-	x := asked(tenFields)
-	if n := testing.AllocsPerRun(1000, func() { pong(x, h) }); n != 0 {
-		t.Errorf("Serve allocates %v times", n)
-	}
-	if n := testing.AllocsPerRun(1000, func() { FaultAnswer(x, MethodRefused) }); n != 0 {
-		t.Errorf("FaultAnswer allocates %v times", n)
-	}
-}
-
 func BenchmarkServe(b *testing.B) {
 	h := Respond(200, "text/plain", []byte("pong\n"))
 	for _, c := range []struct{ what, lines string }{{"bare", "Host: api.example.com\r\n"}, {"ten fields", tenFields}} {
