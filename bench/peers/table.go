@@ -23,6 +23,14 @@ func progressLine(round, rounds int, scenario, proxy string, s *Sample) string {
 	return text
 }
 
+// idleLine is what idle connections cost a proxy, in one line.
+func idleLine(r *IdleRow) string {
+	if r.Note != "" {
+		return fmt.Sprintf("  idle  %-8s not measured: %s", r.Proxy, r.Note)
+	}
+	return fmt.Sprintf("  idle  %-8s %.1f KiB for each of %s connections", r.Proxy, r.Each()/(1<<10), thousands(float64(r.Connections)))
+}
+
 // Print writes the result as tables of at most 100 columns.
 func (r *Result) Print(w io.Writer) error {
 	var b strings.Builder
