@@ -20,19 +20,36 @@ func newBalancer(name string) (func([]Member) picker, error) {
 	return nil, fmt.Errorf("lb: there is no balancer %q", name)
 }
 
-// below returns a number in [0, n) from 32 random bits, by Lemire's multiplication.
-func below(bits uint32, n int) int { return int(uint64(bits) * uint64(n) >> 32) }
-
-// twoOf draws two different indexes below n, which must be at least 2.
-func twoOf(n int) (a, b int) {
+// narrow returns all candidates if there are at most limit, else two drawn at random, in pair.
+func narrow(candidates []Member, limit int, pair *[2]Member) []Member {
+	n := len(candidates)
+	if n <= limit {
+		return candidates
+	}
 	bits := rand.Uint64()
-	a = below(uint32(bits), n)
-	b = below(uint32(bits>>32), n-1)
+	a, b := below(uint32(bits), n), below(uint32(bits>>32), n-1)
 	if b >= a {
 		b++
 	}
-	return a, b
+	pair[0], pair[1] = candidates[a], candidates[b]
+	return pair[:]
 }
+
+// anyUntried serves a retry whose two draws were both tried before. It takes the first that was
+// not, from a random place: this is rare, so the choice need not be the best.
+func anyUntried(candidates []Member, tried Tried) *Endpoint {
+	n := len(candidates)
+	start := below(rand.Uint32(), n)
+	for i := range n {
+		if e := candidates[(start+i)%n].Endpoint; !tried.Has(e) {
+			return e
+		}
+	}
+	return nil
+}
+
+// below returns a number in [0, n) from 32 random bits, by Lemire's multiplication.
+func below(bits uint32, n int) int { return int(uint64(bits) * uint64(n) >> 32) }
 
 // lottery chooses among equals in one pass: each entrant wins with the share of its weight.
 type lottery struct {

@@ -77,9 +77,9 @@ func (e *Endpoint) Picked() uint64 {
 // Ended returns the number of leases that ended with r, which must be one of the named results.
 func (e *Endpoint) Ended(r Result) uint64 { return e.results[r].Load() }
 
-// Latency returns the moving average of the time to the first byte as of now; 0 before the first
-// sample. Failures are in it with their charge.
-func (e *Endpoint) Latency() time.Duration { return time.Duration(e.latency.at(e.now())) }
+// Latency returns the moving average of the time to the first byte as of its last sample; 0 before
+// the first. Failures are in it with their charge.
+func (e *Endpoint) Latency() time.Duration { return e.latency.last() }
 
 // Attach puts v into an empty slot and returns v. If the slot holds something already (the
 // endpoint was adopted from an older snapshot, or another goroutine was first), that stays and is

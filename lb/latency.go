@@ -16,41 +16,53 @@ const (
 	// most that repeated failures double it to.
 	failureCharge    = time.Second
 	maxFailureCharge = time.Minute
+	// leastLatency is where a fading average stops.
+	leastLatency = float64(time.Microsecond)
 )
 
 // latency is a peak-sensitive moving average (Finagle's Peak EWMA): a sample above the average
 // replaces it, one below pulls it down with a weight that grows with the time since the last.
 //
 // One word holds both parts so that one compare-and-swap moves them together: the average in
-// nanoseconds as a float32 above, the tick of the last sample below. Ticks wrap after 49 days,
-// which makes an endpoint that was idle so long look fresh, and nothing else. 0 means no sample.
+// nanoseconds as a float32 above, the tick of the last sample below. Ticks wrap: an
+// average that nobody touched for 25 days stops fading for as long, and no more. 0 means no sample.
 type latency struct{ word atomic.Uint64 }
 
-func (l *latency) load() (average float64, tick uint32) {
-	w := l.word.Load()
-	return float64(math.Float32frombits(uint32(w >> 32))), uint32(w)
+func unpack(word uint64) (average float64, tick uint32) {
+	return float64(math.Float32frombits(uint32(word >> 32))), uint32(word)
 }
 
 // at returns the average in nanoseconds as of now, 0 without a sample. It fades while no sample
-// comes, so that an endpoint which was slow once is tried again.
+// comes, so that an endpoint which was slow once is tried again, but never below leastLatency, so
+// that what is in flight still tells endpoints apart.
 func (l *latency) at(now time.Duration) float64 {
-	average, tick := l.load()
-	if gap := ticks(now) - tick; gap != 0 {
+	word := l.word.Load()
+	if word == 0 {
+		return 0
+	}
+	average, tick := unpack(word)
+	if gap := int32(ticks(now) - tick); gap > 0 {
 		average *= fade(gap)
 	}
-	return average
+	return max(average, leastLatency)
 }
 
-// observe takes a sample.
+// last returns the average as of the last sample, 0 without one.
+func (l *latency) last() time.Duration {
+	average, _ := unpack(l.word.Load())
+	return time.Duration(average)
+}
+
+// observe takes a sample, which must be positive.
 func (l *latency) observe(sample, now time.Duration) {
 	for {
 		old := l.word.Load()
-		average, tick := l.load()
-		gap := ticks(now) - tick
+		average, tick := unpack(old)
+		gap := int32(ticks(now) - tick)
 		value := float64(sample)
 		switch {
 		case value >= average:
-		case int32(gap) <= 0: // same tick, or a sample that a faster goroutine has overtaken
+		case gap <= 0: // same tick, or overtaken by a sample that was taken later
 			return
 		default:
 			w := fade(gap)
@@ -72,6 +84,6 @@ func (l *latency) charge(took, now time.Duration) {
 
 func ticks(now time.Duration) uint32 { return uint32(now / latencyTick) }
 
-func fade(gap uint32) float64 {
+func fade(gap int32) float64 {
 	return math.Exp(-float64(gap) / float64(latencyDecay/latencyTick))
 }

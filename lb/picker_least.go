@@ -12,60 +12,30 @@ type leastPicker struct{ candidates []Member }
 func newLeastPicker(candidates []Member) picker { return &leastPicker{candidates} }
 
 func (p *leastPicker) pick(_ Key, tried Tried) *Endpoint {
-	if n := len(p.candidates); n > leastScan {
-		a, b := twoOf(n)
-		if e := leastOfTwo(&p.candidates[a], &p.candidates[b], tried); e != nil {
-			return e
-		}
+	var pair [2]Member
+	if e := least(narrow(p.candidates, leastScan, &pair), tried); e != nil {
+		return e
 	}
-	return p.scan(tried)
+	return anyUntried(p.candidates, tried)
 }
 
-// scan looks at every candidate. With more than leastScan of them it is the way out for a retry
-// whose two draws were both tried before.
-func (p *leastPicker) scan(tried Tried) *Endpoint {
-	least := math.Inf(1)
+// least draws among the members with the lowest load.
+func least(members []Member, tried Tried) *Endpoint {
+	lowest := math.Inf(1)
 	var draw lottery
-	for i := range p.candidates {
-		m := &p.candidates[i]
+	for i := range members {
+		m := &members[i]
 		if tried.Has(m.Endpoint) {
 			continue
 		}
 		load := m.load()
-		if load < least {
-			least, draw = load, lottery{}
+		if load < lowest {
+			lowest, draw = load, lottery{}
 		}
-		if load == least {
+		if load == lowest {
 			draw.enter(m)
 		}
 	}
-	return draw.winner
-}
-
-// leastOfTwo returns the better of two members of which either may have been tried, nil if both.
-func leastOfTwo(a, b *Member, tried Tried) *Endpoint {
-	switch aOut, bOut := tried.Has(a.Endpoint), tried.Has(b.Endpoint); {
-	case aOut && bOut:
-		return nil
-	case aOut:
-		return b.Endpoint
-	case bOut:
-		return a.Endpoint
-	}
-	loadA, loadB := a.load(), b.load()
-	if loadA == loadB {
-		return drawOfTwo(a, b)
-	}
-	if loadA < loadB {
-		return a.Endpoint
-	}
-	return b.Endpoint
-}
-
-func drawOfTwo(a, b *Member) *Endpoint {
-	var draw lottery
-	draw.enter(a)
-	draw.enter(b)
 	return draw.winner
 }
 

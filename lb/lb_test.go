@@ -1,0 +1,79 @@
+package lb
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"weir/internal/conf"
+)
+
+// config returns a Config with one endpoint per weight, at 10.0.0.1:80 and up.
+func config(balance string, weights ...int) Config {
+	c := Config{Balance: balance}
+	for i, w := range weights {
+		c.Endpoints = append(c.Endpoints, EndpointConfig{Address: address(i), Weight: w})
+	}
+	return c
+}
+
+func address(i int) conf.Address {
+	a, err := conf.ParseAddress(fmt.Sprintf("10.0.%d.%d:80", i/250, i%250+1))
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func adopt(tb testing.TB, r *Registry, c Config) *Upstream {
+	tb.Helper()
+	u, err := r.Adopt("orders", c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return u
+}
+
+// upstream returns an upstream of its own registry, all endpoints ready.
+func upstream(tb testing.TB, balance string, weights ...int) (*Registry, *Upstream) {
+	tb.Helper()
+	r := NewRegistry(nil)
+	u := adopt(tb, r, config(balance, weights...))
+	r.SetState(Ready, endpoints(u)...)
+	return r, u
+}
+
+func endpoints(u *Upstream) []*Endpoint {
+	var list []*Endpoint
+	for _, m := range u.View().Members() {
+		list = append(list, m.Endpoint)
+	}
+	return list
+}
+
+func equal(n int) []int {
+	w := make([]int, n)
+	for i := range w {
+		w[i] = 1
+	}
+	return w
+}
+
+// counts picks n times, ends each lease at once with o, and returns the picks per endpoint.
+func counts(u *Upstream, n int, o Outcome) []int {
+	at := make(map[*Endpoint]int)
+	for range n {
+		l := u.Pick(Key{}, Tried{})
+		at[l.Endpoint()]++
+		l.Done(o)
+	}
+	var list []int
+	for _, e := range endpoints(u) {
+		list = append(list, at[e])
+	}
+	return list
+}
+
+func took(d time.Duration) Outcome { return Outcome{FirstByte: d} }
+
+var balancers = []string{RoundRobin, LeastRequests, EWMA}

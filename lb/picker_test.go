@@ -1,0 +1,232 @@
+package lb
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestIdleEndpointsGetTheirWeight(t *testing.T) {
+	const n = 60000
+	cases := []struct{ weights []int }{
+		{[]int{1}},
+		{[]int{1, 1}},
+		{[]int{1, 2}},
+		{[]int{5, 1, 1}},
+		{[]int{1, 2, 3, 4}},
+	}
+	for _, balance := range balancers {
+		for _, c := range cases {
+			t.Run(fmt.Sprint(balance, c.weights), func(t *testing.T) {
+				_, u := upstream(t, balance, c.weights...)
+				total := 0
+				for _, w := range c.weights {
+					total += w
+				}
+				for i, got := range counts(u, n, took(time.Millisecond)) {
+					want := float64(n*c.weights[i]) / float64(total)
+					if math.Abs(float64(got)-want) > 0.05*n {
+						t.Errorf("endpoint %d of weight %d: %d picks, want about %.0f", i, c.weights[i], got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestBusyEndpointsHoldTheirWeight(t *testing.T) {
+	for _, balance := range []string{LeastRequests, EWMA} {
+		_, u := upstream(t, balance, 1, 3)
+		for range 4000 {
+			u.Pick(Key{}, Tried{})
+		}
+		e := endpoints(u)
+		if a, b := e[0].InFlight(), e[1].InFlight(); a < 900 || a > 1100 || a+b != 4000 {
+			t.Errorf("%s: 4000 leases held are split %d to %d, want 1000 to 3000", balance, a, b)
+		}
+	}
+}
+
+func TestTwoChoicesSpreadOverMany(t *testing.T) {
+	for _, balance := range []string{LeastRequests, EWMA} {
+		_, u := upstream(t, balance, equal(100)...)
+		for range 10000 {
+			u.Pick(Key{}, Tried{})
+		}
+		for _, e := range endpoints(u) {
+			if n := e.InFlight(); n < 80 || n > 120 {
+				t.Errorf("%s: %s holds %d of 10000 leases over 100 endpoints", balance, e, n)
+			}
+		}
+	}
+}
+
+func TestPickNeverReturnsATriedEndpoint(t *testing.T) {
+	for _, balance := range balancers {
+		for _, n := range []int{1, 2, 3, 5, 8, 40} {
+			t.Run(fmt.Sprint(balance, n), func(t *testing.T) {
+				_, u := upstream(t, balance, equal(n)...)
+				for range 50 {
+					var tried Tried
+					for range min(n, maxTried) {
+						l := u.Pick(Key{}, tried)
+						if !l.Ok() || tried.Has(l.Endpoint()) {
+							t.Fatalf("after %d tries: got %v", tried.Len(), l.Endpoint())
+						}
+						tried.Add(l.Endpoint())
+						l.Done(Outcome{Result: ConnectFailed})
+					}
+					if l := u.Pick(Key{}, tried); n <= maxTried && l.Ok() {
+						t.Fatalf("all %d tried, yet got %s", n, l.Endpoint())
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestRoundRobinSpreadsTurns(t *testing.T) {
+	cases := []struct {
+		weights []int
+		want    string
+	}{
+		{[]int{1, 1, 1}, "abc"},
+		{[]int{2, 2}, "ab"},
+		{[]int{3, 1}, "aaba"},
+		{[]int{5, 1, 1}, "aaabcaa"},
+		{[]int{4, 2}, "aba"},
+	}
+	for _, c := range cases {
+		_, u := upstream(t, RoundRobin, c.weights...)
+		all := endpoints(u)
+		got := ""
+		for _, e := range schedule(u.View().Members()) {
+			got += string(rune('a' + slices.Index(all, e)))
+		}
+		if got != c.want {
+			t.Errorf("weights %v: turns %s, want %s", c.weights, got, c.want)
+		}
+	}
+}
+
+func TestRoundRobinBoundsItsSchedule(t *testing.T) {
+	weights := equal(4000)
+	for i := range weights {
+		weights[i] += i % 1000
+	}
+	_, u := upstream(t, RoundRobin, weights...)
+	if n := len(schedule(u.View().Members())); n > maxSchedule+len(weights) {
+		t.Fatalf("%d turns for a bound of %d and %d endpoints", n, maxSchedule, len(weights))
+	}
+}
+
+func TestRoundRobinKeepsItsPlaceAcrossViews(t *testing.T) {
+	_, u := upstream(t, RoundRobin, 1, 1, 1)
+	seen := make(map[*Endpoint]int)
+	for range 300 {
+		seen[u.Pick(Key{}, Tried{}).Endpoint()]++
+		u.rebuild()
+	}
+	for e, n := range seen {
+		if n != 100 {
+			t.Errorf("%s: %d of 300 picks with a new view after each", e, n)
+		}
+	}
+}
+
+func TestEWMAPrefersTheFaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, u := upstream(t, EWMA, 1, 1)
+		slow, picks := endpoints(u)[0], 0
+		for range 10000 {
+			l := u.Pick(Key{}, Tried{})
+			d := time.Millisecond
+			if l.Endpoint() == slow {
+				d, picks = 20*time.Millisecond, picks+1
+			}
+			time.Sleep(d)
+			l.Done(took(d))
+		}
+		if picks == 0 || picks > 500 {
+			t.Errorf("an endpoint 20 times slower got %d of 10000 uses, want a few", picks)
+		}
+	})
+}
+
+func TestEWMADoesNotTakeAFastFailureForSpeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, r := range []Result{ConnectFailed, Reset, BadAnswer, Status5xx} {
+			_, u := upstream(t, EWMA, 1, 1, 1)
+			broken, picks := endpoints(u)[1], 0
+			for range 3000 {
+				l := u.Pick(Key{}, Tried{})
+				o := took(5 * time.Millisecond)
+				if l.Endpoint() == broken {
+					o, picks = Outcome{Result: r, FirstByte: 50 * time.Microsecond}, picks+1
+				}
+				time.Sleep(o.FirstByte)
+				l.Done(o)
+			}
+			if picks > 30 {
+				t.Errorf("an endpoint that fails at once with %v got %d of 3000 uses", r, picks)
+			}
+		}
+	})
+}
+
+func TestEWMATriesASlowEndpointAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, u := upstream(t, EWMA, 1, 1)
+		once := endpoints(u)[0]
+		newLease(once).Done(took(time.Second)) // one bad moment
+		begin := time.Now()
+		for time.Since(begin) < 2*time.Minute {
+			l := u.Pick(Key{}, Tried{})
+			if l.Endpoint() == once {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+			l.Done(took(10 * time.Millisecond))
+		}
+		t.Error("not tried again within 2 minutes")
+	})
+}
+
+// An endpoint whose only uses are long sessions never reports a latency. It must neither starve
+// nor make one that has failed look attractive.
+func TestEWMAWithoutSamplesGoesByWhatIsInFlight(t *testing.T) {
+	_, u := upstream(t, EWMA, 1, 1, 1)
+	failed := u.Pick(Key{}, Tried{})
+	failed.Done(Outcome{Result: ConnectFailed, FirstByte: time.Millisecond})
+	for range 15 {
+		u.Pick(Key{}, Tried{})
+	}
+	for _, e := range endpoints(u) {
+		n := e.InFlight()
+		if e == failed.Endpoint() && n > 2 || e != failed.Endpoint() && n < 6 {
+			t.Errorf("%s holds %d of 15 sessions (the failed one is %s)", e, n, failed.Endpoint())
+		}
+	}
+}
+
+func TestUnknownBalancerIsRefused(t *testing.T) {
+	for _, name := range []string{"", "maglev", "EWMA", "random"} {
+		if u, err := NewRegistry(nil).Adopt("orders", config(name, 1)); err == nil {
+			t.Errorf("balance = %q: got %v, want an error", name, u)
+		}
+	}
+}
+
+func TestPickOfNothingIsTheZeroLease(t *testing.T) {
+	for _, balance := range balancers {
+		r, u := upstream(t, balance, equal(20)...)
+		r.SetState(Down, endpoints(u)...)
+		u.rebuild()
+		if l := u.Pick(Key{}, Tried{}); l.Ok() || l.Endpoint() != nil {
+			t.Errorf("%s: all down, yet got %s", balance, l.Endpoint())
+		}
+	}
+}
