@@ -51,6 +51,9 @@ func expandText(s string, lookup func(string) (string, bool)) (text, trouble, hi
 		inside, rest, closed := strings.Cut(s[i+2:], "}")
 		name, instead, hasDefault := strings.Cut(inside, ":-")
 		if !closed || !variableName(name) {
+			if closed {
+				inside += "}"
+			}
 			return "", `"${` + inside + `" names no environment variable`, "write ${NAME} or ${NAME:-default}; for the characters themselves write $${"
 		}
 		value, set := lookup(name)

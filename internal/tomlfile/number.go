@@ -2,6 +2,7 @@ package tomlfile
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -24,11 +25,10 @@ func parseNumber(n *Node) (any, error) {
 	if leadingZero(whole) || dotted && fraction == "" {
 		return nil, errNumber
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return nil, err
+	if digits == "nan" {
+		return math.NaN(), nil // strconv takes no sign before it, TOML does
 	}
-	return f, nil
+	return strconv.ParseFloat(s, 64)
 }
 
 func parseInteger(s, digits string) (any, error) {

@@ -254,7 +254,7 @@ func (b *builder) number(v *Node, path conf.Path) {
 	if _, err := parseNumber(v); err != nil {
 		v.broken = true
 		hint := ""
-		if errors.Is(err, strconv.ErrRange) {
+		if errors.Is(err, strconv.ErrRange) && v.Kind == Integer {
 			hint = "whole numbers have at most 64 bits"
 		}
 		b.report.add(Finding{At: v.Val, path: path, Key: path.String(), Text: v.Text + " is not a number", Hint: hint})
