@@ -75,9 +75,14 @@ func TestTheBoardKeepsItsSize(t *testing.T) {
 	if a, b := len(board(&v, paint{})), len(board(&empty, paint{})); a != b || a >= boardHeight {
 		t.Errorf("%d lines with events, %d without; want the same, fewer than %d", a, b, boardHeight)
 	}
+	for _, line := range board(&v, paint{}) {
+		if n := len([]rune(line)); n > boardWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
 	o := over()
 	for _, line := range append(board(&v, paint{}), report(&o, paint{})...) {
-		if n := len([]rune(line)); n > 100 {
+		if n := len([]rune(line)); n > 98 {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}

@@ -20,13 +20,17 @@ type screen struct {
 	told  int // events printed, where the output only grows
 }
 
-const boardHeight = 19 // with a line to spare
+// A terminal smaller than the board would scroll or wrap it, and the next one would be drawn over the wrong lines.
+const (
+	boardHeight = 19 // with a line to spare
+	boardWidth  = 88
+)
 
 func newScreen(out io.Writer, s *stage) *screen {
-	height, terminal := terminalHeight(out)
+	rows, columns, terminal := terminalSize(out)
 	dumb := os.Getenv("TERM") == "dumb"
 	return &screen{
-		out: out, stage: s, live: terminal && !dumb && height > boardHeight,
+		out: out, stage: s, live: terminal && !dumb && rows >= boardHeight && columns >= boardWidth,
 		paint: paint{colour: terminal && !dumb && os.Getenv("NO_COLOR") == ""},
 	}
 }

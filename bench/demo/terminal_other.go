@@ -4,5 +4,5 @@ package demo
 
 import "io"
 
-// terminalHeight is not known here: output only grows.
-func terminalHeight(io.Writer) (rows int, ok bool) { return 0, false }
+// terminalSize is not known here: output only grows.
+func terminalSize(io.Writer) (rows, columns int, ok bool) { return 0, 0, false }

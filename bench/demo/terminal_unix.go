@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalHeight returns the number of rows if out is a terminal.
-func terminalHeight(out io.Writer) (rows int, ok bool) {
+// terminalSize returns the rows and columns of out if it is a terminal.
+func terminalSize(out io.Writer) (rows, columns int, ok bool) {
 	file, ok := out.(*os.File)
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0, false
+		return 0, 0, false
 	}
-	return int(size.Row), true
+	return int(size.Row), int(size.Col), true
 }
