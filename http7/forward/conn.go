@@ -1,0 +1,220 @@
+package forward
+
+import (
+	"io"
+
+	"weir/http7"
+	"weir/http7/wire"
+	"weir/internal/deadline"
+	"weir/internal/sock"
+)
+
+// answerLimits bound the head of an answer.
+var answerLimits = wire.Limits{HeadBytes: 64 << 10, Fields: 256}
+
+// Conn is a connection to an endpoint and the attempt that it is used for: the block, header,
+// trailers and framer of one answer. One exchange owns it from Acquire to Close; it is also the
+// Source of the answer's body.
+type Conn struct {
+	S  sock.Conn
+	In sock.Reader
+	// Answer is the answer of the attempt, valid until Close.
+	Answer http7.Answer
+
+	pool   *Pool
+	inPool bool // guarded by pool.mu
+	born   int64
+	uses   int
+
+	parser wire.ResponseParser
+	framer wire.Framer
+	head   wire.Response
+
+	t        *Transport
+	limit    int64 // no deadline goes beyond it; 0: none
+	ended    error // what the last read of the body came to
+	complete bool  // the answer's body was whole
+	sent     bool  // the request was sent whole
+	done     bool
+}
+
+// Begin makes c ready for one attempt that must end by limit, on the clock of deadline.Now; 0 means
+// no limit.
+func (c *Conn) Begin(t *Transport, limit int64) {
+	c.t, c.limit = t, limit
+	c.uses++
+	c.ended, c.complete, c.sent, c.done = nil, false, false, false
+	c.parser.Reset()
+	c.Answer.Reset()
+}
+
+// Reused reports whether c has served another attempt before.
+func (c *Conn) Reused() bool { return c.uses > 1 }
+
+// RequestSent says that the request has been written whole. Until then the connection can't be
+// reused.
+func (c *Conn) RequestSent() { c.sent = true }
+
+// AwaitHead starts the clock of the response timeout at now. It may be called by the goroutine that
+// has written the request's last byte.
+func (c *Conn) AwaitHead(now int64) { c.S.Timer.Set(c.within(now, int64(c.t.Response))) }
+
+// within returns the deadline d nanoseconds after now, or the attempt's limit if that is earlier;
+// 0 if there is neither.
+func (c *Conn) within(now, d int64) int64 {
+	if d == 0 {
+		return c.limit
+	}
+	at := now + d
+	if c.limit != 0 && c.limit < at {
+		return c.limit
+	}
+	return at
+}
+
+// due is called by the wheel when c's deadline has passed.
+func (c *Conn) due() {
+	if c.pool.drop(c) {
+		c.pool.open.Add(-1)
+		_ = c.S.Net().Close() // an idle connection has nothing to tell
+		return
+	}
+	c.S.Interrupt(sock.DeadlinePassed)
+}
+
+// ReadHead blocks until the head of an answer to a request with that method is whole and makes it
+// c.Answer. It returns 1xx heads too; call it again for the next.
+// The cause of a fault is for the log.
+func (c *Conn) ReadHead(method []byte) (f *http7.Fault, cause error) {
+	if c.Answer.Status != 0 { // a 1xx came before
+		c.In.Release()
+		c.parser.Reset()
+	}
+	for {
+		if c.In.Buffered() > 0 {
+			n, f := c.parser.Parse(c.In.Head(), &answerLimits, method, &c.head, &c.Answer.Header)
+			if f != nil {
+				return f, nil
+			}
+			if n > 0 {
+				c.In.Consume(n)
+				return c.accept(), nil
+			}
+		}
+		if err := c.In.FillHead(answerLimits.HeadBytes + 1); err != nil {
+			return c.headFault(err), err
+		}
+	}
+}
+
+// accept takes the head that was parsed for the answer's.
+func (c *Conn) accept() *http7.Fault {
+	if c.head.Status == 101 {
+		return http7.UnaskedUpgrade
+	}
+	c.Answer.Status, c.Answer.Reason = c.head.Status, c.head.Reason
+	c.Answer.Source = c
+	c.framer.Reset(c.head.Frame, &c.Answer.Trailer, http7.Upstream)
+	switch c.head.Frame.Kind {
+	case wire.None:
+		c.Answer.Length = 0
+	case wire.Length:
+		c.Answer.Length = c.head.Frame.Length
+	default:
+		c.Answer.Length = -1
+	}
+	return nil
+}
+
+// headFault says what an error means that came before the head was whole.
+func (c *Conn) headFault(err error) *http7.Fault {
+	switch why := c.S.Interrupted(); {
+	case why == ClientGone:
+		return http7.ClientLeft
+	case why == BodyFailed:
+		return http7.BodyCut
+	case why != sock.NotInterrupted:
+		return http7.UpstreamTimeout
+	case err == sock.ErrHeadFull:
+		return http7.AnswerTooLarge
+	case c.Reused() && c.Answer.Status == 0 && c.In.Buffered() == 0:
+		return http7.UpstreamStale
+	}
+	return http7.UpstreamReset
+}
+
+// Next returns the bytes of the answer's body that are at hand.
+func (c *Conn) Next() ([]byte, http7.State, *http7.Fault) {
+	chunk, n, s, f := c.framer.Next(c.In.Window())
+	c.In.Consume(n)
+	switch {
+	case s == http7.End:
+		c.complete = true
+	case s == http7.Parked && c.ended != nil:
+		return c.cut()
+	}
+	return chunk, s, f
+}
+
+// cut says what the end of the connection means for the body.
+func (c *Conn) cut() ([]byte, http7.State, *http7.Fault) {
+	if c.ended == io.EOF {
+		if f := c.framer.Finish(); f != nil {
+			return nil, http7.Failure, f
+		}
+		return nil, http7.End, nil
+	}
+	switch c.S.Interrupted() {
+	case sock.NotInterrupted:
+		return nil, http7.Failure, http7.UpstreamCut
+	case ClientGone:
+		return nil, http7.Failure, http7.ClientLeft
+	case BodyFailed:
+		return nil, http7.Failure, http7.BodyCut
+	}
+	return nil, http7.Failure, http7.UpstreamStalled
+}
+
+// Await blocks until bytes, the end or a deadline come.
+func (c *Conn) Await() {
+	c.S.Timer.Set(c.within(deadline.Now(), int64(c.t.BetweenReads)))
+	c.In.FreeIdle()
+	c.ended = c.In.FillBody()
+}
+
+// Pause stops the clock while the body waits for a slow reader.
+func (c *Conn) Pause() { c.S.Timer.Set(c.limit) }
+
+// Cut ends the attempt without keeping the connection, whatever has come of it.
+func (c *Conn) Cut() {
+	c.complete = false
+	c.Close()
+}
+
+// Close ends the attempt: the connection is kept if both messages were whole, the endpoint keeps it
+// and nothing follows the answer; else it is closed. Views of the answer are dead from here on.
+func (c *Conn) Close() {
+	if c.done {
+		return
+	}
+	c.done = true
+	c.S.Timer.Set(0)
+	keep := c.complete && c.sent && c.head.KeepAlive && c.In.Buffered() == 0 &&
+		c.S.Interrupted() == sock.NotInterrupted && c.head.Frame.Kind != wire.UntilClose
+	if !keep {
+		c.shut()
+		return
+	}
+	c.In.Release()
+	c.Answer.Reset()
+	c.pool.put(c, &c.t.pool)
+}
+
+// shut closes the connection.
+func (c *Conn) shut() {
+	c.pool.open.Add(-1)
+	c.S.Close()
+	c.In.Consume(c.In.Buffered())
+	c.In.Release()
+	c.Answer.Reset()
+}

@@ -1,0 +1,124 @@
+package forward
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"weir/internal/deadline"
+	"weir/lb"
+)
+
+// poolLimits bound the idle connections to one endpoint.
+type poolLimits struct {
+	idle              int
+	keepAlive, maxAge time.Duration // maxAge 0: off
+}
+
+// Pool keeps the idle connections to one endpoint. The one used last is taken first: it is the
+// least likely to have been closed, and the others may come of age.
+type Pool struct {
+	endpoint *lb.Endpoint
+	open     atomic.Int64
+
+	mu     sync.Mutex
+	idle   []*Conn
+	closed bool
+}
+
+// take returns an idle connection that is still good, nil if there is none. One that is readable
+// has been closed, or holds an answer that nobody asked for.
+func (p *Pool) take(l *poolLimits) *Conn {
+	for {
+		p.mu.Lock()
+		n := len(p.idle)
+		if n == 0 {
+			p.mu.Unlock()
+			return nil
+		}
+		c := p.idle[n-1]
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		c.inPool = false
+		p.mu.Unlock()
+		c.S.Timer.Set(0)
+		if !c.aged(l) && !c.S.Readable() {
+			return c
+		}
+		c.shut()
+	}
+}
+
+// aged reports whether c is too old for another use.
+func (c *Conn) aged(l *poolLimits) bool {
+	return l.maxAge > 0 && deadline.Now()-c.born > int64(l.maxAge)
+}
+
+// put keeps c for another use, or closes it.
+func (p *Pool) put(c *Conn, l *poolLimits) {
+	if l.idle == 0 || c.aged(l) {
+		c.shut()
+		return
+	}
+	var until int64
+	if l.keepAlive > 0 {
+		until = deadline.Now() + int64(l.keepAlive)
+	}
+	c.S.Timer.Set(until)
+	p.mu.Lock()
+	var over *Conn
+	switch {
+	case p.closed:
+		over = c
+	case len(p.idle) >= l.idle:
+		over = p.idle[0]
+		over.inPool = false
+		copy(p.idle, p.idle[1:])
+		p.idle[len(p.idle)-1] = c
+		c.inPool = true
+	default:
+		p.idle = append(p.idle, c)
+		c.inPool = true
+	}
+	p.mu.Unlock()
+	if over != nil {
+		over.shut()
+	}
+}
+
+// drop takes c out of the idle ones and reports whether it was there.
+func (p *Pool) drop(c *Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.inPool {
+		return false
+	}
+	for i := range p.idle {
+		if p.idle[i] == c {
+			p.idle = append(p.idle[:i], p.idle[i+1:]...)
+			break
+		}
+	}
+	c.inPool = false
+	return true
+}
+
+func (p *Pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	idle := p.idle
+	p.idle = nil
+	for _, c := range idle {
+		c.inPool = false
+	}
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.shut()
+	}
+}
+
+func (p *Pool) count() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(len(p.idle))
+}

@@ -1,0 +1,217 @@
+package serve
+
+import (
+	"weir/http7"
+	"weir/http7/forward"
+	"weir/http7/wire"
+	"weir/internal/deadline"
+	"weir/lb"
+)
+
+// send takes the exchange to an endpoint, again while step says so. Without a fault x.Answer is the
+// attempt's that was kept.
+func (c *conn) send(x *exchange) *http7.Fault {
+	st := newSending(&x.plan.Retry, x.Method)
+	x.replay.begin(x, st.repeatable)
+	ev := event{kind: evStart}
+	for {
+		switch st.step(ev) {
+		case pick:
+			ev = c.pick(x, &st)
+		case acquire:
+			c.drop(x)
+			ev = c.attempt(x, &st)
+		case keep:
+			return nil
+		case fail:
+			c.drop(x)
+			x.endAttempt(st.fault)
+			return st.fault
+		}
+	}
+}
+
+// pick leases an endpoint that has not been tried and makes the attempt.
+func (c *conn) pick(x *exchange, st *sending) event {
+	c.drop(x)
+	x.endAttempt(st.fault)
+	x.Answer = nil
+	lease := x.plan.Upstream.Pick(lb.Key{}, x.tried)
+	if !lease.Ok() {
+		return event{kind: evNone, fault: http7.NoEndpoints}
+	}
+	x.lease = lease
+	x.tried.Add(lease.Endpoint())
+	x.attempts++
+	if x.attempts > 1 {
+		x.began, x.status = x.elapsed(), 0
+	}
+	return c.attempt(x, st)
+}
+
+// drop ends the attempt's connection, whose answer was not kept.
+func (c *conn) drop(x *exchange) {
+	c.stopPump()
+	if x.up != nil {
+		c.upstream.Store(nil)
+		c.enter(waiting, 0) // from here on the watcher does not know x.up
+		x.up.Cut()
+		x.up = nil
+	}
+}
+
+// endAttempt accounts for the lease, if there is one. f is nil for an answer that was kept whole.
+func (x *exchange) endAttempt(f *http7.Fault) {
+	if !x.lease.Ok() {
+		return
+	}
+	o := lb.Outcome{Result: resultOf(f, x.status)}
+	switch {
+	case x.headAt > x.began:
+		o.FirstByte = x.headAt - x.began
+	case o.Result.Failed():
+		o.FirstByte = max(x.elapsed()-x.began, 1)
+	}
+	x.lease.Done(o)
+	x.record.Endpoint = x.lease.Endpoint().Address()
+	if f != nil {
+		x.plan.UpstreamSeries.Attempt(o.Result.String(), 0)
+	} else {
+		x.plan.UpstreamSeries.Attempt(o.Result.String(), o.FirstByte)
+	}
+	x.lease = lb.Lease{}
+	x.headAt = 0
+}
+
+func resultOf(f *http7.Fault, status int) lb.Result {
+	switch {
+	case f == nil && status >= 500:
+		return lb.Status5xx
+	case f == nil:
+		return lb.OK
+	case f.Side != http7.Upstream:
+		return lb.Cancelled
+	}
+	switch f.Kind {
+	case http7.Connect:
+		return lb.ConnectFailed
+	case http7.Timeout:
+		return lb.Timeout
+	case http7.BadAnswer:
+		return lb.BadAnswer
+	}
+	return lb.Reset
+}
+
+// attempt makes one attempt on the leased endpoint.
+func (c *conn) attempt(x *exchange, st *sending) event {
+	tr, e := x.plan.Transport, x.lease.Endpoint()
+	up, f, cause := tr.Acquire(e, st.fresh, x.limit)
+	if f != nil {
+		x.Cause = cause
+		if c.e.Unreachable != nil {
+			c.e.Unreachable(e, cause)
+		}
+		return event{kind: evFault, fault: f, replayable: x.replay.whole()}
+	}
+	up.Begin(tr, x.limit)
+	if !up.Reused() {
+		x.began = x.elapsed() // making the connection took its time
+		if c.e.Reached != nil {
+			c.e.Reached(e)
+		}
+	}
+	x.up = up
+	c.upstream.Store(up)
+	if f, cause = c.exchangeHeads(x, up); f != nil {
+		x.Cause = cause
+		f = c.verdictOn(x, f)
+		return event{kind: evFault, fault: f, replayable: x.replay.whole()}
+	}
+	x.Answer = &up.Answer
+	x.status = up.Answer.Status
+	return event{kind: evHead, status: x.status, replayable: !c.pump.running && x.replay.whole()}
+}
+
+// verdictOn refines the fault of an attempt by what the lent goroutine and the clock know.
+func (c *conn) verdictOn(x *exchange, f *http7.Fault) *http7.Fault {
+	c.stopPump()
+	switch {
+	case f == http7.BodyCut && c.pump.fault != nil:
+		return c.pump.fault
+	case f.Kind == http7.Timeout && x.limit != 0 && deadline.Now() >= x.limit:
+		return http7.RouteTimeout
+	}
+	return f
+}
+
+// exchangeHeads sends the request, or begins to, and reads the head of the final answer.
+func (c *conn) exchangeHeads(x *exchange, up *forward.Conn) (*http7.Fault, error) {
+	x.replay.at = 0
+	x.out = c.appendRequest(x.out[:0], x)
+	whole, f := c.appendAtHand(x)
+	if f != nil {
+		c.pump.fault = f
+		return f, nil
+	}
+	if !whole {
+		c.sendContinue(x)
+	}
+	now := deadline.At(x.Arrival) + int64(x.began)
+	up.AwaitHead(now)
+	_, err := up.S.Write(x.out)
+	if whole {
+		up.RequestSent()
+		c.enter(waiting, now+int64(watchAfter))
+	} else if err == nil {
+		c.startPump(x, up)
+	}
+	// An endpoint that did not take the request may still have answered it.
+	f, cause := c.readFinalHead(x, up)
+	if f != nil && err != nil && cause == nil {
+		cause = err
+	}
+	return f, cause
+}
+
+// readFinalHead passes 1xx heads on and returns with the final one.
+func (c *conn) readFinalHead(x *exchange, up *forward.Conn) (*http7.Fault, error) {
+	for {
+		if f, cause := up.ReadHead(x.Method); f != nil {
+			return f, cause
+		}
+		if up.Answer.Status >= 200 {
+			x.headAt = x.elapsed()
+			return nil, nil
+		}
+		if up.Answer.Status != 100 && x.Proto == http7.HTTP11 {
+			if f := c.passInterim(x, &up.Answer); f != nil {
+				return f, nil
+			}
+		}
+	}
+}
+
+// passInterim sends a 1xx on. A body may be on its way in meanwhile; x.out is not its own then.
+func (c *conn) passInterim(x *exchange, a *http7.Answer) *http7.Fault {
+	b := wire.AppendStatusLine(nil, a.Status, a.Reason)
+	b = a.Header.AppendLines(b, http7.HopByHop)
+	b = append(b, "\r\n"...)
+	if _, err := c.s.Write(b); err != nil {
+		return http7.ClientLeft
+	}
+	return nil
+}
+
+// sendContinue asks a client that waits for it for the body.
+func (c *conn) sendContinue(x *exchange) {
+	if x.continued {
+		return
+	}
+	x.continued = true
+	if c.in.Buffered() == 0 {
+		_, _ = c.s.Write(continueLine) // a client that has gone shows when the body is read
+	}
+}
+
+var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")

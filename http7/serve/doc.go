@@ -1,0 +1,7 @@
+// Package serve holds the engines: they parse requests into exchanges, pass each through the hall
+// (decide, send, answer, done) and write the answers.
+//
+// The driver here is the blocking one for HTTP/1: one goroutine per connection, which lends a
+// second only to move a request body beside its answer. Connections come from tcp4; what is served
+// comes from the snapshot that gateway publishes.
+package serve

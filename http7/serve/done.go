@@ -1,0 +1,72 @@
+package serve
+
+import (
+	"strings"
+
+	"weir/http7"
+	"weir/internal/obs"
+)
+
+// done ends the exchange: it pays what policies are owed, accounts for the attempt, counts and logs.
+func (c *conn) done(x *exchange) {
+	c.settle(x)
+	c.s.Timer.Set(0)
+	c.unwatch()
+	x.endAttempt(x.Fault)
+	x.decider.finish(x)
+	d := x.elapsed()
+	if x.Fault != nil && x.Fault.Kind == http7.Left && !x.begun {
+		x.status = x.Fault.Status
+	}
+	if x.plan != nil {
+		x.plan.Series.Done(x.status, d, x.bytesIn, x.bytesOut)
+	} else if x.site.Unrouted != nil {
+		x.site.Unrouted.Done(x.status, d, x.bytesIn, x.bytesOut)
+	}
+	if x.Fault != nil {
+		c.e.series.Fault(x.Fault.Name)
+	}
+	if log := x.site.AccessLog; log != nil {
+		c.log(x, log)
+	}
+	c.finishSource(x)
+}
+
+// finishSource gives back the answer's source, and with it the attempt's connection.
+func (c *conn) finishSource(x *exchange) {
+	if x.up != nil {
+		c.upstream.Store(nil)
+		if x.broken {
+			x.up.Cut()
+		} else {
+			x.up.Close()
+		}
+		x.up = nil
+	}
+	if a := x.Answer; a != nil && a.Local && a.Source != nil {
+		a.Source.Close()
+		a.Source = nil
+	}
+}
+
+// log writes the exchange's line.
+func (c *conn) log(x *exchange, log *obs.AccessLog) {
+	r := &x.record
+	r.Arrival, r.Client, r.Listener = x.Arrival, x.Client, c.info.Listener
+	r.Proto, r.Method, r.Host, r.Target = x.Proto.String(), x.Method, x.Authority, x.Target
+	if x.Route != nil {
+		r.Route, r.Upstream = x.Route.Name, x.Route.Upstream
+	}
+	r.Status, r.BytesIn, r.BytesOut = x.status, x.bytesIn, x.bytesOut
+	if x.Fault != nil {
+		r.Fault = x.Fault.Name
+	}
+	r.Duration, r.FirstByte, r.Attempts = x.elapsed(), x.firstByte, x.attempts
+	r.Consumer, r.RequestID = x.Consumer, x.RequestID
+	for _, v := range x.Verdicts {
+		policy, said, _ := strings.Cut(v, ":")
+		x.verdicts = append(x.verdicts, obs.Verdict{Policy: policy, Said: said})
+	}
+	r.Verdicts = x.verdicts
+	log.Write(r)
+}

@@ -1,0 +1,124 @@
+package serve
+
+import (
+	"sync"
+	"time"
+
+	"weir/http7"
+	"weir/http7/forward"
+	"weir/http7/wire"
+	"weir/internal/obs"
+	"weir/lb"
+)
+
+// exchange is an http7.Exchange with what the HTTP/1 driver needs for it. It is pooled: an idle
+// connection has none.
+type exchange struct {
+	http7.Exchange
+	parser wire.RequestParser
+	head   wire.Request
+	framer wire.Framer
+
+	site *Site
+	plan *Plan
+	// Where Decide stands.
+	decider decider
+
+	out    []byte         // what is written next
+	frame  wire.FrameKind // how the client sees the end of the answer
+	replay replay
+
+	up       *forward.Conn
+	lease    lb.Lease
+	tried    lb.Tried
+	attempts int
+	began    time.Duration // when the attempt's request was sent, since arrival
+	limit    int64         // when the exchange must be over, on the wheel's clock; 0: never
+
+	status    int
+	headAt    time.Duration // when the attempt's head was there, since arrival
+	firstByte time.Duration // when the client was sent its first byte, since arrival
+	bytesIn   int64
+	bytesOut  int64
+
+	continued bool // 100 Continue was sent, or is not wanted any more
+	bodyDone  bool // the request's body has been read whole
+	begun     bool // a byte of the final answer has been written
+	close     bool // no other request on this connection
+	clean     bool // the client has nothing unread to lose: no linger
+	broken    bool // the answer was cut: reset the connection
+	plain     bool // answer without response policies
+	record    obs.Record
+	verdicts  []obs.Verdict
+}
+
+var exchanges = sync.Pool{New: func() any { return &exchange{out: make([]byte, 0, 4<<10)} }}
+
+// take returns an exchange for the request whose first bytes are at hand.
+func (e *Engine) take(c *conn) *exchange {
+	x := exchanges.Get().(*exchange)
+	c.site = e.site(c.site)
+	x.site = c.site
+	x.Conn, x.Client = &c.info, c.info.Peer.Addr()
+	x.Arrival = time.Now()
+	x.parser.Reset()
+	return x
+}
+
+// site returns what e's listener serves now; was, if a reload has removed the listener.
+func (e *Engine) site(was *Site) *Site {
+	if sites := e.snap.Load().Sites; e.slot < len(sites) && sites[e.slot] != nil {
+		return sites[e.slot]
+	}
+	return was
+}
+
+// maxKeptOut is the largest buffer that a pooled exchange keeps.
+const maxKeptOut = 64 << 10
+
+func (e *Engine) release(x *exchange) {
+	x.Exchange.Release()
+	x.replay.free()
+	out, verdicts := x.out[:0], x.verdicts[:0]
+	if cap(out) > maxKeptOut {
+		out = make([]byte, 0, 4<<10)
+	}
+	x.site, x.plan, x.up = nil, nil, nil
+	x.lease, x.tried, x.attempts, x.began, x.limit = lb.Lease{}, lb.Tried{}, 0, 0, 0
+	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
+	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false
+	x.head = wire.Request{}
+	x.decider.reset()
+	x.record = obs.Record{}
+	x.out, x.verdicts = out, verdicts
+	exchanges.Put(x)
+}
+
+// adopt takes the parsed head over into the exchange.
+func (x *exchange) adopt() {
+	h := &x.head
+	x.Proto, x.Method, x.Target = h.Proto, h.Method, h.Target
+	x.Authority, x.Path, x.Query = h.Authority, h.Path, h.Query
+	x.framer.Reset(h.Frame, &x.Trailer, http7.Client)
+	switch {
+	case !h.Frame.Body():
+		x.bodyDone = true
+		x.Body.Whole = true
+	case h.Frame.Kind == wire.Length:
+		x.Body.Length = h.Frame.Length
+	default:
+		x.Body.Length = -1
+	}
+	x.close = !h.KeepAlive
+	x.continued = !h.Continue
+}
+
+// wake wakes a parked exchange.
+func (x *exchange) wake() {
+	if x != nil {
+		x.Waker().Wake()
+	}
+}
+
+// elapsed returns the time since the request arrived.
+func (x *exchange) elapsed() time.Duration { return time.Since(x.Arrival) }

@@ -1,0 +1,244 @@
+package serve
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"weir/http7"
+	"weir/internal/deadline"
+)
+
+// pass takes the exchange through the hall: decide, send, answer.
+func (c *conn) pass(x *exchange) {
+	f := c.admit(x)
+	if f == nil {
+		f = c.decide(x)
+	}
+	if f == nil && x.Answer == nil {
+		f = c.act(x)
+	}
+	if f != nil {
+		c.fail(x, f)
+	}
+	if x.Answer == nil { // the client has gone
+		x.close, x.clean = true, true
+		return
+	}
+	c.respond(x)
+}
+
+// fail makes f the exchange's answer.
+func (c *conn) fail(x *exchange, f *http7.Fault) {
+	x.Fault = f
+	x.close = x.close || f.Close
+	if f.Kind == http7.Left {
+		x.Answer = nil
+		return
+	}
+	http7.FaultAnswer(&x.Exchange, f)
+}
+
+var (
+	methodConnect = "CONNECT"
+	methodTrace   = "TRACE"
+)
+
+// admit applies what holds for every request, before any policy.
+func (c *conn) admit(x *exchange) *http7.Fault {
+	if string(x.Method) == methodConnect || string(x.Method) == methodTrace {
+		return http7.MethodRefused
+	}
+	if c.looped(x) {
+		return http7.LoopDetected
+	}
+	c.identify(x)
+	return nil
+}
+
+// act carries out the route's action.
+func (c *conn) act(x *exchange) *http7.Fault {
+	p := x.plan
+	if p.Upstream != nil {
+		return c.send(x)
+	}
+	if f := c.collect(x, -1); f != nil {
+		return f
+	}
+	return http7.Serve(p.Route.Handler, &x.Exchange)
+}
+
+// decide runs Decide to its end, collecting and parking for policies that ask.
+func (c *conn) decide(x *exchange) *http7.Fault {
+	d := &x.decider
+	v := d.start(x)
+	for {
+		switch v.Act {
+		case http7.Go:
+			return nil
+		case http7.Reply:
+			return v.Fault
+		case http7.Need:
+			if f := c.collect(x, v.Bytes); f != nil {
+				return f
+			}
+			v = d.resume(x, http7.BodyReady)
+		case http7.Wait:
+			why := http7.Woken // a dry run takes every wait as granted
+			if !x.Dry {
+				why = c.park(x, v.Until)
+			}
+			if c.left.Load() {
+				return http7.ClientLeft
+			}
+			v = d.resume(x, why)
+		}
+	}
+}
+
+// park blocks until the exchange is woken or until has come.
+func (c *conn) park(x *exchange, until time.Time) http7.Event {
+	c.enter(waiting, deadline.Now()+int64(watchAfter))
+	defer func() {
+		c.enter(waiting, 0)
+		x.began = x.elapsed()
+	}()
+	var expired <-chan time.Time
+	if !until.IsZero() {
+		t := time.NewTimer(time.Until(until))
+		defer t.Stop()
+		expired = t.C
+	}
+	select {
+	case <-x.Wakes():
+		return http7.Woken
+	case <-expired:
+		return http7.Expired
+	}
+}
+
+// decider runs the steps of an exchange: the listener's early ones, the match, the route's. It does
+// no I/O; it is resumed, never restarted.
+type decider struct {
+	steps   []http7.Step
+	at      int
+	matched bool
+	held    []refusal // before the match
+	ends    []ending
+}
+
+// refusal is what an early step of a bundle said; it stands unless the route opts out.
+type refusal struct {
+	bundle string
+	fault  *http7.Fault
+}
+
+// ending is an End that is owed.
+type ending struct {
+	end  http7.Ender
+	word uint64
+}
+
+func (d *decider) reset() {
+	clear(d.ends)
+	clear(d.held)
+	*d = decider{ends: d.ends[:0], held: d.held[:0]}
+}
+
+// start decides from the beginning.
+func (d *decider) start(x *exchange) http7.Verdict {
+	d.steps = x.site.Early
+	return d.run(x)
+}
+
+// resume goes on behind the step that stopped.
+func (d *decider) resume(x *exchange, why http7.Event) http7.Verdict {
+	s := &d.steps[d.at]
+	v := s.Request.(http7.Resumer).Resume(&x.Exchange, why)
+	if stop := d.take(x, s, v); stop.Act != http7.Go {
+		return stop
+	}
+	d.at++
+	return d.run(x)
+}
+
+// run takes the steps from d.at on, and the match between the early ones and the route's.
+func (d *decider) run(x *exchange) http7.Verdict {
+	for {
+		for ; d.at < len(d.steps); d.at++ {
+			s := &d.steps[d.at]
+			if s.Request == nil {
+				continue
+			}
+			x.Word = 0
+			v := s.Request.Request(&x.Exchange)
+			if stop := d.take(x, s, v); stop.Act != http7.Go {
+				return stop
+			}
+		}
+		if d.matched {
+			return http7.Continue
+		}
+		if f := d.match(x); f != nil {
+			return http7.Refuse(f)
+		}
+	}
+}
+
+// take notes what a step owes and says. Before the match a refusal is held.
+func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdict {
+	if v.Act == http7.Need || v.Act == http7.Wait {
+		return v
+	}
+	if s.End != nil {
+		d.ends = append(d.ends, ending{s.End, x.Word})
+	}
+	if v.Act == http7.Reply && v.Fault != nil && !d.matched {
+		bundle, _, _ := strings.Cut(s.Name, ".")
+		d.held = append(d.held, refusal{bundle, v.Fault})
+		return http7.Continue
+	}
+	return v
+}
+
+// match finds the route and its plan, and the refusal that stands.
+func (d *decider) match(x *exchange) *http7.Fault {
+	d.matched = true
+	r := x.site.Table.Find(&x.Exchange)
+	if r == nil {
+		if len(d.held) > 0 {
+			return d.held[0].fault
+		}
+		return http7.NoRoute
+	}
+	x.Route, x.plan = r, x.site.Plans[r.ID]
+	for i := range d.held {
+		if !slices.Contains(x.plan.Without, d.held[i].bundle) {
+			return d.held[i].fault
+		}
+	}
+	if r.Timeout > 0 {
+		x.limit = deadline.At(x.Arrival) + int64(r.Timeout)
+	}
+	if limit := x.bodyLimit(); limit > 0 && x.Body.Length > limit {
+		return http7.BodyTooLarge
+	}
+	d.steps, d.at = r.Steps, 0
+	return nil
+}
+
+// finish pays the Ends that are owed, the last step's first.
+func (d *decider) finish(x *exchange) {
+	for i := len(d.ends) - 1; i >= 0; i-- {
+		d.ends[i].end.End(&x.Exchange, d.ends[i].word)
+	}
+	d.ends = d.ends[:0]
+}
+
+// bodyLimit returns the bound of the request's body; 0 is none.
+func (x *exchange) bodyLimit() int64 {
+	if x.plan != nil && x.Route.BodyLimit > 0 {
+		return x.Route.BodyLimit
+	}
+	return x.site.Limits.BodyBytes
+}

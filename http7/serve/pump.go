@@ -1,0 +1,217 @@
+package serve
+
+import (
+	"io"
+	"time"
+
+	"weir/http7"
+	"weir/http7/forward"
+	"weir/http7/wire"
+	"weir/internal/deadline"
+	"weir/internal/sock"
+)
+
+// pump moves a request's body to an endpoint beside the answer, on a lent goroutine. While it runs
+// it owns the client connection's reading side, its timer, and the exchange's body and replay; the
+// connection's goroutine waits for done before it touches any of them.
+type pump struct {
+	running  bool
+	done     chan struct{}
+	complete bool
+	fault    *http7.Fault // why the client's body can't be completed
+	out      []byte
+}
+
+// startPump lends the goroutine.
+func (c *conn) startPump(x *exchange, up *forward.Conn) {
+	p := &c.pump
+	if p.done == nil {
+		p.done = make(chan struct{}, 1)
+	}
+	p.running, p.complete, p.fault = true, false, nil
+	go c.runPump(x, up)
+}
+
+// runPump is the body of the goroutine "pump": it ends with the body, when either side fails, or
+// when stopPump interrupts both.
+func (c *conn) runPump(x *exchange, up *forward.Conn) {
+	p := &c.pump
+	p.fault = c.moveBody(x, up)
+	if p.fault != nil {
+		up.S.Interrupt(forward.BodyFailed)
+	}
+	p.done <- struct{}{}
+}
+
+// moveBody returns nil also if the endpoint takes no more: what it has to say comes as an answer.
+func (c *conn) moveBody(x *exchange, up *forward.Conn) *http7.Fault {
+	p, credit := &c.pump, rateGrace
+	for {
+		chunk, s, f := x.nextBody(&c.in)
+		switch s {
+		case http7.Failure:
+			return f
+		case http7.End:
+			p.out = x.replay.appendEnd(p.out[:0], &x.Trailer)
+			if _, err := up.S.Write(p.out); err != nil {
+				return nil
+			}
+			c.bodySent(x, up)
+			return nil
+		case http7.Parked:
+			if f := c.awaitBody(x, &credit); f != nil {
+				return f
+			}
+		case http7.Chunk:
+			if c.forwardChunk(x, up, chunk) != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// bodySent hands over to the wait for the answer.
+func (c *conn) bodySent(x *exchange, up *forward.Conn) {
+	now := deadline.Now()
+	x.began = x.elapsed()
+	c.pump.complete = true
+	up.AwaitHead(now)
+	c.enter(waiting, now+int64(watchAfter))
+}
+
+func (c *conn) forwardChunk(x *exchange, up *forward.Conn, chunk []byte) error {
+	p := &c.pump
+	up.AwaitHead(deadline.Now()) // the endpoint must take bytes within the response timeout
+	if !x.replay.chunked {
+		_, err := up.S.Write(chunk)
+		return err
+	}
+	p.out = wire.AppendChunk(p.out[:0], chunk)
+	_, err := up.S.Write(p.out)
+	return err
+}
+
+// rateGrace is how long a client may send nothing, and how much waiting its bytes can earn.
+const rateGrace = 5 * time.Second
+
+// awaitBody waits for more of the client's body. Each byte buys the client 1/MinBodyRate seconds of
+// waiting, up to the grace.
+func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
+	now := deadline.Now()
+	until := int64(0)
+	rate := c.site.Limits.BodyRate
+	if rate > 0 {
+		until = now + int64(*credit)
+	}
+	if x.limit != 0 && (until == 0 || x.limit < until) {
+		until = x.limit
+	}
+	if x.up != nil {
+		x.up.Pause()
+	}
+	c.enter(reading, until)
+	c.in.FreeIdle()
+	before := c.in.Buffered()
+	if err := c.in.FillBody(); err != nil {
+		return c.bodyFault(err, x)
+	}
+	if rate > 0 {
+		earned := time.Duration(float64(c.in.Buffered()-before) / rate * float64(time.Second))
+		*credit = min(*credit-time.Duration(deadline.Now()-now)+earned, rateGrace)
+	}
+	return nil
+}
+
+// bodyFault says what ended a request body before it was whole.
+func (c *conn) bodyFault(err error, x *exchange) *http7.Fault {
+	x.close = true
+	switch c.s.Interrupted() {
+	case sock.DeadlinePassed:
+		c.s.Resume()
+		if x.limit != 0 && deadline.Now() >= x.limit {
+			return http7.RouteTimeout
+		}
+		return http7.RequestTimeout
+	case sock.NotInterrupted:
+		if err != io.EOF {
+			return http7.ClientLeft
+		}
+		return http7.BodyCut
+	}
+	return http7.ClientLeft
+}
+
+// stopPump ends the lent goroutine, if there is one, and takes back what it owned.
+func (c *conn) stopPump() {
+	if !c.pump.running {
+		return
+	}
+	if c.joined() {
+		return
+	}
+	up := c.upstream.Load()
+	c.s.Interrupt(forward.Stopped)
+	up.S.Interrupt(forward.Stopped)
+	<-c.pump.done
+	c.pump.running = false
+	if c.s.Interrupted() == forward.Stopped {
+		c.s.Resume()
+	}
+	if up.S.Interrupted() == forward.Stopped {
+		up.S.Resume()
+	}
+	if c.pump.complete {
+		up.RequestSent()
+	} else {
+		c.x.close = true
+	}
+}
+
+// joined takes back what the lent goroutine owned if it has ended by itself.
+func (c *conn) joined() bool {
+	select {
+	case <-c.pump.done:
+	default:
+		return false
+	}
+	c.pump.running = false
+	if c.pump.complete {
+		c.upstream.Load().RequestSent()
+	} else {
+		c.x.close = true
+	}
+	return true
+}
+
+// collect reads n bytes of the body, or all of a shorter one; -1 reads all.
+func (c *conn) collect(x *exchange, n int64) *http7.Fault {
+	r, credit := &x.replay, rateGrace
+	limit := x.bodyLimit()
+	if limit == 0 {
+		limit = maxCollected
+	}
+	for !x.bodyDone && (n < 0 || int64(len(r.buf)) < n) {
+		chunk, s, f := x.nextRaw(&c.in)
+		switch s {
+		case http7.Failure:
+			return f
+		case http7.Parked:
+			c.sendContinue(x)
+			if f := c.awaitBody(x, &credit); f != nil {
+				return f
+			}
+		case http7.Chunk:
+			if int64(len(r.buf)+len(chunk)) > limit {
+				return http7.BodyTooLarge
+			}
+			r.grow(len(chunk))
+			r.buf = append(r.buf, chunk...)
+		}
+	}
+	x.Body.Collected, x.Body.Whole = r.buf, x.bodyDone
+	x.began = x.elapsed()
+	return nil
+}
+
+// maxCollected bounds a body that must be held in memory where the config sets no limit.
+const maxCollected = 8 << 20

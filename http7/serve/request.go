@@ -1,0 +1,97 @@
+package serve
+
+import (
+	"bytes"
+
+	"weir/http7"
+)
+
+// appendRequest appends the head of x's request as the endpoint gets it.
+func (c *conn) appendRequest(dst []byte, x *exchange) []byte {
+	h := &x.Request
+	target := x.Target
+	if x.head.Absolute {
+		target = x.Path
+	}
+	dst = append(append(dst, x.Method...), ' ')
+	dst = append(dst, target...)
+	if x.head.Absolute && x.Query != nil {
+		dst = append(append(dst, '?'), x.Query...)
+	}
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	skip := http7.HopByHop | http7.Names(http7.Expect)
+	dst, skip = appendHost(dst, x, skip)
+	x.replay.chunked = x.Body.Length < 0
+	dst, skip = c.appendForwarded(dst, x, skip)
+	dst = h.AppendLines(dst, skip)
+	if x.replay.chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if x.head.Trailers {
+		dst = append(dst, "TE: trailers\r\nConnection: TE\r\n"...)
+	}
+	dst = append(dst, "Via: 1."...)
+	dst = append(dst, "01"[x.Proto&1])
+	dst = append(dst, ' ')
+	dst = append(dst, c.e.via...)
+	return append(dst, "\r\n\r\n"...)
+}
+
+// appendHost writes the Host field first, unless the client's own goes as it is.
+func appendHost(dst []byte, x *exchange, skip http7.IDSet) ([]byte, http7.IDSet) {
+	rule := &x.plan.Host
+	name := rule.Name
+	if rule.Endpoint || name == "" && !x.Request.Has(http7.Host) {
+		name = x.lease.Endpoint().Target().Host()
+	}
+	if name == "" {
+		return dst, skip
+	}
+	dst = append(append(dst, "Host: "...), name...)
+	return append(dst, "\r\n"...), skip | http7.Names(http7.Host)
+}
+
+// appendAtHand appends the bytes of the body that are here already. It reports whether that is all
+// of it, trailers included.
+func (c *conn) appendAtHand(x *exchange) (whole bool, f *http7.Fault) {
+	if !x.Body.Present() {
+		return true, nil
+	}
+	for len(x.out) < maxAtHand {
+		chunk, s, f := x.nextBody(&c.in)
+		switch s {
+		case http7.Chunk:
+			x.out = x.replay.append(x.out, chunk)
+		case http7.Parked:
+			return false, nil
+		case http7.End:
+			x.out = x.replay.appendEnd(x.out, &x.Trailer)
+			return true, nil
+		case http7.Failure:
+			return false, f
+		}
+	}
+	return false, nil
+}
+
+// maxAtHand bounds how much of a body goes out in one write with the head.
+const maxAtHand = 32 << 10
+
+// looped reports whether the request has been here before (RFC 9110 §7.6.3).
+func (c *conn) looped(x *exchange) bool {
+	if !x.Request.Has(http7.Via) {
+		return false
+	}
+	for v := range x.Request.Each(http7.Known(http7.Via)) {
+		if bytes.Contains(v, []byte(c.e.via)) {
+			return true
+		}
+	}
+	return false
+}
+
+func appendLength(dst []byte, n int64) []byte {
+	dst = append(dst, "Content-Length: "...)
+	dst = appendInt(dst, n)
+	return append(dst, "\r\n"...)
+}

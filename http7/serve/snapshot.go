@@ -1,0 +1,124 @@
+package serve
+
+import (
+	"net/netip"
+	"time"
+
+	"weir/http7"
+	"weir/http7/forward"
+	"weir/http7/match"
+	"weir/http7/wire"
+	"weir/internal/obs"
+	"weir/lb"
+)
+
+// Snapshot is what all http listeners serve at one time. It never changes.
+type Snapshot struct {
+	Generation uint64
+	// Sites are the listeners' parts, by [Engine] slot.
+	Sites []*Site
+}
+
+// Site is what one listener serves in one snapshot.
+type Site struct {
+	Listener string
+	Table    *match.Table
+	// Plans are the routes of Table, by their ID.
+	Plans []*Plan
+	// Early are the listener's guard and identify steps, which run before the match.
+	Early  []http7.Step
+	Limits Limits
+	// Trusted are the proxies whose word on the client's address is believed.
+	Trusted   []netip.Prefix
+	Forwarded Forwarded
+	// Unrouted counts exchanges that no route took.
+	Unrouted *obs.RouteSeries
+	// AccessLog is nil when off.
+	AccessLog *obs.AccessLog
+}
+
+// Limits are a listener's limits, compiled; a duration or size of 0 is off.
+type Limits struct {
+	Head          wire.Limits
+	BodyBytes     int64
+	HeaderTimeout time.Duration
+	IdleTimeout   time.Duration
+	BodyRate      float64 // bytes a second
+	WriteStall    time.Duration
+}
+
+// Forwarded says which fields tell the endpoint about the client.
+type Forwarded uint8
+
+// The ways; ForwardedX is the zero value.
+const (
+	ForwardedX Forwarded = iota
+	Forwarded7239
+	ForwardedBoth
+	ForwardedOff
+)
+
+// Plan is a route with what carrying it out needs.
+type Plan struct {
+	Route  *http7.Route
+	Series *obs.RouteSeries
+	// Upstream and what belongs to it are nil for a route with a handler.
+	Upstream       *lb.Upstream
+	Transport      *forward.Transport
+	UpstreamSeries *obs.UpstreamSeries
+	Host           HostRule
+	Retry          Retry
+	// Without are the listener's bundles that the route opts out of.
+	Without []string
+}
+
+// HostRule says what the endpoint sees as Host. The zero value preserves the client's.
+type HostRule struct {
+	// Endpoint sends the endpoint's address.
+	Endpoint bool
+	// Name, if not empty, is sent.
+	Name string
+}
+
+// Retry is the compiled form of forward.RetryConfig.
+type Retry struct {
+	Attempts int
+	On       RetryOn
+	Methods  []string
+	Replay   int64
+}
+
+// RetryOn is a set of failures.
+type RetryOn uint8
+
+// The failures that may be retried.
+const (
+	OnConnect RetryOn = 1 << iota
+	OnReset
+	OnTimeout
+	On502
+	On503
+	On504
+)
+
+// NewRetry compiles c.
+func NewRetry(c *forward.RetryConfig) Retry {
+	r := Retry{Attempts: c.Attempts, Methods: c.Methods, Replay: c.Replay.Value()}
+	for _, on := range c.On {
+		r.On |= map[string]RetryOn{
+			forward.OnConnect: OnConnect, forward.OnReset: OnReset, forward.OnTimeout: OnTimeout,
+			forward.On502: On502, forward.On503: On503, forward.On504: On504,
+		}[on]
+	}
+	return r
+}
+
+// repeatable reports whether a request with that method may be sent twice.
+func (r *Retry) repeatable(method []byte) bool {
+	for _, m := range r.Methods {
+		if string(method) == m {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,231 @@
+// Package sock is a connection as a proxy wants one: it holds no buffer while it waits, it can be
+// woken from outside, its deadlines are cheap, and it can say whether bytes are at hand.
+//
+// The engines and the upstream pools use it. It knows no protocol.
+package sock
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weir/internal/deadline"
+)
+
+// Why says what interrupted a connection.
+type Why uint32
+
+// The reasons. Owners may define their own from Custom on.
+const (
+	NotInterrupted Why = iota
+	DeadlinePassed
+	Custom
+)
+
+// Conn is one TCP, unix or TLS connection. One goroutine reads and one writes at a time;
+// Interrupt may come from any.
+type Conn struct {
+	nc  net.Conn
+	raw syscall.RawConn
+	tls *tls.Conn
+	// gate is below tls, if the connection was made with NewGate.
+	gate *Gate
+
+	// Timer is the connection's deadline; what happens when it passes is the owner's choice,
+	// usually Interrupt(DeadlinePassed).
+	Timer deadline.Timer
+
+	mu  sync.Mutex
+	why atomic.Uint32
+
+	// The arguments and results of the one raw call that is under way.
+	readInto func() []byte
+	readN    int
+	readErr  error
+	readFn   func(fd uintptr) bool
+	probeFn  func(fd uintptr)
+	ready    bool
+	one      [1]byte
+}
+
+// errNoRaw is for connections that have no file descriptor.
+var errNoRaw = errors.New("sock: connection has no file descriptor")
+
+// Init binds c to nc, a *net.TCPConn, *net.UnixConn or *tls.Conn over one of these.
+func (c *Conn) Init(nc net.Conn) error {
+	c.nc = nc
+	under := nc
+	if t, ok := nc.(*tls.Conn); ok {
+		c.tls, under = t, t.NetConn()
+		if g, ok := under.(*Gate); ok {
+			c.gate, under = g, g.Conn
+		}
+	}
+	sc, ok := under.(syscall.Conn)
+	if !ok {
+		return errNoRaw
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	c.raw = raw
+	c.readFn, c.probeFn = c.readOnce, c.probe
+	return nil
+}
+
+// Net returns the connection beneath.
+func (c *Conn) Net() net.Conn { return c.nc }
+
+// TLS returns the TLS layer, nil without one.
+func (c *Conn) TLS() *tls.Conn { return c.tls }
+
+// ReadInto waits until bytes or the end arrive and only then asks into for the room to read to,
+// so that a waiting connection holds no buffer. It may ask more than once.
+func (c *Conn) ReadInto(into func() []byte) (int, error) {
+	if c.tls != nil {
+		return c.readTLS(into)
+	}
+	c.readInto, c.readN, c.readErr = into, 0, nil
+	err := c.raw.Read(c.readFn)
+	if err == nil {
+		err = c.readErr
+	}
+	return c.readN, err
+}
+
+// readOnce is one non-blocking read; false waits for readability.
+func (c *Conn) readOnce(fd uintptr) bool {
+	for {
+		n, err := unix.Read(int(fd), c.readInto())
+		switch {
+		case err == unix.EAGAIN:
+			return false
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			c.readErr = os.NewSyscallError("read", err)
+		case n == 0:
+			c.readErr = io.EOF
+		default:
+			c.readN = n
+		}
+		return true
+	}
+}
+
+// readTLS waits with a buffer of one byte, then takes what else has been decrypted. Without a gate
+// it can't tell what that is, and waits with the block.
+func (c *Conn) readTLS(into func() []byte) (int, error) {
+	if c.gate == nil {
+		return c.tls.Read(into())
+	}
+	if n, err := c.tls.Read(c.one[:]); n == 0 {
+		return 0, err
+	}
+	b := into()
+	b[0] = c.one[0]
+	if len(b) == 1 {
+		return 1, nil
+	}
+	c.gate.shut = true
+	n, err := c.tls.Read(b[1:])
+	c.gate.shut = false
+	if err == errShut {
+		err = nil
+	}
+	return 1 + n, err
+}
+
+// Write writes all of b.
+func (c *Conn) Write(b []byte) (int, error) { return c.nc.Write(b) }
+
+// Readable reports, without waiting, whether bytes, the end or an error are at hand on the socket.
+func (c *Conn) Readable() bool {
+	c.ready = true
+	if c.raw.Control(c.probeFn) != nil {
+		return true
+	}
+	return c.ready
+}
+
+func (c *Conn) probe(fd uintptr) {
+	_, _, err := unix.Recvfrom(int(fd), c.one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	c.ready = err != unix.EAGAIN
+}
+
+// past is a deadline that wakes whoever waits.
+var past = time.Unix(1, 0)
+
+// Interrupt wakes the owner from a read or write, now or when it next begins one. The first
+// reason stays until [Conn.Resume].
+func (c *Conn) Interrupt(why Why) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why.CompareAndSwap(uint32(NotInterrupted), uint32(why)) {
+		_ = c.nc.SetDeadline(past) // fails only on a closed connection, whose owner is awake
+	}
+}
+
+// Interrupted returns why c was interrupted since the last Resume.
+func (c *Conn) Interrupted() Why { return Why(c.why.Load()) }
+
+// Resume makes an interrupted connection usable again and returns the reason.
+func (c *Conn) Resume() Why {
+	if c.why.Load() == uint32(NotInterrupted) {
+		return NotInterrupted
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.nc.SetDeadline(time.Time{}) // as in Interrupt
+	return Why(c.why.Swap(uint32(NotInterrupted)))
+}
+
+// Close closes the connection and takes its timer off the wheel.
+func (c *Conn) Close() {
+	c.Timer.Remove()
+	_ = c.nc.Close() // nothing is left to be told
+}
+
+// Abort closes the connection so that the other end sees a reset, never an orderly end.
+func (c *Conn) Abort() {
+	nc := c.nc
+	if c.tls != nil {
+		nc = c.tls.NetConn() // no close_notify: that would be an orderly end
+	}
+	if c.gate != nil {
+		nc = c.gate.Conn
+	}
+	if t, ok := nc.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // on failure the close below is still a close
+	}
+	c.Timer.Remove()
+	_ = nc.Close()
+}
+
+// CloseWrite says that nothing more will be sent.
+func (c *Conn) CloseWrite() error {
+	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+// Unsent returns how many written bytes the other end has not acknowledged; -1 if that can't be told.
+func (c *Conn) Unsent() int {
+	n := -1
+	_ = c.raw.Control(func(fd uintptr) { // a closed connection has nothing unsent
+		if v, err := unix.IoctlGetInt(int(fd), unix.TIOCOUTQ); err == nil {
+			n = v
+		}
+	})
+	return n
+}
