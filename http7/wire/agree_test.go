@@ -63,9 +63,10 @@ func headOnly(got string) string {
 	return head
 }
 
+// checkSame compares what the codec says of a head with what the reference does.
 func checkSame(t *testing.T, in, got, want string, ok bool) {
 	t.Helper()
-	refused := got == "" || got[0] == '!'
+	refused := got == "" || got[0] == '!' && !strings.Contains(got, " ") // "!" may begin a method too
 	if refused == ok || ok && got != want {
 		t.Fatalf("%q\n      codec %s\n  reference %s (accepts: %v)", in, got, want, ok)
 	}
