@@ -72,13 +72,13 @@ func TestOneGiBPassesUnchangedInBoundedMemory(t *testing.T) {
 		return s.sessions.pipes.Open() > 0
 	})
 	_ = c.CloseWrite()
-	if r := receive(t, arrived); r.n < 1<<20 || want == 0 {
+	if r := await(t, arrived); r.n < 1<<20 || want == 0 {
 		t.Fatalf("warm-up: %d bytes", r.n)
 	}
 	c = s.dial()
 	want = pump(c, total)
 	_ = c.CloseWrite()
-	if got := receive(t, arrived); got.sum != want || got.n != total {
+	if got := await(t, arrived); got.sum != want || got.n != total {
 		t.Errorf("%d bytes with sum %x arrived, want %d with %x", got.n, got.sum, total, want)
 	}
 	if grown := rss(t) - before; grown > 16<<20 && !raced {
@@ -124,7 +124,7 @@ func TestSmallMessagesAfterBulkStillPass(t *testing.T) {
 		if n, err := io.CopyN(got, c, 8<<20); err != nil {
 			t.Fatalf("round %d: %d bytes, %v", round, n, err)
 		}
-		if want := receive(t, sum); got.Sum32() != want {
+		if want := await(t, sum); got.Sum32() != want {
 			t.Fatalf("round %d: sum %x, want %x", round, got.Sum32(), want)
 		}
 		for range 50 {
@@ -154,7 +154,7 @@ func TestWithoutPipesBulkIsCopied(t *testing.T) {
 		_ = c.CloseWrite()
 	}()
 	got, n := drink(c)
-	if want := receive(t, sum); got != want || n != 8<<20 {
+	if want := await(t, sum); got != want || n != 8<<20 {
 		t.Errorf("%d bytes with sum %x, want %d with %x", n, got, 8<<20, want)
 	}
 }
@@ -164,7 +164,7 @@ func TestASenderIsHeldBackByAReceiverThatDoesNotRead(t *testing.T) {
 	s := relayTo(t, nil, address)
 	c := s.dial()
 	_ = c.SetWriteBuffer(64 << 10)
-	e := receive(t, conns)
+	e := await(t, conns)
 	_ = e.SetReadBuffer(64 << 10)
 	sent := make(chan int, 1)
 	go func() {
@@ -187,7 +187,7 @@ func TestASenderIsHeldBackByAReceiverThatDoesNotRead(t *testing.T) {
 		return still > 300
 	})
 	reset(e)
-	if n := receive(t, sent); n > 64<<20 {
+	if n := await(t, sent); n > 64<<20 {
 		t.Errorf("%d bytes left the sender before it was held back", n)
 	}
 }

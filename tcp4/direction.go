@@ -17,6 +17,9 @@ const (
 	smallAfter = 8
 )
 
+// quickSend is the longest message that may be sent without telling the scheduler.
+const quickSend = 16 << 10
+
 // verdict is how a direction ended.
 type verdict uint8
 
@@ -43,15 +46,17 @@ type direction struct {
 
 	buf  *buffer
 	pipe *splice.Pipe
-	n    int
+	n    int // read
+	sent int // of these, at once
 	err  error
 
-	read, fill, pour func(fd uintptr) bool // the latter two are made when bulk begins
+	read, send func(fd uintptr) bool
+	fill, pour func(fd uintptr) bool // made when bulk begins
 }
 
 func (d *direction) join(shared *Sessions, from, to *side) {
 	d.from, d.to, d.shared = from, to, shared
-	d.read = d.onReadable
+	d.read, d.send = d.onReadable, d.onSendable
 }
 
 // pass moves bytes until the source ends or a side fails.
@@ -93,18 +98,40 @@ func (d *direction) readRaw() {
 // onReadable tries a read. It reports false, and keeps no buffer, if there is nothing to read yet.
 func (d *direction) onReadable(fd uintptr) bool {
 	d.buf = d.shared.buffers.Get().(*buffer)
-	for {
-		n, err := syscall.Read(int(fd), d.buf[:])
-		switch err {
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
-			d.dropBuffer()
-			return false
-		}
-		d.n, d.err = max(n, 0), err
-		return true
+	n, errno := receive(fd, d.buf[:])
+	switch errno {
+	case 0:
+		d.n = n
+	case syscall.EAGAIN:
+		d.dropBuffer()
+		return false
+	default:
+		d.err = errno
 	}
+	return true
+}
+
+// onSendable sends what the socket takes at once, for write, which deals with the rest.
+func (d *direction) onSendable(fd uintptr) bool {
+	d.sent, _ = transmit(fd, d.buf[:d.n])
+	return true
+}
+
+// write passes on what was read. A small message to a plain socket, which nearly always takes it
+// whole, goes the short way.
+func (d *direction) write() error {
+	d.sent = 0
+	if d.to.raw != nil && d.n <= quickSend {
+		_ = d.to.raw.Write(d.send) // what is wrong shows in Write below
+	}
+	n := d.sent
+	var err error
+	if n < d.n {
+		n, err = d.to.conn.Write(d.buf[n:d.n])
+		n += d.sent
+	}
+	d.bytes.Add(int64(n))
+	return err
 }
 
 func (d *direction) dropBuffer() {
@@ -117,9 +144,7 @@ func (d *direction) dropBuffer() {
 // forward writes what was read, and then judges why the read gave no more.
 func (d *direction) forward() verdict {
 	if d.n > 0 {
-		n, err := d.to.conn.Write(d.buf[:d.n])
-		d.bytes.Add(int64(n))
-		if err != nil {
+		if d.write() != nil {
 			return sinkFailed
 		}
 	}

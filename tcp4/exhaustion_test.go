@@ -96,7 +96,7 @@ func TestAFreedDescriptorEndsThePause(t *testing.T) {
 	go func() { defer close(done); s.wait(syscall.EMFILE) }()
 	eventually(t, "the pause has begun", func() bool { return l.ledger.paused.Load() == 1 })
 	l.release(netip.Addr{})
-	receive(t, done)
+	await(t, done)
 	if took := time.Since(began); took >= lastPause {
 		t.Errorf("the pause took %v", took)
 	}
@@ -136,7 +136,7 @@ func TestStopEndsAPauseAtOnce(t *testing.T) {
 	go func() { defer close(done); s.wait(syscall.EMFILE) }()
 	eventually(t, "the pause has begun", func() bool { return l.ledger.paused.Load() == 1 })
 	s.stop()
-	receive(t, done)
+	await(t, done)
 	if took := time.Since(began); took >= lastPause {
 		t.Errorf("the pause took %v", took)
 	}

@@ -174,7 +174,7 @@ func TestServeRunsUntilItsContextEnds(t *testing.T) {
 		t.Errorf("said %q", got)
 	}
 	cancel()
-	receive(t, done)
+	await(t, done)
 }
 
 func TestANewListenerTakesSocketsOverWithoutAGap(t *testing.T) {

@@ -62,7 +62,7 @@ func TestEndpointMayHalfCloseAndStillReads(t *testing.T) {
 	expectEnd(t, c)
 	send(t, c, "still here")
 	_ = c.Close()
-	if got := receive(t, heard); got != "still here" {
+	if got := await(t, heard); got != "still here" {
 		t.Errorf("endpoint read %q after its half-close", got)
 	}
 	if r := s.record(); r.End != Done {
@@ -76,7 +76,7 @@ func TestResetOfTheClientResetsTheEndpoint(t *testing.T) {
 	s := relayTo(t, nil, address)
 	c := s.dial()
 	send(t, c, "x")
-	e := receive(t, conns)
+	e := await(t, conns)
 	expect(t, e, "x")
 	reset(c)
 	expectReset(t, e)
@@ -91,7 +91,7 @@ func TestResetOfTheEndpointResetsTheClientAfterItsLastBytes(t *testing.T) {
 	s := relayTo(t, nil, address)
 	c := s.dial()
 	send(t, c, "x")
-	e := receive(t, conns)
+	e := await(t, conns)
 	send(t, e, "half an ans")
 	expect(t, c, "half an ans")
 	reset(e) // "x" is unread, too
@@ -108,7 +108,7 @@ func TestResetAfterAHalfCloseReachesASilentEndpoint(t *testing.T) {
 	c := s.dial()
 	send(t, c, "x")
 	_ = c.CloseWrite()
-	e := receive(t, conns)
+	e := await(t, conns)
 	expect(t, e, "x")
 	expectEnd(t, e)
 	reset(c)
@@ -171,7 +171,7 @@ func TestIdleSessionsAreCut(t *testing.T) {
 	s := relayTo(t, func(c *RelayConfig) { c.IdleTimeout = idle }, address)
 	c := s.dial()
 	send(t, c, "x")
-	e := receive(t, conns)
+	e := await(t, conns)
 	expect(t, e, "x")
 	expectReset(t, c)
 	expectReset(t, e)
@@ -303,7 +303,7 @@ func TestRelayBetweenUnixSockets(t *testing.T) {
 		_ = conn.(*net.UnixConn).CloseWrite()
 	}()
 	got, n := drink(conn)
-	if want := receive(t, sum); got != want || n != total {
+	if want := await(t, sum); got != want || n != total {
 		t.Errorf("%d bytes with sum %x came back, want %d with %x", n, got, total, want)
 	}
 }
@@ -324,7 +324,7 @@ func TestRelayOfATLSClient(t *testing.T) {
 		_ = c.CloseWrite()
 	}()
 	got, n := drink(c)
-	if want := receive(t, sum); got != want || n != total {
+	if want := await(t, sum); got != want || n != total {
 		t.Errorf("%d bytes with sum %x came back, want %d with %x", n, got, total, want)
 	}
 	if r := s.record(); r.End != Done || r.BytesIn != total {
@@ -343,7 +343,7 @@ func TestATLSClientThatVanishesIsNotACleanEnd(t *testing.T) {
 	raw := s.dial()
 	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
 	send(t, c, "x")
-	e := receive(t, conns)
+	e := await(t, conns)
 	expect(t, e, "x")
 	_ = raw.Close() // without close_notify
 	expectReset(t, e)
@@ -371,7 +371,7 @@ func TestKeyIsAskedWithTheClientsAddress(t *testing.T) {
 		c.Key = func(a netip.Addr) lb.Key { asked <- a; return lb.Key{Hash: 7} }
 	}, endpoint(t, echo))
 	_ = s.dial()
-	if a := receive(t, asked); a != netip.MustParseAddr("127.0.0.1") {
+	if a := await(t, asked); a != netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("asked for %v", a)
 	}
 }

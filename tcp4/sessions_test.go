@@ -21,7 +21,7 @@ func TestSessionsLiveUntilTheGraceIsOverAndAreCut(t *testing.T) {
 	s := relayTo(t, nil, address)
 	c := s.dial()
 	send(t, c, "x")
-	e := receive(t, conns)
+	e := await(t, conns)
 	expect(t, e, "x")
 	s.listener.StopAccepting()
 	grace, over := context.WithCancel(context.Background())
@@ -32,7 +32,7 @@ func TestSessionsLiveUntilTheGraceIsOverAndAreCut(t *testing.T) {
 		expect(t, e, "y")
 	}
 	over()
-	if n := receive(t, cut); n != 1 || s.sessions.Active() != 0 {
+	if n := await(t, cut); n != 1 || s.sessions.Active() != 0 {
 		t.Errorf("%d cut, %d active, want 1 and 0", n, s.sessions.Active())
 	}
 	expectReset(t, c)
@@ -51,7 +51,7 @@ func TestShutdownReturnsOnceTheLastSessionIsDone(t *testing.T) {
 	go func() { cut <- s.sessions.Shutdown(context.Background()) }()
 	_ = c.CloseWrite()
 	expectEnd(t, c)
-	if n := receive(t, cut); n != 0 {
+	if n := await(t, cut); n != 0 {
 		t.Errorf("%d cut, want none", n)
 	}
 }

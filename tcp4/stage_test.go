@@ -130,10 +130,10 @@ func dialTCP(t testing.TB, address string) *net.TCPConn {
 // record returns the record of the next session that ends.
 func (s *stage) record() Record {
 	s.t.Helper()
-	return receive(s.t, s.records)
+	return await(s.t, s.records)
 }
 
-func receive[T any](t testing.TB, c <-chan T) T {
+func await[T any](t testing.TB, c <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-c:

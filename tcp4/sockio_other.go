@@ -1,0 +1,26 @@
+//go:build unix && !(linux && (amd64 || arm64))
+
+package tcp4
+
+import (
+	"errors"
+	"syscall"
+)
+
+func receive(fd uintptr, b []byte) (int, syscall.Errno) { return once(syscall.Read, fd, b) }
+
+func transmit(fd uintptr, b []byte) (int, syscall.Errno) { return once(syscall.Write, fd, b) }
+
+// once is one call on the socket fd, which never blocks, repeated while a signal interrupts it.
+func once(call func(int, []byte) (int, error), fd uintptr, b []byte) (int, syscall.Errno) {
+	for {
+		n, err := call(int(fd), b)
+		var errno syscall.Errno
+		if !errors.As(err, &errno) {
+			return n, 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}
