@@ -46,9 +46,9 @@ type Config struct {
 
 // Defaults are merged, key by key, below every entry of their kind; lists replace.
 type Defaults struct {
-	// Listeners holds any key of a listener. Keys of http alone are not merged into tcp listeners.
+	// Listeners holds any key of a listener. An entry gets only the keys that its kind has.
 	Listeners *Listener `toml:"listeners"`
-	// Routes holds any key of a route.
+	// Routes holds any key of a route. A route's own action stands in place of this one.
 	Routes *Route `toml:"routes"`
 	// Upstreams holds any key of an upstream.
 	Upstreams *Upstream `toml:"upstreams"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -15,7 +16,8 @@ func Effective(c *Config) []byte {
 	for name, l := range c.Listeners {
 		n.Get("listeners").Set(name, listenerTree(*l))
 	}
-	return tomlfile.Write(n)
+	n.Escape()
+	return bytes.TrimLeft(tomlfile.Write(n), "\n")
 }
 
 // Summary describes in a few lines what would run.

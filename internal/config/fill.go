@@ -12,7 +12,8 @@ import (
 )
 
 // fill adds to the tree what the operator left out: first the [defaults] tables, then the
-// defaults of the house. Values that no operator wrote have no place of their own.
+// defaults of the house. Of [defaults], an entry gets only the keys that its kind has. Values that no
+// operator wrote have no place of their own.
 func fill(root *tomlfile.Node) {
 	root.Fill(tomlfile.FromValue(Default()))
 	defaults := root.Get("defaults")
@@ -62,6 +63,8 @@ func text(n *tomlfile.Node, key string) string {
 func fillListener(n, below *tomlfile.Node) {
 	if kindOf(n, below) == KindTCP {
 		dropHTTP(below)
+	} else {
+		below.Delete("upstream")
 	}
 	n.Fill(below)
 	n.Fill(listenerTree(DefaultListener(kindOf(n, below))))
@@ -132,6 +135,9 @@ func oneOf(n, below *tomlfile.Node, keys ...string) {
 
 func fillRoute(n, below, upstreams *tomlfile.Node) {
 	oneOf(n, below, "upstream", "respond", "handler")
+	if child(n, "upstream") == nil && child(below, "upstream") == nil {
+		below.Delete("retry")
+	}
 	n.Fill(below)
 	n.Fill(tomlfile.FromValue(DefaultRoute()))
 	child(n, "respond").Fill(tomlfile.FromValue(DefaultRespond()))

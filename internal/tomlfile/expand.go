@@ -33,6 +33,19 @@ func (n *Node) expand(r *Report, path conf.Path, lookup func(string) (string, bo
 	n.source, n.Text = n.Text, text
 }
 
+// Escape writes "${" in every text below n as "$${", so that [Node.Expand] gives the text back.
+func (n *Node) Escape() {
+	for _, v := range n.fields {
+		v.Escape()
+	}
+	for _, item := range n.Items {
+		item.Escape()
+	}
+	if n.Kind == String {
+		n.Text = strings.ReplaceAll(n.Text, "${", "$${")
+	}
+}
+
 // expandText returns s with its variables replaced, or what is wrong with one of them.
 func expandText(s string, lookup func(string) (string, bool)) (text, trouble, hint string) {
 	var b strings.Builder

@@ -83,8 +83,26 @@ func FuzzExpand(f *testing.F) {
 		switch {
 		case !strings.Contains(s, "${") && (got != s || wrong != ""):
 			t.Fatalf("%q became %q (%s)", s, got, wrong)
+		case escaped(s) != s:
+			t.Fatalf("%q was escaped and became %q", s, escaped(s))
 		case wrong == "" && utf8.ValidString(s) && !utf8.ValidString(got):
 			t.Fatalf("%q became %q, which is not valid UTF-8", s, got)
 		}
 	})
+}
+
+// escaped escapes a text and expands it again.
+func escaped(s string) string {
+	n := &Node{Kind: String, Text: s}
+	n.Escape()
+	got, _, _ := expandText(n.Text, environment)
+	return got
+}
+
+func TestAnEscapedTextIsItselfAgain(t *testing.T) {
+	for _, s := range []string{"", "${", "$${", "$$${A}", "${PORT}", "a$", "$"} {
+		if got := escaped(s); got != s {
+			t.Errorf("%q became %q", s, got)
+		}
+	}
 }
