@@ -20,6 +20,12 @@ type Framer struct {
 
 // Reset makes fr ready for a body with frame f. Its trailer fields are copied into *trailer, which
 // is emptied first; nil discards them. side says who sends the body, for the faults.
+//
+// Dropped from a trailer section are: names nominated by Connection; every name that Weir has a
+// rule for but ETag, Content-Digest, Repr-Digest and Proxy-Status; Content-*, If-*, Proxy-*,
+// X-Forwarded-*, Access-Control-*, Sec-*; WWW-Authenticate, Expires, Pragma, Retry-After, Warning,
+// Allow, Last-Modified (RFC 9110 §6.5.1); and of a client's also names with "_". A section may have
+// 16 KiB and 100 fields, dropped ones included; a malformed one is a fault.
 func (fr *Framer) Reset(f Frame, trailer *http7.Header, side http7.Side) {
 	*fr = Framer{kind: f.Kind, side: side, trailer: trailer, strip: f.strip, section: fr.section[:0]}
 	if f.Kind == Length {

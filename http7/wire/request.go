@@ -59,7 +59,8 @@ const (
 	inFields
 )
 
-// Reset makes p ready for the next head.
+// Reset makes p ready for the next head. It must not come before the body of the last one has
+// ended, whose framer shares the names that Connection nominated.
 func (p *RequestParser) Reset() {
 	p.head.reset()
 	p.phase, p.pos, p.methodEnd, p.query, p.targetEnd = fresh, 0, 0, 0, 0
@@ -71,7 +72,8 @@ func (p *RequestParser) Reset() {
 //
 // After n > 0, r and h are the request; h binds to block. Hop-by-hop fields and those nominated by
 // Connection are not in h, nor are names with "_". After a fault the connection must close; r then
-// holds what was whole of the request line, for the log. Call Reset before the next head.
+// holds what was whole of the request line, for the log, and h nothing of use. Call Reset before
+// the next head.
 //
 // It allocates only for h to grow, and for names nominated by Connection.
 func (p *RequestParser) Parse(block []byte, lim *Limits, r *Request, h *http7.Header) (n int, f *http7.Fault) {

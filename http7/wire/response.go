@@ -25,7 +25,7 @@ type ResponseParser struct {
 	pos   int
 }
 
-// Reset makes p ready for the next head, also after an interim one.
+// Reset makes p ready for the next head, also after an interim one; see [RequestParser.Reset].
 func (p *ResponseParser) Reset() {
 	p.head.reset()
 	p.phase, p.pos = fresh, 0
