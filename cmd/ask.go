@@ -1,0 +1,153 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/admin"
+	"weir/internal/gateway"
+)
+
+// asked is which running Weir a command talks to.
+type asked struct {
+	file, address string
+	json          bool
+}
+
+func (a *asked) flags(c *cobra.Command) {
+	c.Flags().StringVarP(&a.file, "config", "c", "", "the config `FILE` that says where the admin server is")
+	c.Flags().StringVar(&a.address, "admin", "", "the `ADDRESS` of the admin server, instead of the config's")
+	c.Flags().BoolVar(&a.json, "json", false, "print the answer as JSON")
+}
+
+// client returns a client of the admin server: at the address given, else where the config says,
+// else at the usual address.
+func (p *program) client(a *asked) (*admin.Client, error) {
+	cfg := admin.Default()
+	if path, err := configFile(a.file); err == nil {
+		if cfg, err = gateway.AdminOf(path); err != nil {
+			return nil, fail(CouldNotRun, err)
+		}
+	}
+	if a.address != "" {
+		at, err := admin.ParseTarget(a.address)
+		if err != nil {
+			return nil, fmt.Errorf("--admin: %w", err)
+		}
+		cfg.Address = at
+	}
+	client, err := admin.NewClient(cfg)
+	if err != nil {
+		return nil, fail(CouldNotRun, err)
+	}
+	return client, nil
+}
+
+func (p *program) reloadCommand() *cobra.Command {
+	var a asked
+	c := &cobra.Command{
+		Use:   "reload",
+		Short: "Let a running Weir load its config again, and wait for the verdict",
+		Long: "Reload asks the admin server of a running Weir to load its config again. It exits 1 if the config\n" +
+			"was refused; then the old one keeps serving.",
+		Example: `  weir reload
+  weir reload --admin unix:/run/weir.sock`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return p.reload(&a) },
+	}
+	a.flags(c)
+	return c
+}
+
+func (p *program) reload(a *asked) error {
+	client, err := p.client(a)
+	if err != nil {
+		return err
+	}
+	v, err := client.Reload(context.Background())
+	if err != nil {
+		return fail(CouldNotRun, err)
+	}
+	if a.json {
+		err = p.printJSON(v)
+	} else {
+		err = p.tellVerdict(v)
+	}
+	if err == nil && !v.OK {
+		err = &exit{code: Bad}
+	}
+	return err
+}
+
+func (p *program) tellVerdict(v admin.Verdict) error {
+	for _, problem := range v.Problems {
+		fmt.Fprintln(p.err, problem)
+	}
+	if !v.OK {
+		fmt.Fprintf(p.err, "refused; generation %d keeps serving\n", v.Generation)
+		return nil
+	}
+	return p.print(fmt.Appendf(nil, "reloaded: generation %d serves\n", v.Generation))
+}
+
+func (p *program) statusCommand() *cobra.Command {
+	var a asked
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show the listeners, upstreams and endpoints of a running Weir",
+		Example: `  weir status
+  weir status --json --admin 127.0.0.1:9901`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return p.status(&a) },
+	}
+	a.flags(c)
+	return c
+}
+
+func (p *program) status(a *asked) error {
+	client, err := p.client(a)
+	if err != nil {
+		return err
+	}
+	s, err := client.Status(context.Background())
+	switch {
+	case err != nil:
+		return fail(CouldNotRun, err)
+	case a.json:
+		return p.printJSON(s)
+	}
+	return p.print([]byte(statusText(&s)))
+}
+
+// statusText is a status as a person reads it.
+func statusText(s *admin.Status) string {
+	var b strings.Builder
+	ready := "ready"
+	if !s.Ready {
+		ready = "not ready: " + s.Why
+	}
+	fmt.Fprintf(&b, "weir %s, %s, generation %d of %s, up %s\n", s.Version, ready, s.Generation, s.Config,
+		time.Duration(s.UptimeS*float64(time.Second)).Round(time.Second))
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nLISTENER\tKIND\tADDRESS\tCONNECTIONS")
+	for _, l := range s.Listeners {
+		kind := l.Kind
+		if l.TLS {
+			kind += "+tls"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", l.Name, kind, strings.Join(l.Addresses, " "), l.Connections)
+	}
+	fmt.Fprintln(w, "\nUPSTREAM\tENDPOINT\tSTATE\tSINCE\tIN FLIGHT\tIDLE\tWHY")
+	for _, u := range s.Upstreams {
+		for _, e := range u.Endpoints {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", u.Name, e.Address, e.State, e.Since.Format(time.DateTime), e.InFlight, e.Idle, e.Why)
+		}
+	}
+	_ = w.Flush() // writes to memory
+	return b.String()
+}

@@ -1,0 +1,91 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"weir/internal/gateway"
+)
+
+func (p *program) runCommand() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:   "run [-c FILE]",
+		Short: "Serve",
+		Long: "Run serves what a config says until SIGTERM or SIGINT, then drains; a second one cuts at once.\n" +
+			"SIGHUP reloads the config, SIGUSR1 reopens the access log. Without -c it takes ./weir.toml, then\n" +
+			"/etc/weir/weir.toml.",
+		Example: `  weir run
+  weir run -c /etc/weir/weir.toml`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return p.serve(file) },
+	}
+	c.Flags().StringVarP(&file, "config", "c", "", "the config `FILE`")
+	return c
+}
+
+// serve is the command run.
+func (p *program) serve(file string) error {
+	path, err := configFile(file)
+	if err != nil {
+		return err
+	}
+	// Asked for before anything runs: from the first moment on a signal is a wish, not an end.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	g := p.gateway()
+	if err := g.Open(path); err != nil {
+		return openError(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { // cmd.signals: ends when the gateway has
+		heed(g, signals, stop, ended)
+	}()
+	g.Run(ctx)
+	close(ended)
+	stop()
+	return nil
+}
+
+func (p *program) gateway() *gateway.Gateway {
+	return gateway.New(gateway.Options{Handlers: p.handlers, Stdout: p.out, Stderr: p.err, Build: build()})
+}
+
+// openError says why nothing runs: a wrong config is not the machine's fault.
+func openError(err error) error {
+	var wrong *gateway.ConfigError
+	if errors.As(err, &wrong) {
+		return &exit{Bad, wrong.Error()}
+	}
+	return fail(CouldNotRun, err)
+}
+
+// heed does what signals ask for until ended is closed.
+func heed(g *gateway.Gateway, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
+	stopping := false
+	for {
+		select {
+		case <-ended:
+			return
+		case s := <-signals:
+			switch {
+			case s == syscall.SIGHUP:
+				go g.Reload() // cmd.reload: ends with the reload, which logs its verdict
+			case s == syscall.SIGUSR1:
+				g.Reopen()
+			case stopping:
+				g.Cut()
+			default:
+				stopping = true
+				stop()
+			}
+		}
+	}
+}

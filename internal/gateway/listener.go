@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"net"
+	"sync/atomic"
+
+	"weir/http7/serve"
+	"weir/internal/config"
+	"weir/internal/obs"
+	"weir/internal/sock"
+	"weir/tcp4"
+)
+
+// listener is what lives on under a listener's name and kind while configs come and go.
+type listener struct {
+	name, kind string
+	series     *obs.ListenerSeries
+	sockets    atomic.Pointer[tcp4.Listener]
+	addresses  []string // of sockets, as configured
+
+	// Of http listeners.
+	slot    int
+	engine  *serve.Engine
+	tls     *tcp4.TLS
+	offered atomic.Pointer[tls.Config] // what the next handshake offers
+
+	told told
+}
+
+// told is how much of the numbers of tcp4 the series have been told; the scrape lock guards it.
+type told struct {
+	limit, client, pauses, panics, handshakes int64
+}
+
+// newListener returns a listener that is not served yet. It has series to retire.
+func (g *Gateway) newListener(name, kind string) (*listener, error) {
+	l := &listener{name: name, kind: kind, slot: -1, series: g.catalogue.Listener(name)}
+	if kind != config.KindHTTP {
+		return l, nil
+	}
+	var err error
+	l.tls, err = tcp4.NewTLS(tcp4.TLSConfig{Listener: name, Config: l.offered.Load, Log: g.log.Logger})
+	return l, err
+}
+
+// counted counts connections around next.
+func (l *listener) counted(next tcp4.Handler) tcp4.Handler {
+	return func(nc net.Conn) {
+		l.series.Opened()
+		defer l.series.Closed()
+		next(nc)
+	}
+}
+
+// http returns the handler of an http listener's connections.
+func (l *listener) http(secure bool) tcp4.Handler {
+	if !secure {
+		return l.counted(l.engine.Serve)
+	}
+	shake := l.tls.Handler(l.engine.Serve)
+	// The gate below TLS lets a connection that waits hold no block.
+	return l.counted(func(nc net.Conn) { shake(sock.NewGate(nc)) })
+}
+
+// tell carries the numbers of tcp4 over into the series. Call with the scrape lock held.
+func (l *listener) tell(c *obs.Catalogue) {
+	n, t := l.sockets.Load().Counters(), &l.told
+	carry(&t.limit, n.RefusedLimit.Load(), func() { l.series.Refused("max_connections") })
+	carry(&t.client, n.RefusedClient.Load(), func() { l.series.Refused("max_connections_per_client") })
+	carry(&t.pauses, n.Pauses.Load(), l.series.AcceptPaused)
+	carry(&t.panics, n.Panics.Load(), c.Panicked)
+	if l.tls != nil {
+		carry(&t.handshakes, l.tls.Failures.Load(), l.series.HandshakeFailed)
+	}
+}
+
+// carry calls count once for each step from told to now.
+func carry(told *int64, now int64, count func()) {
+	for ; *told < now; *told++ {
+		count()
+	}
+}
+
+// connectionLimits compiles a listener's bounds for tcp4.
+func connectionLimits(c *config.Listener) tcp4.Limits {
+	l := tcp4.Limits{MaxPerClient: c.MaxConnectionsPerClient.Or(tcp4.Off)}
+	if c.MaxConnections != nil {
+		l.MaxConnections = c.MaxConnections.Or(tcp4.Off)
+	}
+	return l
+}

@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"weir/health"
+	"weir/http7/serve"
+	"weir/internal/admin"
+	"weir/internal/config"
+	"weir/internal/tomlfile"
+	"weir/tcp4"
+)
+
+// Reload loads the config again. If it is good it serves when Reload returns; if not, the old one
+// still does, and the verdict says why. Reloads run one after the other.
+func (g *Gateway) Reload() admin.Verdict {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	compiled, report := Load(g.path, g.options.Handlers)
+	v := admin.Verdict{Problems: problems(report)}
+	var next *generation
+	err := error(nil)
+	switch {
+	case g.stopped:
+		err = errors.New("Weir is stopping")
+	case compiled != nil:
+		next, err = g.prepare(compiled)
+	}
+	if err != nil {
+		v.Problems = append(v.Problems, admin.Problem{Text: err.Error()})
+	}
+	if next != nil {
+		g.warn(report)
+		g.publish(next)
+		v.OK = true
+		g.log.Info("config reloaded", "file", g.path, "generation", next.number)
+	} else {
+		g.catalogue.Refused()
+		g.log.Error("config refused, the old one keeps serving", "file", g.path, "generation", g.generation(), "problems", texts(v.Problems))
+	}
+	v.Generation = g.generation()
+	return v
+}
+
+// problems turns what a load found into what the admin API answers.
+func problems(report *config.Report) []admin.Problem {
+	var list []admin.Problem
+	for _, f := range report.Findings() {
+		list = append(list, admin.Problem{Where: place(f.At), Key: f.Key, Text: f.Text, Hint: f.Hint, Warning: f.Warning})
+	}
+	return list
+}
+
+// place returns "file:line:column"; "" if nobody wrote what a finding is about.
+func place(at tomlfile.Span) string {
+	if at.Nowhere() {
+		return ""
+	}
+	line, column := at.Position()
+	return fmt.Sprintf("%s:%d:%d", at.File.Name, line, column)
+}
+
+func texts(list []admin.Problem) []string {
+	var out []string
+	for _, p := range list {
+		if !p.Warning {
+			out = append(out, p.String())
+		}
+	}
+	return out
+}
+
+// publish makes next what is served, and retires the generation before. It can't fail. Call with
+// mu held.
+func (g *Gateway) publish(next *generation) {
+	old := g.current.Swap(next)
+	if old == next {
+		old = nil // the first
+	}
+	for _, o := range next.listeners {
+		g.seat(o)
+	}
+	g.snap.Store(&serve.Snapshot{Generation: next.number, Sites: append([]*serve.Site(nil), g.slots...)})
+	g.monitor.Adopt(next.targets())
+	g.log.Apply(next.Config.Log)
+	next.access.Publish()
+	var replaced []*tcp4.Listener
+	for _, o := range next.listeners {
+		if was := o.begin(); was != nil {
+			replaced = append(replaced, was)
+		}
+	}
+	g.catalogue.Published(next.number, time.Now())
+	if next.door != nil {
+		g.enter(next.door)
+	}
+	for _, l := range replaced {
+		l.StopAccepting()
+	}
+	if old != nil {
+		g.retire(old, next)
+	}
+}
+
+// seat gives an http listener its place in the snapshot, and what it serves.
+func (g *Gateway) seat(o *offer) {
+	if o.kind != config.KindHTTP {
+		return
+	}
+	if o.engine == nil {
+		o.slot = g.freeSlot()
+		o.engine = serve.NewEngine(g.shared, o.name, o.slot, &g.snap, o.series)
+	}
+	g.slots[o.slot] = o.site
+	if o.store != nil {
+		o.offered.Store(o.store.Config(o.version))
+	}
+	o.handler = o.http(o.store != nil)
+}
+
+func (g *Gateway) freeSlot() int {
+	for i, s := range g.slots {
+		if s == nil {
+			return i
+		}
+	}
+	g.slots = append(g.slots, nil)
+	return len(g.slots) - 1
+}
+
+// begin lets a listener serve by its new handler. It returns the sockets that were replaced.
+func (o *offer) begin() (replaced *tcp4.Listener) {
+	o.addresses = o.address
+	if o.bound == nil {
+		o.sockets.Load().Update(o.handler, o.limits)
+		return nil
+	}
+	replaced = o.sockets.Swap(o.bound)
+	o.bound.Publish(o.handler)
+	return replaced
+}
+
+func (next *generation) targets() []health.Target {
+	list := make([]health.Target, 0, len(next.upstreams))
+	for _, name := range next.Config.UpstreamNames() {
+		list = append(list, health.Target{Upstream: next.upstreams[name].balancer, Config: next.Config.Upstreams[name].Health})
+	}
+	return list
+}
+
+// retire ends what only old had. Exchanges and sessions that began under it go on.
+func (g *Gateway) retire(old, next *generation) {
+	for _, o := range old.listeners {
+		if next.find(o.name, o.kind) != nil {
+			continue
+		}
+		o.sockets.Load().StopAccepting()
+		g.leaving[o.listener] = struct{}{}
+		g.work.Add(1)
+		go func() { // gateway.leave: ends when the listener's connections have, or with the gateway
+			defer g.work.Done()
+			g.leave(o.listener, next.Config.Shutdown.Grace.Value())
+		}()
+	}
+	g.giveBack(old)
+}
+
+// leave drains a listener that is gone from the config, for grace at most, and frees its place.
+func (g *Gateway) leave(l *listener, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(g.back, grace)
+	defer cancel()
+	if l.engine != nil {
+		drain(ctx, l.engine)
+	}
+	g.scrape.Lock()
+	l.tell(g.catalogue)
+	g.scrape.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if l.slot >= 0 {
+		g.slots[l.slot] = nil
+	}
+	delete(g.leaving, l)
+	l.series.Retire()
+}
+
+// drain waits until the engine's clients have left; when ctx ends first it cuts them.
+func drain(ctx context.Context, e *serve.Engine) {
+	empty := e.Drain()
+	select {
+	case <-empty:
+		return
+	case <-ctx.Done():
+	}
+	e.Cut()
+	last := time.NewTimer(cutPatience)
+	defer last.Stop()
+	select {
+	case <-empty:
+	case <-last.C:
+	}
+}
+
+// cutPatience is how long connections that were cut may take to end.
+const cutPatience = 3 * time.Second

@@ -1,0 +1,42 @@
+package gateway
+
+import (
+	"log/slog"
+	"sync"
+
+	"weir/lb"
+)
+
+// reach logs once that an endpoint can't be connected to, and once that it can again. Endpoints
+// that are fine are not in it.
+type reach struct {
+	log   *slog.Logger
+	cause sync.Map // *lb.Endpoint -> string
+}
+
+// lost notes a connection that could not be made.
+func (r *reach) lost(e *lb.Endpoint, cause error) {
+	if cause == nil {
+		return
+	}
+	if _, known := r.cause.Swap(e, cause.Error()); !known {
+		r.log.Warn("endpoint unreachable", "upstream", e.Upstream(), "endpoint", e.Address(), "cause", cause.Error())
+	}
+}
+
+// found notes a connection that was made. It costs a look into an empty map while all is well.
+func (r *reach) found(e *lb.Endpoint) {
+	if _, known := r.cause.LoadAndDelete(e); known {
+		r.log.Info("endpoint reachable again", "upstream", e.Upstream(), "endpoint", e.Address())
+	}
+}
+
+// why returns what keeps e from being reached, "" if nothing is known to.
+func (r *reach) why(e *lb.Endpoint) string {
+	if cause, ok := r.cause.Load(e); ok {
+		return cause.(string)
+	}
+	return ""
+}
+
+func (r *reach) forget(e *lb.Endpoint) { r.cause.Delete(e) }

@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"net"
+	"net/netip"
+
+	"weir/internal/config"
+	"weir/internal/obs"
+	"weir/lb"
+	"weir/tcp4"
+)
+
+// relay returns the handler of a tcp listener in one generation.
+func (g *Gateway) relay(l *listener, c *config.Listener, next *generation) (tcp4.Handler, error) {
+	u, cfg := next.upstreams[c.Upstream], next.Config.Upstreams[c.Upstream]
+	attempts := cfg.Retry.Attempts
+	if attempts == 0 {
+		attempts = tcp4.Off
+	}
+	done := &sessionEnd{g: g, l: l, u: u}
+	if !next.Config.AccessLog.Off() {
+		done.access = g.access
+	}
+	r, err := tcp4.NewRelay(tcp4.RelayConfig{
+		Listener:       l.name,
+		Upstream:       u.balancer,
+		ConnectTimeout: cfg.Timeouts.Connect.Value(),
+		Attempts:       attempts,
+		IdleTimeout:    c.Limits.IdleTimeout.Or(tcp4.Off),
+		Sessions:       g.sessions,
+		Record:         done.record,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.counted(r.Serve), nil
+}
+
+// sessionEnd tells metrics, logs and the access log about sessions that have ended.
+type sessionEnd struct {
+	g      *Gateway
+	l      *listener
+	u      *upstream
+	access *obs.AccessLog
+}
+
+// record is called on the session's goroutine.
+func (s *sessionEnd) record(r *tcp4.Record) {
+	s.l.series.Relayed(r.BytesIn, r.BytesOut)
+	if r.End == tcp4.NoEndpoint {
+		s.l.series.Refused("upstream")
+	} else {
+		s.u.series.Attempt(sessionOutcomes[r.End], r.Connect)
+	}
+	s.notice(r)
+	if s.access == nil {
+		return
+	}
+	line := obs.Record{
+		Arrival: r.Start, Client: clientOf(r.Client), Listener: r.Listener, Proto: "tcp",
+		Upstream: r.Upstream, Endpoint: r.Endpoint, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
+		Duration: r.Duration, Attempts: r.Attempts,
+	}
+	if r.End != tcp4.Done {
+		line.Fault = r.End.String()
+	}
+	s.access.Write(&line)
+}
+
+// sessionOutcomes are the words of weir_upstream_attempts_total. Why an established session
+// ended is in the access log; only resets by the endpoint speak against it.
+var sessionOutcomes = [tcp4.Ends]string{
+	tcp4.Done: lb.OK.String(), tcp4.ClientReset: lb.OK.String(), tcp4.Idle: lb.OK.String(), tcp4.Cut: lb.OK.String(),
+	tcp4.EndpointReset: lb.Reset.String(), tcp4.NoEndpoint: lb.ConnectFailed.String(), tcp4.ConnectFailed: lb.ConnectFailed.String(),
+}
+
+// notice logs a change of whether the endpoint can be connected to.
+func (s *sessionEnd) notice(r *tcp4.Record) {
+	for _, m := range s.u.balancer.View().Members() {
+		if m.Endpoint.Address() != r.Endpoint {
+			continue
+		}
+		if r.End == tcp4.ConnectFailed {
+			s.g.reach.lost(m.Endpoint, r.Err)
+		} else {
+			s.g.reach.found(m.Endpoint)
+		}
+		return
+	}
+}
+
+func clientOf(a net.Addr) netip.Addr {
+	if t, ok := a.(*net.TCPAddr); ok {
+		return t.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
