@@ -126,7 +126,7 @@ func (h *HTTPConfig) check(p *conf.Problems) {
 	p.Between("port", h.Port, 0, 65535)
 	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
 		if !token(name) {
-			p.In("headers").AddKey(name, strconv.Quote(name)+" is not a field name", "")
+			p.In("headers", name).AddKey("", strconv.Quote(name)+" is not a field name", "")
 		}
 		if strings.ContainsAny(h.Headers[name], "\r\n\x00") {
 			p.In("headers").Add(name, "a field value holds no line ends", "")

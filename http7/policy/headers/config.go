@@ -45,23 +45,24 @@ func (c *Config) Check(p *conf.Problems) {
 func (s *SectionConfig) check(p *conf.Problems) {
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.Set)) {
-		at := p.In("set")
-		checkName(at, name, name)
-		checkValue(at, name, s.Set[name])
+		at := p.In("set", name)
+		checkName(at.AddKey, name)
+		checkValue(at, s.Set[name])
 		lower := strings.ToLower(name)
 		if other, twice := seen[lower]; twice {
-			at.AddKey(name, strconv.Quote(name)+" and "+strconv.Quote(other)+" are the same field", "keep one of them")
+			at.AddKey("", strconv.Quote(name)+" and "+strconv.Quote(other)+" are the same field", "keep one of them")
 		}
 		seen[lower] = name
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Add)) {
-		checkName(p.In("add"), name, name)
+		at := p.In("add", name)
+		checkName(at.AddKey, name)
 		for _, v := range s.Add[name] {
-			checkValue(p.In("add"), name, v)
+			checkValue(at, v)
 		}
 	}
 	for i, name := range s.Remove {
-		checkName(p.In("remove"), "["+strconv.Itoa(i)+"]", name)
+		checkName(p.Index("remove", i).Add, name)
 	}
 	if len(s.Set)+len(s.Add)+len(s.Remove) == 0 {
 		p.Warn("", "the section edits nothing", "write set, add or remove, or leave it out")
@@ -74,29 +75,26 @@ var framing = []string{
 	"connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 }
 
-func checkName(p *conf.Problems, key, name string) {
-	note := p.AddKey
-	if strings.HasPrefix(key, "[") {
-		note = p.Add
-	}
+// checkName gives note what is wrong with a name, which is a key or a value.
+func checkName(note func(key, text, hint string), name string) {
 	switch lower := strings.ToLower(name); {
 	case !token(name):
-		note(key, strconv.Quote(name)+" is not a field name", "a name has letters, digits and hyphens")
+		note("", strconv.Quote(name)+" is not a field name", "a name has letters, digits and hyphens")
 	case lower == "host":
-		note(key, "the Host field is not edited by a policy", `write host = "…" in the upstream`)
+		note("", "the Host field is not edited by a policy", `write host = "…" in the upstream`)
 	case slices.Contains(framing, lower):
-		note(key, strconv.Quote(name)+" belongs to the connection or the framing, which Weir writes itself", "leave it out")
+		note("", strconv.Quote(name)+" belongs to the connection or the framing, which Weir writes itself", "leave it out")
 	}
 }
 
-func checkValue(p *conf.Problems, key, value string) {
+func checkValue(p *conf.Problems, value string) {
 	// RFC 9110 §5.5: visible characters, spaces, tabs and bytes from 0x80.
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-		p.Add(key, "a field value holds no line ends and no control characters", "")
+		p.Add("", "a field value holds no line ends and no control characters", "")
 		return
 	}
 	if strings.TrimSpace(value) != value {
-		p.Add(key, "a field value neither begins nor ends with a space", "")
+		p.Add("", "a field value neither begins nor ends with a space", "")
 	}
 }
 
