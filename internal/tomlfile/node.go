@@ -153,6 +153,3 @@ func (n *Node) Fill(below *Node) {
 		n.Set(k, below.fields[k].Copy())
 	}
 }
-
-// Broken marks n as reported already: its value is not looked at.
-func (n *Node) Broken() { n.broken = true }
