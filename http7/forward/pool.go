@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/internal/deadline"
+	"weir/internal/sock"
 	"weir/lb"
 )
 
@@ -42,7 +43,8 @@ func (p *Pool) take(l *poolLimits) *Conn {
 		c.inPool = false
 		p.mu.Unlock()
 		c.S.Timer.Set(0)
-		if !c.aged(l) && !c.S.Readable() {
+		// Its keep-alive may have run out just now, too late to close it.
+		if c.S.Interrupted() == sock.NotInterrupted && !c.aged(l) && !c.S.Readable() {
 			return c
 		}
 		c.shut()

@@ -13,7 +13,7 @@ func (c *conn) done(x *exchange) {
 	c.s.Timer.Set(0)
 	c.unwatch()
 	x.endAttempt(x.Fault)
-	x.decider.finish(x)
+	x.decider.finish(x, c.e.Panicked)
 	d := x.elapsed()
 	if x.Fault != nil && x.Fault.Kind == http7.Left && !x.begun {
 		x.status = x.Fault.Status

@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"math"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -88,15 +90,18 @@ func (c *conn) decide(x *exchange) *http7.Fault {
 			if !x.Dry {
 				why = c.park(x, v.Until)
 			}
-			if c.left.Load() {
+			switch {
+			case c.left.Load():
 				return http7.ClientLeft
+			case x.limit != 0 && deadline.Now() >= x.limit:
+				return http7.RouteTimeout
 			}
 			v = d.resume(x, why)
 		}
 	}
 }
 
-// park blocks until the exchange is woken or until has come.
+// park blocks until the exchange is woken, until has come or the exchange's time is up.
 func (c *conn) park(x *exchange, until time.Time) http7.Event {
 	c.enter(waiting, deadline.Now()+int64(watchAfter))
 	defer func() {
@@ -104,8 +109,8 @@ func (c *conn) park(x *exchange, until time.Time) http7.Event {
 		x.began = x.elapsed()
 	}()
 	var expired <-chan time.Time
-	if !until.IsZero() {
-		t := time.NewTimer(time.Until(until))
+	if wait := x.within(until); wait < forever {
+		t := time.NewTimer(wait)
 		defer t.Stop()
 		expired = t.C
 	}
@@ -117,6 +122,20 @@ func (c *conn) park(x *exchange, until time.Time) http7.Event {
 	}
 }
 
+const forever = time.Duration(math.MaxInt64)
+
+// within returns how long it is to until, or to the exchange's limit if that is earlier.
+func (x *exchange) within(until time.Time) time.Duration {
+	wait := forever
+	if !until.IsZero() {
+		wait = time.Until(until)
+	}
+	if x.limit != 0 {
+		wait = min(wait, time.Duration(x.limit-deadline.Now()))
+	}
+	return wait
+}
+
 // decider runs the steps of an exchange: the listener's early ones, the match, the route's. It does
 // no I/O; it is resumed, never restarted.
 type decider struct {
@@ -125,6 +144,8 @@ type decider struct {
 	matched bool
 	held    []refusal // before the match
 	ends    []ending
+	// open says that the last of ends is of a step that has not come to its verdict.
+	open bool
 }
 
 // refusal is what an early step of a bundle said; it stands unless the route opts out.
@@ -154,6 +175,7 @@ func (d *decider) start(x *exchange) http7.Verdict {
 // resume goes on behind the step that stopped.
 func (d *decider) resume(x *exchange, why http7.Event) http7.Verdict {
 	s := &d.steps[d.at]
+	d.open = s.End != nil
 	v := s.Request.(http7.Resumer).Resume(&x.Exchange, why)
 	if stop := d.take(x, s, v); stop.Act != http7.Go {
 		return stop
@@ -171,6 +193,7 @@ func (d *decider) run(x *exchange) http7.Verdict {
 				continue
 			}
 			x.Word = 0
+			d.owe(s)
 			v := s.Request.Request(&x.Exchange)
 			if stop := d.take(x, s, v); stop.Act != http7.Go {
 				return stop
@@ -185,13 +208,26 @@ func (d *decider) run(x *exchange) http7.Verdict {
 	}
 }
 
-// take notes what a step owes and says. Before the match a refusal is held.
+// owe notes that s is about to be called: its End is due whatever comes of it, a panic included.
+func (d *decider) owe(s *http7.Step) {
+	if d.open = s.End != nil; d.open {
+		d.ends = append(d.ends, ending{end: s.End})
+	}
+}
+
+// close keeps the word of the step called last for its End.
+func (d *decider) close(x *exchange) {
+	if d.open {
+		d.ends[len(d.ends)-1].word = x.Word
+		d.open = false
+	}
+}
+
+// take notes what a step says. Before the match a refusal is held.
 func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdict {
+	d.close(x)
 	if v.Act == http7.Need || v.Act == http7.Wait {
 		return v
-	}
-	if s.End != nil {
-		d.ends = append(d.ends, ending{s.End, x.Word})
 	}
 	if v.Act == http7.Reply && v.Fault != nil && !d.matched {
 		bundle, _, _ := strings.Cut(s.Name, ".")
@@ -227,12 +263,26 @@ func (d *decider) match(x *exchange) *http7.Fault {
 	return nil
 }
 
-// finish pays the Ends that are owed, the last step's first.
-func (d *decider) finish(x *exchange) {
-	for i := len(d.ends) - 1; i >= 0; i-- {
-		d.ends[i].end.End(&x.Exchange, d.ends[i].word)
+// finish pays the Ends that are owed, the last step's first. One that panics takes none of the
+// others with it.
+func (d *decider) finish(x *exchange, panicked func(value any, stack []byte)) {
+	d.close(x)
+	for len(d.ends) > 0 {
+		d.pay(x, panicked)
 	}
-	d.ends = d.ends[:0]
+}
+
+func (d *decider) pay(x *exchange, panicked func(value any, stack []byte)) {
+	defer func() {
+		if v := recover(); v != nil && panicked != nil {
+			panicked(v, debug.Stack())
+		}
+	}()
+	for n := len(d.ends) - 1; n >= 0; n-- {
+		e := d.ends[n]
+		d.ends = d.ends[:n]
+		e.end.End(&x.Exchange, e.word)
+	}
 }
 
 // bodyLimit returns the bound of the request's body; 0 is none.
