@@ -1,0 +1,166 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what should come at once.
+const patience = 10 * time.Second
+
+// child is one running weir on a loopback address of its own.
+type child struct {
+	t    *testing.T
+	ip   string
+	dir  string
+	file string
+	vars []string
+
+	cmd    *exec.Cmd
+	stdout *tape
+	stderr *tape
+	exited chan struct{}
+	code   int // after exited
+}
+
+// taken counts the loopback addresses that were given out.
+var taken atomic.Int32
+
+// loopback returns an address of 127/8 that no other test of this process uses, and that processes
+// beside it are unlikely to. Ports below the ephemeral range are then free on it.
+func loopback() string {
+	n := int(taken.Add(1))
+	return fmt.Sprintf("127.%d.%d.%d", 16+os.Getpid()%200, n/200, 1+n%200)
+}
+
+// start runs weir with a config and returns when it is ready. In the config {ip} is the child's
+// address, {dir} a directory of its own, and each pair of vars a name and its value. Without an
+// [admin] table the admin server is at {ip}:9901.
+func start(t *testing.T, config string, vars ...string) *child {
+	t.Helper()
+	c := prepare(t, config, vars...)
+	c.launch(binary, "run", "-c", c.file)
+	c.awaitReady()
+	return c
+}
+
+// prepare writes the config and starts nothing.
+func prepare(t *testing.T, config string, vars ...string) *child {
+	t.Helper()
+	dir := t.TempDir()
+	c := &child{t: t, ip: loopback(), dir: dir, file: filepath.Join(dir, "weir.toml"), vars: vars}
+	c.write(config)
+	return c
+}
+
+// write replaces the config file, as an operator does before a reload.
+func (c *child) write(config string) {
+	c.t.Helper()
+	if !strings.Contains(config, "[admin]") {
+		config = "[admin]\naddress = \"{ip}:9901\"\n" + config
+	}
+	pairs := []string{"{ip}", c.ip, "{dir}", c.dir}
+	for i := 0; i+1 < len(c.vars); i += 2 {
+		pairs = append(pairs, "{"+c.vars[i]+"}", c.vars[i+1])
+	}
+	text := strings.NewReplacer(pairs...).Replace(config)
+	if err := os.WriteFile(c.file, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// launch starts the child and returns at once. It dies with the test.
+func (c *child) launch(name string, args ...string) {
+	c.t.Helper()
+	c.stdout, c.stderr, c.exited = newTape(), newTape(), make(chan struct{})
+	c.cmd = exec.Command(name, args...)
+	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := c.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	go func() { // waits for the child; ends with it
+		defer close(c.exited)
+		_ = c.cmd.Wait() // the code below says it
+		c.code = c.cmd.ProcessState.ExitCode()
+	}()
+	c.t.Cleanup(func() {
+		_ = c.cmd.Process.Kill() // it may have ended long ago
+		<-c.exited
+		if c.t.Failed() {
+			c.t.Logf("weir's log:\n%s", c.stderr.last(4<<10))
+		}
+	})
+}
+
+// awaitReady returns once the child takes traffic.
+func (c *child) awaitReady() {
+	c.t.Helper()
+	eventually(c.t, "the child is ready", func() bool {
+		select {
+		case <-c.exited:
+			c.t.Fatalf("weir ended with %d:\n%s", c.code, c.stderr.String())
+		default:
+		}
+		status, _ := c.admin("GET", "/readyz")
+		return status == 200
+	})
+}
+
+// awaitExit returns the exit code of a child that should end within the time.
+func (c *child) awaitExit(within time.Duration) int {
+	c.t.Helper()
+	select {
+	case <-c.exited:
+		return c.code
+	case <-time.After(within):
+		c.t.Fatalf("weir still runs after %v", within)
+		return -1
+	}
+}
+
+// signal sends sig to the child.
+func (c *child) signal(sig syscall.Signal) {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(sig); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// alive fails the test if the child has ended.
+func (c *child) alive() {
+	c.t.Helper()
+	select {
+	case <-c.exited:
+		c.t.Fatalf("weir ended with %d:\n%s", c.code, c.stderr.String())
+	default:
+	}
+}
+
+// at returns the child's address with a port.
+func (c *child) at(port int) string { return fmt.Sprintf("%s:%d", c.ip, port) }
+
+// command runs another weir to its end and returns its exit code and its two outputs.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
