@@ -2,6 +2,7 @@ package forward
 
 import (
 	"io"
+	"sync/atomic"
 
 	"weir/http7"
 	"weir/http7/wire"
@@ -31,10 +32,11 @@ type Conn struct {
 	head   wire.Response
 
 	t        *Transport
-	limit    int64 // no deadline goes beyond it; 0: none
-	ended    error // what the last read of the body came to
-	complete bool  // the answer's body was whole
-	sent     bool  // the request was sent whole
+	limit    int64       // no deadline goes beyond it; 0: none
+	headed   atomic.Bool // the final head is there: the timer is the reader's
+	ended    error       // what the last read of the body came to
+	complete bool        // the answer's body was whole
+	sent     bool        // the request was sent whole
 	done     bool
 }
 
@@ -44,6 +46,7 @@ func (c *Conn) Begin(t *Transport, limit int64) {
 	c.t, c.limit = t, limit
 	c.uses++
 	c.ended, c.complete, c.sent, c.done = nil, false, false, false
+	c.headed.Store(false)
 	c.parser.Reset()
 	c.Answer.Reset()
 }
@@ -55,9 +58,25 @@ func (c *Conn) Reused() bool { return c.uses > 1 }
 // reused.
 func (c *Conn) RequestSent() { c.sent = true }
 
-// AwaitHead starts the clock of the response timeout at now. It may be called by the goroutine that
-// has written the request's last byte.
-func (c *Conn) AwaitHead(now int64) { c.S.Timer.Set(c.within(now, int64(c.t.Response))) }
+// AwaitHead starts the clock of the response timeout at now, unless the answer's head is there. It
+// may be called by the goroutine that writes the request's body.
+func (c *Conn) AwaitHead(now int64) {
+	if !c.headed.Load() {
+		c.S.Timer.Set(c.within(now, int64(c.t.Response)))
+	}
+}
+
+// AwaitBody stops the clock of the response timeout: it is the client who owes bytes. It may be
+// called by the goroutine that writes the request's body.
+func (c *Conn) AwaitBody() {
+	if !c.headed.Load() {
+		c.S.Timer.Set(c.limit)
+	}
+}
+
+// Headed reports whether the head of the final answer is there. It may be called by the goroutine
+// that writes the request's body.
+func (c *Conn) Headed() bool { return c.headed.Load() }
 
 // within returns the deadline d nanoseconds after now, or the attempt's limit if that is earlier;
 // 0 if there is neither.
@@ -114,6 +133,7 @@ func (c *Conn) accept() *http7.Fault {
 	}
 	c.Answer.Status, c.Answer.Reason = c.head.Status, c.head.Reason
 	c.Answer.Source = c
+	c.headed.Store(c.head.Status >= 200)
 	c.framer.Reset(c.head.Frame, &c.Answer.Trailer, http7.Upstream)
 	switch c.head.Frame.Kind {
 	case wire.None:

@@ -114,7 +114,7 @@ func (c *conn) enter(p phase, at int64) {
 	if c.s.Interrupted() == sock.DeadlinePassed {
 		c.s.Resume()
 	}
-	c.phase = p
+	c.phase, c.unsent, c.still = p, -1, 0
 	c.s.Timer.Set(at)
 }
 

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"io"
+	"sync/atomic"
 	"time"
 
 	"weir/http7"
@@ -18,6 +19,7 @@ type pump struct {
 	running  bool
 	done     chan struct{}
 	complete bool
+	ending   atomic.Bool  // done is about to come
 	fault    *http7.Fault // why the client's body can't be completed
 	out      []byte
 }
@@ -29,6 +31,7 @@ func (c *conn) startPump(x *exchange, up *forward.Conn) {
 		p.done = make(chan struct{}, 1)
 	}
 	p.running, p.complete, p.fault = true, false, nil
+	p.ending.Store(false)
 	go c.runPump(x, up)
 }
 
@@ -53,8 +56,10 @@ func (c *conn) moveBody(x *exchange, up *forward.Conn) *http7.Fault {
 			return f
 		case http7.End:
 			p.out = x.replay.appendEnd(p.out[:0], &x.Trailer)
-			if _, err := up.S.Write(p.out); err != nil {
-				return nil
+			if len(p.out) > 0 { // an empty write would fail if the answer has overtaken us and stops the pump
+				if _, err := up.S.Write(p.out); err != nil {
+					return nil
+				}
 			}
 			c.bodySent(x, up)
 			return nil
@@ -73,8 +78,13 @@ func (c *conn) moveBody(x *exchange, up *forward.Conn) *http7.Fault {
 // bodySent hands over to the wait for the answer.
 func (c *conn) bodySent(x *exchange, up *forward.Conn) {
 	now := deadline.Now()
-	x.began = x.elapsed()
 	c.pump.complete = true
+	c.pump.ending.Store(true)
+	if up.Headed() { // the answer is under way: what may hold it up now is the client
+		c.enter(writing, c.writeLimit(x, now))
+		return
+	}
+	x.began = x.elapsed()
 	up.AwaitHead(now)
 	c.enter(waiting, now+int64(watchAfter))
 }
@@ -107,7 +117,7 @@ func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
 		until = x.limit
 	}
 	if x.up != nil {
-		x.up.Pause()
+		x.up.AwaitBody()
 	}
 	c.enter(reading, until)
 	c.in.FreeIdle()
@@ -124,7 +134,6 @@ func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
 
 // bodyFault says what ended a request body before it was whole.
 func (c *conn) bodyFault(err error, x *exchange) *http7.Fault {
-	x.close = true
 	switch c.s.Interrupted() {
 	case sock.DeadlinePassed:
 		c.s.Resume()
@@ -169,10 +178,14 @@ func (c *conn) stopPump() {
 
 // joined takes back what the lent goroutine owned if it has ended by itself.
 func (c *conn) joined() bool {
-	select {
-	case <-c.pump.done:
-	default:
-		return false
+	if c.pump.ending.Load() {
+		<-c.pump.done
+	} else {
+		select {
+		case <-c.pump.done:
+		default:
+			return false
+		}
 	}
 	c.pump.running = false
 	if c.pump.complete {

@@ -107,8 +107,6 @@ func (x *exchange) nextRaw(in *sock.Reader) ([]byte, http7.State, *http7.Fault) 
 	switch {
 	case s == http7.End:
 		x.bodyDone = true
-	case s == http7.Failure:
-		x.close = true
 	case s == http7.Chunk:
 		if limit := x.bodyLimit(); limit > 0 && x.bytesIn > limit {
 			return nil, http7.Failure, http7.BodyTooLarge

@@ -215,10 +215,10 @@ func (c *conn) flush(x *exchange) *http7.Fault {
 // write writes b to the client, who must take bytes within the write stall.
 func (c *conn) write(x *exchange, b []byte) *http7.Fault {
 	now := x.writesAt()
-	if x.up != nil && !c.pump.running {
-		x.up.Pause()
-	}
-	if !c.pump.running {
+	if !c.pump.running || c.joined() {
+		if x.up != nil {
+			x.up.Pause()
+		}
 		c.enter(writing, c.writeLimit(x, now))
 	}
 	if _, err := c.s.Write(b); err != nil {
@@ -243,7 +243,6 @@ func (x *exchange) writesAt() int64 {
 
 // writeLimit returns when the wheel looks at a write that starts now.
 func (c *conn) writeLimit(x *exchange, now int64) int64 {
-	c.unsent, c.still = -1, 0
 	at := after(now, c.site.Limits.WriteStall/stallSteps)
 	if x.limit != 0 && (at == 0 || x.limit < at) {
 		return x.limit
