@@ -197,7 +197,20 @@ func (c *conn) passInterim(x *exchange, a *http7.Answer) *http7.Fault {
 	b := wire.AppendStatusLine(nil, a.Status, a.Reason)
 	b = a.Header.AppendLines(b, http7.HopByHop)
 	b = append(b, "\r\n"...)
-	if _, err := c.s.Write(b); err != nil {
+	if c.pump.running && !c.joined() {
+		_, err := c.s.Write(b) // bounded by the rate at which the client must send its body
+		return leftBy(err)
+	}
+	now := deadline.Now()
+	c.enter(writing, c.writeLimit(x, now))
+	_, err := c.s.Write(b)
+	c.enter(waiting, now+int64(watchAfter))
+	return leftBy(err)
+}
+
+// leftBy is the fault of a write to the client that failed.
+func leftBy(err error) *http7.Fault {
+	if err != nil {
 		return http7.ClientLeft
 	}
 	return nil

@@ -235,6 +235,7 @@ func (c *conn) serve() (again bool) {
 			return false
 		}
 		x.Fault, x.close = f, true
+		x.Proto, x.Method, x.Target = x.head.Proto, x.head.Method, x.head.Target
 		http7.FaultAnswer(&x.Exchange, f)
 		c.respond(x)
 	} else {

@@ -48,18 +48,35 @@ func (s *Site) clientOf(h *http7.Header) (client netip.Addr, ok bool) {
 		list, node = joined(h, http7.Forwarded), parseForwarded
 	}
 	for len(list) > 0 {
-		at := bytes.LastIndexByte(list, ',')
-		a, valid := node(bytes.Trim(list[at+1:], " \t"))
-		if !valid {
+		before, last, whole := cutLast(list, ',')
+		a, valid := node(last)
+		if !whole || !valid {
 			return client, ok
 		}
 		client, ok = a, true
 		if !s.trusts(a) {
 			return client, true
 		}
-		list = list[:max(at, 0)]
+		list = before
 	}
 	return client, ok
+}
+
+// cutLast splits list at its last sep that no quoted string holds: a client may choose what stands
+// in one, a host for example. whole is false if a quoted string is not closed.
+func cutLast(list []byte, sep byte) (before, last []byte, whole bool) {
+	at, quoted := -1, false
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case c == sep && !quoted:
+			at = i
+		}
+	}
+	return list[:max(at, 0)], bytes.Trim(list[at+1:], " \t"), !quoted
 }
 
 // joined returns the values of a list field as one list. It copies only if there are several.
@@ -89,10 +106,12 @@ func parseAddr(b []byte) (netip.Addr, bool) {
 
 // parseForwarded reads the for parameter of one element of Forwarded.
 func parseForwarded(b []byte) (netip.Addr, bool) {
-	for part := range strings.SplitSeq(string(b), ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		if strings.EqualFold(name, "for") {
-			return parseAddr([]byte(strings.Trim(value, `"`)))
+	for len(b) > 0 {
+		var pair []byte
+		b, pair, _ = cutLast(b, ';')
+		name, value, _ := bytes.Cut(pair, []byte("="))
+		if http7.EqualFold(name, "for") {
+			return parseAddr(bytes.Trim(value, `"`))
 		}
 	}
 	return netip.Addr{}, false

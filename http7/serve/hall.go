@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // pass takes the exchange through the hall: decide, send, answer.
 func (c *conn) pass(x *exchange) {
 	f := c.admit(x)
-	if f == nil {
+	if f == nil && x.Answer == nil {
 		f = c.decide(x)
 	}
 	if f == nil && x.Answer == nil {
@@ -55,7 +56,25 @@ func (c *conn) admit(x *exchange) *http7.Fault {
 		return http7.LoopDetected
 	}
 	c.identify(x)
+	if len(x.head.Scheme) == len("https") && !x.Secure {
+		return http7.Misdirected // RFC 9110 §7.4
+	}
+	if string(x.Method) == "OPTIONS" && x.Request.Has(http7.MaxForwards) {
+		c.countHops(x)
+	}
 	return nil
+}
+
+// countHops applies Max-Forwards (RFC 9110 §7.6.2): the last hop that it allows answers itself.
+func (c *conn) countHops(x *exchange) {
+	n, err := strconv.ParseUint(string(x.Request.Get(http7.MaxForwards)), 10, 31)
+	switch {
+	case err != nil: // what is no number counts nothing
+	case n == 0:
+		x.LocalAnswer(204)
+	default:
+		x.Request.Set(http7.Known(http7.MaxForwards), strconv.AppendUint(nil, n-1, 10))
+	}
 }
 
 // act carries out the route's action.

@@ -104,7 +104,7 @@ func (c *conn) appendHead(dst []byte, x *exchange, kind wire.FrameKind) []byte {
 	a := x.Answer
 	dst = wire.AppendStatusLine(dst, a.Status, a.Reason)
 	skip := http7.HopByHop
-	if a.Local {
+	if a.Local || a.Status == 204 { // RFC 9110 §8.6: no Content-Length in a 204
 		skip = local
 	}
 	dst = a.Header.AppendLines(dst, skip)
@@ -258,7 +258,8 @@ func (x *exchange) cutBy(f *http7.Fault) {
 // finishBody gets a request body that nobody wanted out of the way, if that is soon done.
 func (c *conn) finishBody(x *exchange) *http7.Fault {
 	if x.bodyDone || x.close {
-		x.clean = x.bodyDone && x.Fault == nil
+		// A client that did not ask for the end may be sending its next request.
+		x.clean = x.bodyDone && x.Fault == nil && !x.head.KeepAlive
 		return nil
 	}
 	budget := int64(drainBytes)
