@@ -48,9 +48,9 @@ func (s *Site) clientOf(h *http7.Header) (client netip.Addr, ok bool) {
 		list, node = joined(h, http7.Forwarded), parseForwarded
 	}
 	for len(list) > 0 {
-		before, last, whole := cutLast(list, ',')
+		before, last := cutLast(list, ',')
 		a, valid := node(last)
-		if !whole || !valid {
+		if !valid {
 			return client, ok
 		}
 		client, ok = a, true
@@ -63,20 +63,23 @@ func (s *Site) clientOf(h *http7.Header) (client netip.Addr, ok bool) {
 }
 
 // cutLast splits list at its last sep that no quoted string holds: a client may choose what stands
-// in one, a host for example. whole is false if a quoted string is not closed.
-func cutLast(list []byte, sep byte) (before, last []byte, whole bool) {
-	at, quoted := -1, false
-	for i := 0; i < len(list); i++ {
-		switch c := list[i]; {
-		case c == '"':
+// in one, a host for example. It reads backwards, so that only what the last hop wrote can count.
+func cutLast(list []byte, sep byte) (before, last []byte) {
+	quoted := false
+	for i := len(list) - 1; i >= 0; i-- {
+		switch {
+		case list[i] == '"' && !escaped(list[:i]):
 			quoted = !quoted
-		case quoted && c == '\\':
-			i++
-		case c == sep && !quoted:
-			at = i
+		case list[i] == sep && !quoted:
+			return list[:i], bytes.Trim(list[i+1:], " \t")
 		}
 	}
-	return list[:max(at, 0)], bytes.Trim(list[at+1:], " \t"), !quoted
+	return nil, bytes.Trim(list, " \t")
+}
+
+// escaped reports whether what follows b is escaped by a backslash.
+func escaped(b []byte) bool {
+	return (len(b)-len(bytes.TrimRight(b, `\`)))%2 == 1
 }
 
 // joined returns the values of a list field as one list. It copies only if there are several.
@@ -108,7 +111,7 @@ func parseAddr(b []byte) (netip.Addr, bool) {
 func parseForwarded(b []byte) (netip.Addr, bool) {
 	for len(b) > 0 {
 		var pair []byte
-		b, pair, _ = cutLast(b, ';')
+		b, pair = cutLast(b, ';')
 		name, value, _ := bytes.Cut(pair, []byte("="))
 		if http7.EqualFold(name, "for") {
 			return parseAddr(bytes.Trim(value, `"`))
