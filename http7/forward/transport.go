@@ -88,8 +88,9 @@ func (t *Transport) dial(e *lb.Endpoint, limit int64) (net.Conn, error) {
 func connectFault(err error) *http7.Fault {
 	var timeout net.Error
 	var name *net.DNSError
+	var none *net.AddrError // the name has no address that can be dialled
 	switch {
-	case errors.As(err, &name):
+	case errors.As(err, &name), errors.As(err, &none):
 		return http7.NameUnresolved
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
 		return http7.ConnectRefused
