@@ -3,6 +3,7 @@ package conf
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -98,9 +99,9 @@ func parseDuration(s string) (total time.Duration, reason string) {
 	for s != "" {
 		number, rest := split(s)
 		unit, tail := durationUnit(rest)
-		n, err := strconv.ParseFloat(number, 64)
+		part, fits, ok := times(number, unit)
 		switch {
-		case err != nil:
+		case !ok:
 			return -1, ""
 		case rest == "":
 			return -1, "the unit is missing"
@@ -108,15 +109,28 @@ func parseDuration(s string) (total time.Duration, reason string) {
 			return -1, ""
 		case unit >= last:
 			return -1, "the larger unit comes first"
-		}
-		part := n * float64(unit)
-		if part+float64(total) >= math.MaxInt64 {
+		case !fits || part > math.MaxInt64-total:
 			return -1, "it is more than 292 years"
 		}
-		total += time.Duration(math.Round(part))
+		total += part
 		last, s = unit, tail
 	}
 	return total, ""
+}
+
+// times returns a decimal number of units, exact but for the fraction. ok is false if number is
+// none, fits if the product does.
+func times(number string, unit time.Duration) (d time.Duration, fits, ok bool) {
+	whole, fraction, dotted := strings.Cut(number, ".")
+	if whole == "" || dotted && fraction == "" || strings.Contains(fraction, ".") {
+		return 0, false, false
+	}
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || unit > 0 && n > int64(math.MaxInt64/unit)-1 {
+		return 0, false, true
+	}
+	part, _ := strconv.ParseFloat("0."+fraction+"0", 64)
+	return time.Duration(n)*unit + time.Duration(math.Round(part*float64(unit))), true, true
 }
 
 // durationUnit finds the unit that s begins with, and what follows it; 0 if there is none.

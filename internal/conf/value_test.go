@@ -84,6 +84,10 @@ func TestDurationsAreReadAndWrittenBack(t *testing.T) {
 		{text: "1s1s", wrong: "the larger unit comes first"},
 		{text: "5secs", wrong: "is not a duration"},
 		{text: "1..5s", wrong: "is not a duration"},
+		{text: "1.s", wrong: "is not a duration"},
+		{text: ".5s", wrong: "is not a duration"},
+		{text: "222715522217549469ns", again: "222715522217549469ns"}, // through a float it lost 3 ns
+		{text: "99999999999999999999s", wrong: "292 years"},
 		{text: "300000d", wrong: "292 years"},
 		{text: "9223372036854775807h", wrong: "292 years"},
 		{text: "Off", wrong: "is not a duration"},
