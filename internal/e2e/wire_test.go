@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -59,7 +60,7 @@ func (w *wire) send(text string) {
 // get sends a GET and returns the status and body of the answer.
 func (w *wire) get(path string) (status int, body string) {
 	w.t.Helper()
-	w.send("GET " + path + " HTTP/1.1\r\nHost: weir.test\r\n\r\n")
+	w.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n") // the admin server takes no other name
 	resp, body := w.answer()
 	return resp.StatusCode, body
 }
@@ -104,4 +105,18 @@ func get(t *testing.T, address, path string) (status int, body string) {
 	w := dial(t, address)
 	defer w.Close()
 	return w.get(path)
+}
+
+// turnedAway connects and demands that the connection is ended unserved; a reset may come before
+// connect has returned.
+func turnedAway(t *testing.T, address string) {
+	t.Helper()
+	nc, err := connect(address)
+	switch {
+	case err == nil:
+		defer nc.Close()
+		newWire(t, nc).ended()
+	case !errors.Is(err, syscall.ECONNRESET):
+		t.Errorf("connect: %v", err)
+	}
 }
