@@ -92,7 +92,7 @@ func (k *compiler) site(name string, l *config.Listener) *serve.Site {
 		if len(r.Listeners) > 0 && !slices.Contains(r.Listeners, name) {
 			continue
 		}
-		s.Plans[id] = k.plan(id, r, late)
+		s.Plans[id] = k.plan(id, r, l, late)
 		routes = append(routes, s.Plans[id].Route)
 	}
 	table, conflicts := match.Compile(routes)

@@ -55,8 +55,8 @@ func mediaOf(file string) string {
 	return "application/octet-stream"
 }
 
-// plan compiles a route for one listener. listener are the listener's steps behind the match.
-func (k *compiler) plan(id int, r *config.Route, listener []bundle) *serve.Plan {
+// plan compiles a route for one listener. late are the listener's steps behind the match.
+func (k *compiler) plan(id int, r *config.Route, l *config.Listener, late []bundle) *serve.Plan {
 	p := &serve.Plan{
 		Route: &http7.Route{
 			ID:        id,
@@ -69,8 +69,8 @@ func (k *compiler) plan(id int, r *config.Route, listener []bundle) *serve.Plan 
 			Upstream:  r.Upstream,
 			Handler:   k.actions[id],
 			Timeout:   r.Timeout.Value(),
-			BodyLimit: bodyLimit(r.Limits.BodyBytes),
-			Steps:     merge(listener, k.named(r.Policies), r.Without),
+			BodyLimit: bodyLimit(r.Limits.BodyBytes, l.Limits.BodyBytes),
+			Steps:     merge(late, k.named(r.Policies), r.Without),
 		},
 		Without: r.Without,
 	}
@@ -84,16 +84,16 @@ func (k *compiler) plan(id int, r *config.Route, listener []bundle) *serve.Plan 
 	return p
 }
 
-// bodyLimit returns a route's own bound: 0 leaves it to the listener, so "off" is a bound that
-// nothing reaches.
-func bodyLimit(c *conf.Size) int64 {
+// bodyLimit returns a route's own bound. 0 leaves it to the listener, so "off" in place of a
+// listener's bound is one that nothing reaches.
+func bodyLimit(route *conf.Size, listener conf.Size) int64 {
 	switch {
-	case c == nil:
+	case route == nil, route.IsOff() && listener.IsOff():
 		return 0
-	case c.IsOff():
+	case route.IsOff():
 		return math.MaxInt64
 	}
-	return c.Value()
+	return route.Value()
 }
 
 func hostRule(host string) serve.HostRule {

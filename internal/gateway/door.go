@@ -8,13 +8,11 @@ import (
 	"weir/internal/config"
 )
 
-// door is an admin server and how to end it.
+// door is an admin server with what it was made from.
 type door struct {
 	config admin.Config
 	server *admin.Server // nil: off
 	late   bool          // its address is the old one's: it binds when that has closed
-	cancel context.CancelFunc
-	done   chan struct{}
 }
 
 // openDoor returns the admin server of cfg, bound; nil if the one that runs stays.
@@ -28,7 +26,7 @@ func (g *Gateway) openDoor(cfg admin.Config) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &door{config: cfg, server: server, done: make(chan struct{})}
+	d := &door{config: cfg, server: server}
 	d.late = g.door != nil && g.door.config.Address == cfg.Address
 	if d.late {
 		return d, nil
@@ -36,11 +34,11 @@ func (g *Gateway) openDoor(cfg admin.Config) (*door, error) {
 	return d, server.Listen()
 }
 
-// enter replaces the admin server that runs by d. The old one finishes its answers.
+// enter replaces the admin server that runs by d. The old one finishes its answers, one to the
+// call for this very reload among them, and ends because its listener has.
 func (g *Gateway) enter(d *door) {
-	if old := g.door; old != nil {
-		old.server.Close()
-		old.cancel()
+	if g.door != nil {
+		g.door.server.Close()
 	}
 	g.door = d
 	if d.late {
@@ -49,14 +47,9 @@ func (g *Gateway) enter(d *door) {
 			d.server = nil
 		}
 	}
-	var ctx context.Context
-	ctx, d.cancel = context.WithCancel(g.back)
-	g.work.Add(1)
-	go func() { // gateway.admin: ends when replaced, or with the gateway
-		defer g.work.Done()
-		defer close(d.done)
-		d.server.Run(ctx)
-	}()
+	if d.server != nil {
+		g.work.Go(func() { d.server.Run(g.back) }) // gateway.admin: ends when replaced, or with the gateway
+	}
 }
 
 // reloadFor is Reload for a caller whose patience ends with ctx; the reload goes on then.

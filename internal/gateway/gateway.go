@@ -77,15 +77,15 @@ type Gateway struct {
 	mu      sync.Mutex
 	path    string
 	slots   []*serve.Site // by slot: what was published last; nil is free
-	leaving map[*listener]struct{}
 	door    *door
 	stopped bool
 
-	work sync.WaitGroup // goroutines that end with the background context
-	back context.Context
-	end  context.CancelFunc
-	cut  context.Context // ended by Cut
-	kill context.CancelFunc
+	leaves sync.WaitGroup // listeners that are gone from the config and still drain
+	work   sync.WaitGroup // goroutines that end with the background context
+	back   context.Context
+	end    context.CancelFunc
+	cut    context.Context // ended by Cut
+	kill   context.CancelFunc
 }
 
 // New returns a gateway that runs nothing yet.
@@ -97,7 +97,6 @@ func New(o Options) *Gateway {
 		catalogue: obs.NewCatalogue(o.Build),
 		wheel:     deadline.New(),
 		sessions:  tcp4.NewSessions(),
-		leaving:   map[*listener]struct{}{},
 	}
 	g.registry = lb.NewRegistry(g.gone)
 	g.back, g.end = context.WithCancel(context.Background())

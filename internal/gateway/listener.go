@@ -63,15 +63,34 @@ func (l *listener) http(secure bool) tcp4.Handler {
 	return l.counted(func(nc net.Conn) { shake(sock.NewGate(nc)) })
 }
 
-// tell carries the numbers of tcp4 over into the series. Call with the scrape lock held.
-func (l *listener) tell(c *obs.Catalogue) {
-	n, t := l.sockets.Load().Counters(), &l.told
+// tell carries the numbers of tcp4 over into the series.
+func (g *Gateway) tell(l *listener) {
+	g.scrape.Lock()
+	defer g.scrape.Unlock()
+	sockets := l.sockets.Load()
+	if sockets == nil {
+		return // not published yet
+	}
+	n, t := sockets.Counters(), &l.told
 	carry(&t.limit, n.RefusedLimit.Load(), func() { l.series.Refused("max_connections") })
 	carry(&t.client, n.RefusedClient.Load(), func() { l.series.Refused("max_connections_per_client") })
 	carry(&t.pauses, n.Pauses.Load(), l.series.AcceptPaused)
-	carry(&t.panics, n.Panics.Load(), c.Panicked)
+	carry(&t.panics, n.Panics.Load(), g.catalogue.Panicked)
 	if l.tls != nil {
 		carry(&t.handshakes, l.tls.Failures.Load(), l.series.HandshakeFailed)
+	}
+}
+
+// inherit takes over what a listener of l's name and another kind has told: tcp4 goes on counting
+// under the name.
+func (g *Gateway) inherit(l *listener, old *generation) {
+	g.scrape.Lock()
+	defer g.scrape.Unlock()
+	for _, o := range old.listeners {
+		if o.name == l.name && o.listener != l {
+			l.told = o.told
+			l.told.handshakes = 0
+		}
 	}
 }
 

@@ -77,9 +77,6 @@ func texts(list []admin.Problem) []string {
 // mu held.
 func (g *Gateway) publish(next *generation) {
 	old := g.current.Swap(next)
-	if old == next {
-		old = nil // the first
-	}
 	for _, o := range next.listeners {
 		g.seat(o)
 	}
@@ -89,6 +86,9 @@ func (g *Gateway) publish(next *generation) {
 	next.access.Publish()
 	var replaced []*tcp4.Listener
 	for _, o := range next.listeners {
+		if o.fresh {
+			g.inherit(o.listener, old)
+		}
 		if was := o.begin(); was != nil {
 			replaced = append(replaced, was)
 		}
@@ -100,7 +100,7 @@ func (g *Gateway) publish(next *generation) {
 	for _, l := range replaced {
 		l.StopAccepting()
 	}
-	if old != nil {
+	if old != next { // it is for the first
 		g.retire(old, next)
 	}
 }
@@ -158,51 +158,24 @@ func (g *Gateway) retire(old, next *generation) {
 			continue
 		}
 		o.sockets.Load().StopAccepting()
-		g.leaving[o.listener] = struct{}{}
-		g.work.Add(1)
-		go func() { // gateway.leave: ends when the listener's connections have, or with the gateway
-			defer g.work.Done()
+		g.leaves.Go(func() { // gateway.leave: ends when the listener's connections have, or with grace
 			g.leave(o.listener, next.Config.Shutdown.Grace.Value())
-		}()
+		})
 	}
 	g.giveBack(old)
 }
 
-// leave drains a listener that is gone from the config, for grace at most, and frees its place.
+// leave drains an http listener that is gone from the config, for grace at most, and frees its
+// place. Sessions of a tcp listener live on.
 func (g *Gateway) leave(l *listener, grace time.Duration) {
-	ctx, cancel := context.WithTimeout(g.back, grace)
+	ctx, cancel := context.WithTimeout(g.cut, grace)
 	defer cancel()
-	if l.engine != nil {
-		drain(ctx, l.engine)
-	}
-	g.scrape.Lock()
-	l.tell(g.catalogue)
-	g.scrape.Unlock()
+	ended := l.engine == nil || drain(ctx, l.engine) && settle(ctx, l)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if l.slot >= 0 {
+	// A connection that is still there looks for its site in the slot.
+	if l.engine != nil && ended {
 		g.slots[l.slot] = nil
 	}
-	delete(g.leaving, l)
 	l.series.Retire()
 }
-
-// drain waits until the engine's clients have left; when ctx ends first it cuts them.
-func drain(ctx context.Context, e *serve.Engine) {
-	empty := e.Drain()
-	select {
-	case <-empty:
-		return
-	case <-ctx.Done():
-	}
-	e.Cut()
-	last := time.NewTimer(cutPatience)
-	defer last.Stop()
-	select {
-	case <-empty:
-	case <-last.C:
-	}
-}
-
-// cutPatience is how long connections that were cut may take to end.
-const cutPatience = 3 * time.Second

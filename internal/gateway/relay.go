@@ -50,7 +50,7 @@ func (s *sessionEnd) record(r *tcp4.Record) {
 	if r.End == tcp4.NoEndpoint {
 		s.l.series.Refused("upstream")
 	} else {
-		s.u.series.Attempt(sessionOutcomes[r.End], r.Connect)
+		s.u.series.Attempt(sessionOutcomes[r.End], 0)
 	}
 	s.notice(r)
 	if s.access == nil {

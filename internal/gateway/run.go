@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"weir/http7/serve"
 )
 
 // Run publishes what Open has prepared and serves until ctx ends. Then it drains: readiness fails
@@ -39,11 +41,7 @@ func (g *Gateway) Run(ctx context.Context) {
 
 // background starts a room that ends with the gateway.
 func (g *Gateway) background(run func(context.Context)) {
-	g.work.Add(1)
-	go func() { // gateway.room: ends with the background context
-		defer g.work.Done()
-		run(g.back)
-	}()
+	g.work.Go(func() { run(g.back) }) // gateway.room: ends with the background context
 }
 
 // Cut ends a drain, or everything, at once.
@@ -70,33 +68,61 @@ func (g *Gateway) stop() {
 	}
 	all.Wait()
 	for _, o := range listeners {
-		if o.engine != nil {
-			all.Go(func() { drain(grace, o.engine) }) // gateway.drain: ends with grace
-		}
+		all.Go(func() { g.empty(grace, o.listener) }) // gateway.drain: ends with grace
 	}
 	cut := 0
 	all.Go(func() { cut = g.sessions.Shutdown(grace) }) // gateway.sessions: ends with grace
 	all.Wait()
-	g.settle(grace, listeners)
+	g.leaves.Wait()
 	g.log.Info("stopped", "cut_sessions", cut)
 }
 
-// settle waits for connections that no engine has yet, such as those that shake hands, and for
-// handlers that are about to return.
-func (g *Gateway) settle(grace context.Context, listeners []*offer) {
-	for _, o := range listeners {
-		if o.sockets.Load().Wait(grace) == nil {
-			continue
-		}
-		if o.engine != nil {
-			o.engine.Cut()
-		}
-		last, cancel := context.WithTimeout(context.Background(), cutPatience)
-		if o.sockets.Load().Wait(last) != nil {
-			g.log.Warn("connections did not end", "listener", o.name, "connections", o.sockets.Load().Counters().Active.Load())
-		}
-		cancel()
+// empty waits until a listener that accepts no more has no connection left.
+func (g *Gateway) empty(grace context.Context, l *listener) {
+	if l.engine != nil {
+		drain(grace, l.engine)
 	}
+	if !settle(grace, l) {
+		g.log.Warn("connections did not end", "listener", l.name, "connections", l.series.Active())
+	}
+}
+
+// drain waits until the engine's clients have left; when ctx ends first it cuts them. It reports
+// whether none is left.
+func drain(ctx context.Context, e *serve.Engine) bool {
+	empty := e.Drain()
+	select {
+	case <-empty:
+		return true
+	case <-ctx.Done():
+	}
+	e.Cut()
+	last := time.NewTimer(cutPatience)
+	defer last.Stop()
+	select {
+	case <-empty:
+		return true
+	case <-last.C:
+		return false
+	}
+}
+
+// cutPatience is how long connections that were cut may take to end.
+const cutPatience = 3 * time.Second
+
+// settle waits for connections that no engine or relay has any more, or not yet because they
+// shake hands. It reports whether none is left.
+func settle(grace context.Context, l *listener) bool {
+	sockets := l.sockets.Load()
+	if sockets.Wait(grace) == nil {
+		return true
+	}
+	if l.engine != nil {
+		l.engine.Cut()
+	}
+	last, cancel := context.WithTimeout(context.Background(), cutPatience)
+	defer cancel()
+	return sockets.Wait(last) == nil
 }
 
 // pause waits for d or until ctx ends.

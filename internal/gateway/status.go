@@ -122,13 +122,9 @@ func upstreamStatus(u *lb.Upstream, balance string, why func(*lb.Endpoint) strin
 
 // metrics writes all series.
 func (g *Gateway) metrics(w io.Writer) {
-	g.scrape.Lock()
 	for _, o := range g.current.Load().listeners {
-		if o.sockets.Load() != nil {
-			o.tell(g.catalogue)
-		}
+		g.tell(o.listener)
 	}
-	g.scrape.Unlock()
 	g.catalogue.WritePrometheus(w)
 }
 
