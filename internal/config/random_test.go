@@ -145,7 +145,7 @@ func random(seed uint64) string {
 }
 
 func TestConfigsThatAreMadeUpAreGoodAndLoadAgainFromTheirEffectiveForm(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(150) {
 		text := random(seed)
 		c, r := Parse("x", []byte(text), testOptions())
 		if c == nil {
@@ -163,7 +163,7 @@ func TestConfigsThatAreDamagedAreRefusedOrGood(t *testing.T) {
 	// One byte of a good file is dropped, doubled or changed: there is a Config exactly if the
 	// report has no problem, and every finding has a place in the file.
 	w := rand.New(rand.NewPCG(1, 2))
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		text := []byte(random(seed % 20))
 		at := w.IntN(len(text))
 		switch w.IntN(3) {
