@@ -33,7 +33,8 @@ func Load(path string, o Options) (*Config, *Report) {
 	l := newLoader(o)
 	root := l.file(path, tomlfile.Span{})
 	if root == nil {
-		root = tomlfile.NewTable()
+		l.report.root = tomlfile.NewTable()
+		return nil, l.report
 	}
 	return l.finish(root)
 }
