@@ -2,8 +2,10 @@ package serve
 
 import (
 	"bytes"
+	"strings"
 
 	"weir/http7"
+	"weir/lb"
 )
 
 // appendRequest appends the head of x's request as the endpoint gets it.
@@ -42,13 +44,22 @@ func appendHost(dst []byte, x *exchange, skip http7.IDSet) ([]byte, http7.IDSet)
 	rule := &x.plan.Host
 	name := rule.Name
 	if rule.Endpoint || name == "" && !x.Request.Has(http7.Host) {
-		name = x.lease.Endpoint().Target().Host()
+		name = hostOf(x.lease.Endpoint())
 	}
 	if name == "" {
 		return dst, skip
 	}
 	dst = append(append(dst, "Host: "...), name...)
 	return append(dst, "\r\n"...), skip | http7.Names(http7.Host)
+}
+
+// hostOf returns what an endpoint is called in Host: its address with its port, which is not
+// optional where it is not 80 (RFC 9110 §7.2). A socket has no name of its own.
+func hostOf(e *lb.Endpoint) string {
+	if name := e.Address(); !strings.HasPrefix(name, "unix:") {
+		return name
+	}
+	return "localhost"
 }
 
 // appendAtHand appends the bytes of the body that are here already. It reports whether that is all

@@ -1,0 +1,188 @@
+package serve
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"weir/http7"
+	"weir/http7/forward"
+	"weir/http7/match"
+	"weir/http7/wire"
+	"weir/internal/conf"
+	"weir/internal/deadline"
+	"weir/internal/obs"
+	"weir/internal/sock"
+	"weir/lb"
+)
+
+// rig is an engine on a real listener, with one upstream that the test scripts.
+type rig struct {
+	t      testing.TB
+	addr   string
+	engine *Engine
+	snap   *atomic.Pointer[Snapshot]
+	site   *Site
+	plan   *Plan
+	route  *http7.Route
+	// forward is compiled into the plan behind newRigWith's change.
+	forward forward.Config
+	series  *obs.Catalogue
+}
+
+// origin is an endpoint whose connections the test handles itself.
+func origin(t testing.TB, handle func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				handle(c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// saying is an origin that reads heads and answers each with the same bytes.
+func saying(t testing.TB, answer string) string {
+	return origin(t, func(c net.Conn) {
+		r := bufio.NewReader(c)
+		for {
+			if _, err := readHead(r); err != nil {
+				return
+			}
+			if _, err := io.WriteString(c, answer); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func readHead(r *bufio.Reader) (string, error) {
+	var b strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		b.WriteString(line)
+		if err != nil || line == "\r\n" {
+			return b.String(), err
+		}
+	}
+}
+
+// newRig starts an engine before the endpoints.
+func newRig(t testing.TB, endpoints ...string) *rig {
+	t.Helper()
+	return newRigWith(t, nil, endpoints...)
+}
+
+// newRigWith starts an engine whose parts change may alter first.
+func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
+	t.Helper()
+	wheel := deadline.New()
+	watcher, err := sock.NewWatcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	go wheel.Run(ctx)
+	go func() { // the watcher's; ends with ctx
+		watcher.Run(ctx)
+		watcher.Close()
+	}()
+
+	cfg := lb.Default()
+	for _, e := range endpoints {
+		a, err := conf.ParseAddress(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Endpoints = append(cfg.Endpoints, lb.EndpointConfig{Address: a, Weight: 1})
+	}
+	reg := lb.NewRegistry(forward.CloseIdle)
+	up, err := reg.Adopt("u", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range reg.Endpoints() {
+		reg.SetState(lb.Ready, e)
+	}
+	cat := obs.NewCatalogue(obs.Build{})
+	route := &http7.Route{Name: "all", Upstream: "u"}
+	r := &rig{t: t, snap: new(atomic.Pointer[Snapshot]), series: cat, forward: forward.Default(), route: route}
+	r.plan = &Plan{
+		Route: route, Series: cat.Route("web", "all"), Upstream: up, UpstreamSeries: cat.Upstream("u"),
+	}
+	r.site = &Site{
+		Listener: "web", Plans: []*Plan{r.plan},
+		Limits: Limits{
+			Head:          wire.Limits{HeadBytes: 16 << 10, Fields: 100, TargetBytes: 8 << 10},
+			HeaderTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, BodyRate: 240, WriteStall: time.Minute,
+		},
+	}
+	r.engine = NewEngine(NewShared(wheel, watcher, slog.Default()), "web", 0, r.snap, cat.Listener("web"))
+	if change != nil {
+		change(r)
+	}
+	r.site.Table, _ = match.Compile([]*http7.Route{route})
+	r.plan.Transport, r.plan.Retry = forward.New(&r.forward, wheel), NewRetry(&r.forward.Retry)
+	if route.Handler != nil {
+		route.Upstream, r.plan.Upstream = "", nil
+	}
+	r.snap.Store(&Snapshot{Sites: []*Site{r.site}})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	r.addr = l.Addr().String()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go r.engine.Serve(c)
+		}
+	}()
+	return r
+}
+
+// dial connects to the engine; every read ends after 5 s.
+func (r *rig) dial() net.Conn {
+	r.t.Helper()
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	r.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// say sends raw bytes and returns all that comes until the connection ends.
+func (r *rig) say(request string) string {
+	r.t.Helper()
+	c := r.dial()
+	if _, err := io.WriteString(c, request); err != nil {
+		r.t.Fatal(err)
+	}
+	b, _ := io.ReadAll(c) // a reset ends the answer like a close
+	return string(b)
+}
