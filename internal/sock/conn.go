@@ -47,13 +47,17 @@ type Conn struct {
 	why atomic.Uint32
 
 	// The arguments and results of the one raw call that is under way.
-	readInto func() []byte
-	readN    int
-	readErr  error
-	readFn   func(fd uintptr) bool
-	probeFn  func(fd uintptr)
-	ready    bool
-	one      [1]byte
+	readInto  func() []byte
+	readN     int
+	readErr   error
+	readFn    func(fd uintptr) bool
+	writeFrom []byte
+	writeN    int
+	writeErr  error
+	writeFn   func(fd uintptr) bool
+	probeFn   func(fd uintptr)
+	ready     bool
+	one       [1]byte
 }
 
 // errNoRaw is for connections that have no file descriptor.
@@ -78,7 +82,7 @@ func (c *Conn) Init(nc net.Conn) error {
 		return err
 	}
 	c.raw = raw
-	c.readFn, c.probeFn = c.readOnce, c.probe
+	c.readFn, c.writeFn, c.probeFn = c.readOnce, c.writeOnce, c.probe
 	return nil
 }
 
@@ -104,22 +108,18 @@ func (c *Conn) ReadInto(into func() []byte) (int, error) {
 
 // readOnce is one non-blocking read; false waits for readability.
 func (c *Conn) readOnce(fd uintptr) bool {
-	for {
-		n, err := unix.Read(int(fd), c.readInto())
-		switch {
-		case err == unix.EAGAIN:
-			return false
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			c.readErr = os.NewSyscallError("read", err)
-		case n == 0:
-			c.readErr = io.EOF
-		default:
-			c.readN = n
-		}
-		return true
+	n, errno := recv(fd, c.readInto(), 0)
+	switch {
+	case errno == unix.EAGAIN:
+		return false
+	case errno != 0:
+		c.readErr = os.NewSyscallError("read", errno)
+	case n == 0:
+		c.readErr = io.EOF
+	default:
+		c.readN = n
 	}
+	return true
 }
 
 // readTLS waits with a buffer of one byte, then takes what else has been decrypted. Without a gate
@@ -146,7 +146,34 @@ func (c *Conn) readTLS(into func() []byte) (int, error) {
 }
 
 // Write writes all of b.
-func (c *Conn) Write(b []byte) (int, error) { return c.nc.Write(b) }
+func (c *Conn) Write(b []byte) (int, error) {
+	if c.tls != nil {
+		return c.nc.Write(b)
+	}
+	c.writeFrom, c.writeN, c.writeErr = b, 0, nil
+	err := c.raw.Write(c.writeFn)
+	c.writeFrom = nil
+	if err == nil {
+		err = c.writeErr
+	}
+	return c.writeN, err
+}
+
+// writeOnce writes what the socket takes; false waits for room.
+func (c *Conn) writeOnce(fd uintptr) bool {
+	for c.writeN < len(c.writeFrom) {
+		n, errno := send(fd, c.writeFrom[c.writeN:])
+		switch {
+		case errno == unix.EAGAIN:
+			return false
+		case errno != 0:
+			c.writeErr = os.NewSyscallError("write", errno)
+			return true
+		}
+		c.writeN += n
+	}
+	return true
+}
 
 // Readable reports, without waiting, whether bytes, the end or an error are at hand on the socket.
 func (c *Conn) Readable() bool {
@@ -158,8 +185,8 @@ func (c *Conn) Readable() bool {
 }
 
 func (c *Conn) probe(fd uintptr) {
-	_, _, err := unix.Recvfrom(int(fd), c.one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	c.ready = err != unix.EAGAIN
+	_, errno := recv(fd, c.one[:], unix.MSG_PEEK)
+	c.ready = errno != unix.EAGAIN
 }
 
 // past is a deadline that wakes whoever waits.
