@@ -79,6 +79,16 @@ func (w *wire) answer() (*http.Response, string) {
 	return resp, string(body)
 }
 
+// readAnswer reads one whole answer and returns its body.
+func readAnswer(r *bufio.Reader) (string, error) {
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(resp.Body)
+	return string(body), err
+}
+
 // echo sends text and demands the same back.
 func (w *wire) echo(text string) {
 	w.t.Helper()
