@@ -101,6 +101,21 @@ func (c *Conn) due() {
 	c.S.Interrupt(sock.DeadlinePassed)
 }
 
+// Ask sends a whole request and reads the first bytes of the answer, which ReadHead then parses.
+// With check, fine is false if the connection turned out to have ended, or to hold an answer that
+// nobody asked for, before anything was sent: take another.
+// An endpoint that did not take the request may still have answered it: ReadHead tells.
+func (c *Conn) Ask(request []byte, check bool) (fine bool) {
+	stale, sent, err := c.In.Ask(request, answerLimits.HeadBytes+1, check)
+	if c.sent = sent; sent {
+		c.ended = err
+	}
+	return !stale
+}
+
+// Idle reports whether a reused connection is as it was left: open, and nothing has come on it.
+func (c *Conn) Idle() bool { return !c.Reused() || !c.S.Readable() }
+
 // ReadHead blocks until the head of an answer to a request with that method is whole and makes it
 // c.Answer. It returns 1xx heads too; call it again for the next.
 // The cause of a fault is for the log.
@@ -120,7 +135,11 @@ func (c *Conn) ReadHead(method []byte) (f *http7.Fault, cause error) {
 				return c.accept(), nil
 			}
 		}
-		if err := c.In.FillHead(answerLimits.HeadBytes + 1); err != nil {
+		err := c.ended // of Ask
+		if err == nil {
+			err = c.In.FillHead(answerLimits.HeadBytes + 1)
+		}
+		if err != nil {
 			return c.headFault(err), err
 		}
 	}
@@ -131,6 +150,7 @@ func (c *Conn) accept() *http7.Fault {
 	if c.head.Status == 101 {
 		return http7.UnaskedUpgrade
 	}
+	c.ended = nil
 	c.Answer.Status, c.Answer.Reason = c.head.Status, c.head.Reason
 	c.Answer.Source = c
 	c.headed.Store(c.head.Status >= 200)

@@ -27,8 +27,8 @@ type Pool struct {
 	closed bool
 }
 
-// take returns an idle connection that is still good, nil if there is none. One that is readable
-// has been closed, or holds an answer that nobody asked for.
+// take returns an idle connection, nil if there is none. If it is readable it has been closed, or
+// holds an answer that nobody asked for: Ask and Idle find out.
 func (p *Pool) take(l *poolLimits) *Conn {
 	for {
 		p.mu.Lock()
@@ -44,7 +44,7 @@ func (p *Pool) take(l *poolLimits) *Conn {
 		p.mu.Unlock()
 		c.S.Timer.Set(0)
 		// Its keep-alive may have run out just now, too late to close it.
-		if c.S.Interrupted() == sock.NotInterrupted && !c.aged(l) && !c.S.Readable() {
+		if c.S.Interrupted() == sock.NotInterrupted && !c.aged(l) {
 			return c
 		}
 		c.shut()

@@ -103,8 +103,31 @@ func resultOf(f *http7.Fault, status int) lb.Result {
 	return lb.Reset
 }
 
-// attempt makes one attempt on the leased endpoint.
+// attempt makes one attempt on the leased endpoint. An idle connection that turns out to be of no
+// use before anything was sent on it is put away for the next one.
 func (c *conn) attempt(x *exchange, st *sending) event {
+	for {
+		if f := c.connect(x, st); f != nil {
+			return event{kind: evFault, fault: f, replayable: x.replay.whole()}
+		}
+		fine, f, cause := c.exchangeHeads(x, x.up)
+		if !fine {
+			c.drop(x)
+			continue
+		}
+		if f != nil {
+			x.Cause = cause
+			f = c.verdictOn(x, f)
+			return event{kind: evFault, fault: f, replayable: x.replay.whole()}
+		}
+		x.Answer = &x.up.Answer
+		x.status = x.Answer.Status
+		return event{kind: evHead, status: x.status, replayable: !c.pump.running && x.replay.whole()}
+	}
+}
+
+// connect gets the attempt a connection.
+func (c *conn) connect(x *exchange, st *sending) *http7.Fault {
 	tr, e := x.plan.Transport, x.lease.Endpoint()
 	up, f, cause := tr.Acquire(e, st.fresh, x.limit)
 	if f != nil {
@@ -112,7 +135,7 @@ func (c *conn) attempt(x *exchange, st *sending) event {
 		if c.e.Unreachable != nil {
 			c.e.Unreachable(e, cause)
 		}
-		return event{kind: evFault, fault: f, replayable: x.replay.whole()}
+		return f
 	}
 	up.Begin(tr, x.limit)
 	if !up.Reused() {
@@ -123,14 +146,7 @@ func (c *conn) attempt(x *exchange, st *sending) event {
 	}
 	x.up = up
 	c.upstream.Store(up)
-	if f, cause = c.exchangeHeads(x, up); f != nil {
-		x.Cause = cause
-		f = c.verdictOn(x, f)
-		return event{kind: evFault, fault: f, replayable: x.replay.whole()}
-	}
-	x.Answer = &up.Answer
-	x.status = up.Answer.Status
-	return event{kind: evHead, status: x.status, replayable: !c.pump.running && x.replay.whole()}
+	return nil
 }
 
 // verdictOn refines the fault of an attempt by what the lent goroutine and the clock know.
@@ -145,33 +161,38 @@ func (c *conn) verdictOn(x *exchange, f *http7.Fault) *http7.Fault {
 	return f
 }
 
-// exchangeHeads sends the request, or begins to, and reads the head of the final answer.
-func (c *conn) exchangeHeads(x *exchange, up *forward.Conn) (*http7.Fault, error) {
+// exchangeHeads sends the request, or begins to, and reads the head of the final answer. It is not
+// fine if the connection is of no use; nothing has been sent then, nor taken from the client.
+func (c *conn) exchangeHeads(x *exchange, up *forward.Conn) (fine bool, f *http7.Fault, cause error) {
+	hasBody := x.Body.Present()
+	if hasBody && !up.Idle() {
+		return false, nil, nil
+	}
 	x.replay.at = 0
 	x.out = c.appendRequest(x.out[:0], x)
 	whole, f := c.appendAtHand(x)
 	if f != nil {
 		c.pump.fault = f
-		return f, nil
-	}
-	if !whole {
-		c.sendContinue(x)
+		return true, f, nil
 	}
 	now := deadline.At(x.Arrival) + int64(x.began)
 	up.AwaitHead(now)
-	_, err := up.S.Write(x.out)
 	if whole {
-		up.RequestSent()
 		c.enter(waiting, now+int64(watchAfter))
-	} else if err == nil {
-		c.startPump(x, up)
+		if !up.Ask(x.out, !hasBody && up.Reused()) {
+			return false, nil, nil
+		}
+	} else {
+		c.sendContinue(x)
+		if _, cause = up.S.Write(x.out); cause == nil {
+			c.startPump(x, up)
+		}
 	}
-	// An endpoint that did not take the request may still have answered it.
-	f, cause := c.readFinalHead(x, up)
-	if f != nil && err != nil && cause == nil {
+	f, err := c.readFinalHead(x, up)
+	if err != nil {
 		cause = err
 	}
-	return f, cause
+	return true, f, cause
 }
 
 // readFinalHead passes 1xx heads on and returns with the final one.

@@ -3,6 +3,9 @@ package sock
 import (
 	"errors"
 	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrHeadFull says that a head does not fit the limit.
@@ -20,12 +23,131 @@ type Reader struct {
 	r, w       int // the unread window
 	into       func() []byte
 	max        int
+
+	// Of the Ask or Loop that is under way.
+	ask    []byte
+	check  bool
+	asked  bool
+	stale  bool
+	turn   func() bool
+	err    error
+	askFn  func(fd uintptr) bool
+	loopFn func(fd uintptr) bool
 }
 
 // Init binds r to c.
 func (r *Reader) Init(c *Conn) {
 	r.Conn = c
 	r.into = r.room
+	r.askFn, r.loopFn = r.askOnce, r.loopOnce
+}
+
+// Ask writes b and reads the first bytes of what comes back into the head's block, of at most max
+// bytes. With check it first makes sure that nothing is at hand, and writes nothing if something
+// is: stale then. sent says that all of b was written.
+//
+// It is Readable, Write and FillHead in one wait: the runtime's poller forgets an edge when a read
+// begins, so each read must try before it waits; here the trial is the check.
+func (r *Reader) Ask(b []byte, max int, check bool) (stale, sent bool, err error) {
+	c := r.Conn
+	if c.tls != nil {
+		return r.askTLS(b, max, check)
+	}
+	r.max, r.ask, r.check, r.asked, r.stale, r.err = max, b, check, false, false, nil
+	err = c.raw.Read(r.askFn)
+	stale, sent, rest := r.stale, r.asked, r.ask
+	r.ask = nil
+	switch {
+	case err != nil || r.err != nil || stale || sent:
+		return stale, sent, errors.Join(err, r.err)
+	}
+	// The socket had no room for all of it.
+	if _, err = c.Write(rest); err != nil {
+		return false, false, err
+	}
+	return false, true, r.fill()
+}
+
+func (r *Reader) askTLS(b []byte, max int, check bool) (stale, sent bool, err error) {
+	if check && r.Conn.Readable() {
+		return true, false, nil
+	}
+	if _, err = r.Conn.Write(b); err != nil {
+		return false, false, err
+	}
+	return false, true, r.FillHead(max)
+}
+
+// askOnce checks and writes at first, and reads when it is called again.
+func (r *Reader) askOnce(fd uintptr) bool {
+	if r.asked {
+		return r.readHead(fd)
+	}
+	if r.check {
+		if _, errno := recv(fd, r.Conn.one[:], unix.MSG_PEEK); errno != unix.EAGAIN {
+			r.stale = true
+			return true
+		}
+	}
+	n, errno := send(fd, r.ask)
+	switch {
+	case errno == unix.EAGAIN:
+		n = 0
+	case errno != 0:
+		r.err = os.NewSyscallError("write", errno)
+		return true
+	}
+	r.ask = r.ask[n:]
+	r.asked = len(r.ask) == 0
+	return !r.asked
+}
+
+// readHead is one non-blocking read into the head's block; false waits for readability.
+func (r *Reader) readHead(fd uintptr) bool {
+	n, errno := recv(fd, r.room(), 0)
+	switch {
+	case errno == unix.EAGAIN:
+		r.freeHead()
+		return false
+	case errno != 0:
+		r.err = os.NewSyscallError("read", errno)
+	case n == 0:
+		r.err = io.EOF
+	}
+	if r.err != nil {
+		r.freeHead()
+		return true
+	}
+	r.w += n
+	return true
+}
+
+// freeHead gives back a head's block that holds nothing.
+func (r *Reader) freeHead() {
+	if r.w == 0 {
+		r.head.Free()
+		r.head = nil
+	}
+}
+
+// Loop calls turn each time bytes have come into the empty window, until turn returns false, or
+// with an error when the connection ends or is interrupted. turn must not read from the
+// connection; what it leaves unread stays in the window. The connection must not speak TLS.
+//
+// One wait serves all turns, so that none begins with a read that only finds nothing; see Ask.
+func (r *Reader) Loop(max int, turn func() bool) error {
+	r.max, r.turn, r.err = max, turn, nil
+	if err := r.Conn.raw.Read(r.loopFn); err != nil {
+		return err
+	}
+	return r.err
+}
+
+func (r *Reader) loopOnce(fd uintptr) bool {
+	if !r.readHead(fd) {
+		return false
+	}
+	return r.err != nil || !r.turn()
 }
 
 // Window returns the unread bytes, valid until the next call but Consume.
