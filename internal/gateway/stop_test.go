@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -8,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -167,4 +171,50 @@ func TestAdminOfReadsAConfigThatIsWrongElsewhere(t *testing.T) {
 	if _, err := AdminOf(path + ".none"); err == nil {
 		t.Error("a file that is not there was taken")
 	}
+}
+
+func TestAStopUnderLoadTellsEveryClientToClose(t *testing.T) {
+	// Each client has one connection and goes on as long as it is not told to close.
+	r := start(t, "[listeners.web]\n"+any0+"[[routes]]\nupstream = \"u\"\n[upstreams.u]\nendpoints = \""+endpoint(t, "x")+"\"\n")
+	at := r.g.Addr("web").String()
+	var answered atomic.Int64
+	var clients sync.WaitGroup
+	for range 16 {
+		clients.Go(func() { // ends when told to close
+			c, err := net.Dial("tcp", at)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			in := bufio.NewReader(c)
+			for last := false; !last; answered.Add(1) {
+				if last, err = roundTrip(c, in); err != nil {
+					t.Error("a request that was begun was not answered:", err)
+					return
+				}
+			}
+		})
+	}
+	until(t, "there is load", func() bool { return answered.Load() > 500 })
+	r.stop()
+	clients.Wait()
+	<-r.ended
+}
+
+// roundTrip sends a request, reads the whole answer and returns whether it was the last.
+func roundTrip(c net.Conn, in *bufio.Reader) (last bool, err error) {
+	if _, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return false, err
+	}
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		return false, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && string(body) != "x" {
+		err = fmt.Errorf("answer %d %q", res.StatusCode, body)
+	}
+	return res.Close, err
 }
