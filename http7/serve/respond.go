@@ -24,8 +24,15 @@ func (c *conn) respond(x *exchange) {
 	if f == nil {
 		f = c.finishBody(x)
 	}
-	if f != nil {
+	switch {
+	case f == nil:
+	case x.begun || a.Local:
 		x.cutBy(f)
+	default: // nothing of it has left
+		c.fail(x, f)
+		if x.plain = true; x.Answer != nil {
+			c.respond(x)
+		}
 	}
 }
 
@@ -153,7 +160,9 @@ func (c *conn) stream(x *exchange, chunked bool) *http7.Fault {
 			}
 			return c.flush(x)
 		case http7.Failure:
-			_ = c.flush(x) // what came is the client's; that it is cut shows by the connection
+			if x.begun {
+				_ = c.flush(x) // what came is the client's; that it is cut shows by the connection
+			}
 			return f
 		}
 		if f != nil {
