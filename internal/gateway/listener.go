@@ -3,7 +3,9 @@ package gateway
 import (
 	"crypto/tls"
 	"net"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"weir/http7/serve"
 	"weir/internal/config"
@@ -22,6 +24,7 @@ type listener struct {
 	// Of http listeners.
 	slot    int
 	engine  *serve.Engine
+	shaking conns // hands over TLS
 	tls     *tcp4.TLS
 	offered atomic.Pointer[tls.Config] // what the next handshake offers
 
@@ -58,9 +61,51 @@ func (l *listener) http(secure bool) tcp4.Handler {
 	if !secure {
 		return l.counted(l.engine.Serve)
 	}
-	shake := l.tls.Handler(l.engine.Serve)
-	// The gate below TLS lets a connection that waits hold no block.
-	return l.counted(func(nc net.Conn) { shake(sock.NewGate(nc)) })
+	return l.counted(func(nc net.Conn) {
+		l.shaking.add(nc)
+		shake := l.tls.Handler(func(secure net.Conn) {
+			l.shaking.remove(nc)
+			l.engine.Serve(secure)
+		})
+		shake(sock.NewGate(nc)) // lets a connection that waits hold no block
+		l.shaking.remove(nc)
+	})
+}
+
+// cut ends every connection of an http listener at once.
+func (l *listener) cut() {
+	l.shaking.cut()
+	l.engine.Cut()
+}
+
+// conns are connections that no engine knows yet.
+type conns struct {
+	mu  sync.Mutex
+	set map[net.Conn]struct{}
+}
+
+func (c *conns) add(nc net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.set == nil {
+		c.set = map[net.Conn]struct{}{}
+	}
+	c.set[nc] = struct{}{}
+}
+
+func (c *conns) remove(nc net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.set, nc)
+}
+
+// cut lets the reads and writes of all connections fail; who serves them closes them.
+func (c *conns) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for nc := range c.set {
+		_ = nc.SetDeadline(time.Unix(1, 0)) // fails only on a closed one
+	}
 }
 
 // tell carries the numbers of tcp4 over into the series.

@@ -158,23 +158,25 @@ func (g *Gateway) retire(old, next *generation) {
 			continue
 		}
 		o.sockets.Load().StopAccepting()
+		_, shared := next.Config.Listeners[o.name]
 		g.leaves.Go(func() { // gateway.leave: ends when the listener's connections have, or with grace
-			g.leave(o.listener, next.Config.Shutdown.Grace.Value())
+			g.leave(o.listener, !shared, next.Config.Shutdown.Grace.Value())
 		})
 	}
 	g.giveBack(old)
 }
 
 // leave drains an http listener that is gone from the config, for grace at most, and frees its
-// place. Sessions of a tcp listener live on.
-func (g *Gateway) leave(l *listener, grace time.Duration) {
+// place. Sessions of a tcp listener live on. alone says that no listener of another kind goes on
+// under its name; tcp4 counts the connections of both together.
+func (g *Gateway) leave(l *listener, alone bool, grace time.Duration) {
 	ctx, cancel := context.WithTimeout(g.cut, grace)
 	defer cancel()
-	ended := l.engine == nil || drain(ctx, l.engine) && settle(ctx, l)
+	ended := l.engine != nil && drain(ctx, l) && alone && settle(ctx, l)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	// A connection that is still there looks for its site in the slot.
-	if l.engine != nil && ended {
+	// A connection that may still be there looks for its site in the slot.
+	if ended {
 		g.slots[l.slot] = nil
 	}
 	l.series.Retire()

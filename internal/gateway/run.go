@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"weir/http7/serve"
 )
 
 // Run publishes what Open has prepared and serves until ctx ends. Then it drains: readiness fails
@@ -80,23 +78,23 @@ func (g *Gateway) stop() {
 // empty waits until a listener that accepts no more has no connection left.
 func (g *Gateway) empty(grace context.Context, l *listener) {
 	if l.engine != nil {
-		drain(grace, l.engine)
+		drain(grace, l)
 	}
 	if !settle(grace, l) {
 		g.log.Warn("connections did not end", "listener", l.name, "connections", l.series.Active())
 	}
 }
 
-// drain waits until the engine's clients have left; when ctx ends first it cuts them. It reports
-// whether none is left.
-func drain(ctx context.Context, e *serve.Engine) bool {
-	empty := e.Drain()
+// drain waits until the clients of an http listener have left; when ctx ends first it cuts them.
+// It reports whether none is left.
+func drain(ctx context.Context, l *listener) bool {
+	empty := l.engine.Drain()
 	select {
 	case <-empty:
 		return true
 	case <-ctx.Done():
 	}
-	e.Cut()
+	l.cut()
 	last := time.NewTimer(cutPatience)
 	defer last.Stop()
 	select {
@@ -118,7 +116,7 @@ func settle(grace context.Context, l *listener) bool {
 		return true
 	}
 	if l.engine != nil {
-		l.engine.Cut()
+		l.cut()
 	}
 	last, cancel := context.WithTimeout(context.Background(), cutPatience)
 	defer cancel()
