@@ -53,6 +53,10 @@ type conn struct {
 	upstream atomic.Pointer[forward.Conn]
 	pump     pump
 	x        *exchange
+	clock    int64 // when the last exchange ended, on the wheel's clock
+	turnFn   func() bool
+	end      turnEnd // what the last turn of loop came to
+	clean    bool    // the client has nothing unread to lose: no linger
 }
 
 // Serve serves the connection until it ends, and closes it.
@@ -64,19 +68,91 @@ func (e *Engine) Serve(nc net.Conn) {
 		return
 	}
 	c.in.Init(&c.s)
+	c.turnFn = c.turn
 	e.Wheel.Bind(&c.s.Timer, c.due)
 	c.info = connInfo(e.listener, nc, &c.s)
 	c.tail = appendTail(nil, c)
 	e.add(c)
 	defer e.remove(c)
 	defer c.close()
-	first := true
-	for c.await(first) {
-		first = false
-		if !c.serve() {
+	c.run()
+}
+
+// turnEnd is what a turn of the connection came to.
+type turnEnd uint8
+
+const (
+	again      turnEnd = iota // the connection takes another request
+	over                      // it does not
+	unfinished                // the request needs more bytes than were at hand
+)
+
+// run serves requests until the connection is over. The first of them, and those that come in
+// pieces, are waited for one by one; the others in loop.
+func (c *conn) run() {
+	for first := true; c.await(first); first = false {
+		end := c.serve(c.e.take(c))
+		if end == again && c.s.TLS() == nil && c.in.Buffered() == 0 {
+			end = c.loop()
+		}
+		if end == over {
+			c.linger()
 			return
 		}
 	}
+}
+
+// loop serves requests that are whole when they come, all in one wait. It ends with over, or with
+// again when requests must be waited for one by one.
+func (c *conn) loop() turnEnd {
+	c.rest(idle, c.site.Limits.IdleTimeout)
+	err := c.in.Loop(c.site.Limits.Head.HeadBytes+headSlack, c.turnFn)
+	c.since.Store(0)
+	switch {
+	case err != nil && !c.requestCame():
+		c.clean = true
+		return over
+	case err != nil:
+		return again
+	case c.end == unfinished:
+		return c.serve(c.x)
+	}
+	return c.end
+}
+
+// turn serves the requests whose bytes have come. It must not read from the connection.
+func (c *conn) turn() bool {
+	c.since.Store(0)
+	for {
+		x := c.e.take(c)
+		if !c.parse(x) {
+			c.x, c.end = x, unfinished
+			return false
+		}
+		if c.end = c.carry(x); c.end != again {
+			return false
+		}
+		if c.in.Buffered() == 0 {
+			c.rest(idle, c.site.Limits.IdleTimeout)
+			return true
+		}
+	}
+}
+
+// parse reads what is at hand and reports whether the request is there whole, or refused.
+func (c *conn) parse(x *exchange) bool {
+	n, f := x.parser.Parse(c.in.Head(), &c.site.Limits.Head, &x.head, &x.Request)
+	if f != nil {
+		x.Fault = f
+		return true
+	}
+	if n == 0 {
+		return false
+	}
+	c.in.Consume(n)
+	x.adopt()
+	x.parsed = true
+	return x.bodyDone || x.head.Frame.Kind == wire.Length && x.head.Frame.Length <= int64(c.in.Buffered())
 }
 
 func connInfo(listener string, nc net.Conn, s *sock.Conn) http7.Conn {
@@ -182,29 +258,42 @@ func (c *conn) await(first bool) bool {
 	if c.in.Buffered() > 0 {
 		return true
 	}
-	now := deadline.Now()
 	l := &c.site.Limits
 	if first {
-		c.enter(reading, after(now, l.HeaderTimeout))
+		c.clock = deadline.Now()
+		c.rest(reading, l.HeaderTimeout)
 	} else {
-		c.enter(idle, after(now, l.IdleTimeout))
+		c.rest(idle, l.IdleTimeout)
 	}
-	c.since.Store(now)
 	defer c.since.Store(0)
-	if c.e.draining.Load() {
-		c.drain(now)
-	}
 	for {
 		err := c.in.FillHead(l.Head.HeadBytes + headSlack)
 		if err == nil {
 			return true
 		}
-		// A deadline and a request may come at once: the request wins.
-		if c.s.Interrupted() != sock.DeadlinePassed || c.cut.Load() || !c.s.Readable() {
+		if !c.requestCame() {
 			return false
 		}
-		c.s.Resume()
 	}
+}
+
+// rest begins the wait for a request, which d bounds.
+func (c *conn) rest(p phase, d time.Duration) {
+	c.enter(p, after(c.clock, d))
+	c.since.Store(c.clock)
+	if c.e.draining.Load() {
+		c.drain(c.clock)
+	}
+}
+
+// requestCame tells, when the wait for a request has ended without one, whether there is one all
+// the same: a deadline and a request may come at once, and the request wins.
+func (c *conn) requestCame() bool {
+	if c.s.Interrupted() != sock.DeadlinePassed || c.cut.Load() || !c.s.Readable() {
+		return false
+	}
+	c.s.Resume()
+	return true
 }
 
 // headSlack is room for the empty lines that may precede a request.
@@ -217,24 +306,32 @@ func (c *conn) drain(now int64) {
 	}
 }
 
-// serve carries one exchange from its first byte to its end and reports whether the connection
-// takes another.
-func (c *conn) serve() (again bool) {
-	x := c.e.take(c)
+// serve reads the rest of x's head, waiting for it, and carries x to its end.
+func (c *conn) serve(x *exchange) turnEnd {
 	c.x = x
+	if !x.parsed {
+		if x.Fault = c.readHead(x); x.Fault == http7.ClientLeft {
+			c.x, c.clean = nil, true
+			c.e.release(x)
+			return over
+		}
+	}
+	return c.carry(x)
+}
+
+// carry takes an exchange whose head has been read, or refused, to its end.
+func (c *conn) carry(x *exchange) (end turnEnd) {
+	c.x, c.clean = x, false
 	defer func() {
 		if v := recover(); v != nil {
 			c.panicked(v, debug.Stack())
-			again = false
+			end = over
 		}
 		c.x = nil
 		c.e.release(x)
 	}()
-	if f := c.readHead(x); f != nil {
-		if f == http7.ClientLeft {
-			return false
-		}
-		x.Fault, x.close = f, true
+	if f := x.Fault; f != nil {
+		x.close = true
 		x.Proto, x.Method, x.Target = x.head.Proto, x.head.Method, x.head.Target
 		http7.FaultAnswer(&x.Exchange, f)
 		c.respond(x)
@@ -242,18 +339,19 @@ func (c *conn) serve() (again bool) {
 		c.pass(x)
 	}
 	c.done(x)
-	if x.broken {
+	switch {
+	case x.broken:
+		c.clean = true
 		if x.frame == wire.UntilClose {
 			c.s.Abort() // an orderly end would make what came look whole
 		}
-		return false
+		return over
+	case x.close:
+		c.clean = x.clean
+		return over
 	}
-	if !x.close {
-		c.in.Release()
-		return true
-	}
-	c.linger(x)
-	return false
+	c.in.Release()
+	return again
 }
 
 // panicked answers for a policy, or for Weir itself, that panicked: 500 if nothing has been sent.
@@ -268,6 +366,7 @@ func (c *conn) panicked(v any, stack []byte) {
 	}
 	x.endAttempt(http7.Panicked)
 	x.Fault, x.close = http7.Panicked, true
+	c.clean = x.begun
 	if x.begun {
 		c.s.Abort()
 	} else {
@@ -276,9 +375,6 @@ func (c *conn) panicked(v any, stack []byte) {
 		c.respond(x)
 	}
 	c.done(x)
-	if !x.begun {
-		c.linger(x)
-	}
 }
 
 // readHead reads the head of a request into x.
@@ -325,8 +421,8 @@ const (
 
 // linger ends the connection so that the client sees the last answer: it half-closes and reads on
 // for a while, since a close with bytes unread would be a reset that may overtake the answer.
-func (c *conn) linger(x *exchange) {
-	if x.clean || c.s.CloseWrite() != nil {
+func (c *conn) linger() {
+	if c.clean || c.s.CloseWrite() != nil {
 		return
 	}
 	c.enter(leaving, deadline.Now()+int64(lingerTime))

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"weir/http7"
+	"weir/internal/deadline"
 	"weir/internal/obs"
 )
 
@@ -15,6 +16,7 @@ func (c *conn) done(x *exchange) {
 	x.endAttempt(x.Fault)
 	x.decider.finish(x, c.e.Panicked)
 	d := x.elapsed()
+	c.clock = deadline.At(x.Arrival) + int64(d)
 	if x.Fault != nil && x.Fault.Kind == http7.Left && !x.begun {
 		x.status = x.Fault.Status
 	}
@@ -34,19 +36,21 @@ func (c *conn) done(x *exchange) {
 
 // finishSource gives back the answer's source, and with it the attempt's connection.
 func (c *conn) finishSource(x *exchange) {
-	if x.up != nil {
-		c.upstream.Store(nil)
-		if x.broken {
-			x.up.Cut()
-		} else {
-			x.up.Close()
-		}
-		x.up = nil
-	}
 	if a := x.Answer; a != nil && a.Local && a.Source != nil {
 		a.Source.Close()
 		a.Source = nil
 	}
+	x.Answer = nil // an attempt's answer goes with its connection
+	if x.up == nil {
+		return
+	}
+	c.upstream.Store(nil)
+	if x.broken {
+		x.up.Cut()
+	} else {
+		x.up.Close()
+	}
+	x.up = nil
 }
 
 // log writes the exchange's line.

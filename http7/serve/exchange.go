@@ -41,6 +41,7 @@ type exchange struct {
 	bytesIn   int64
 	bytesOut  int64
 
+	parsed    bool // the head has been read
 	continued bool // 100 Continue was sent, or is not wanted any more
 	bodyDone  bool // the request's body has been read whole
 	begun     bool // a byte of the final answer has been written
@@ -86,6 +87,7 @@ func (e *Engine) release(x *exchange) {
 	x.site, x.plan, x.up = nil, nil, nil
 	x.lease, x.tried, x.attempts, x.began, x.limit = lb.Lease{}, lb.Tried{}, 0, 0, 0
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
+	x.parsed = false
 	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()
