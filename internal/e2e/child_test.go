@@ -98,6 +98,9 @@ func (c *child) launch(name string, args ...string) {
 	c.t.Cleanup(func() {
 		_ = c.cmd.Process.Kill() // it may have ended long ago
 		<-c.exited
+		if strings.Contains(c.stderr.String(), "DATA RACE") {
+			c.t.Errorf("weir has a data race:\n%s", c.stderr)
+		}
 		if c.t.Failed() {
 			c.t.Logf("weir's log:\n%s", c.stderr.last(4<<10))
 		}

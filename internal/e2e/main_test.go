@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// binary is the weir that every test starts; TestMain builds it.
+// binary is the weir that every test starts; TestMain builds it, with the race detector if the tests
+// themselves have it.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -27,6 +28,9 @@ func run(m *testing.M) int {
 	binary = filepath.Join(dir, "weir")
 	build := exec.Command("go", "build", "-o", binary, "weir/cmd/weir")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if raceDetector {
+		build = exec.Command("go", "build", "-race", "-o", binary, "weir/cmd/weir")
+	}
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build weir/cmd/weir: %v\n%s", err, out)
 		return 1

@@ -88,7 +88,7 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/big":
 		bulk(w, number(r, "n"))
 	case "/sink":
-		n, _ := io.Copy(io.Discard, r.Body) // how far it came is the answer
+		n, _ := drain(r.Body) // how far it came is the answer
 		fmt.Fprint(w, n)
 	default:
 		fmt.Fprint(w, o.name)
@@ -125,8 +125,22 @@ func dripped(n int) string {
 	return string(b)
 }
 
+// drain reads r to its end in large steps.
+func drain(r io.Reader) (n int64, err error) {
+	into := make([]byte, 256<<10)
+	for err == nil {
+		var k int
+		k, err = r.Read(into)
+		n += int64(k)
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
 // block is what big answers are made of.
-var block = make([]byte, 64<<10)
+var block = make([]byte, 256<<10)
 
 func bulk(w http.ResponseWriter, n int64) {
 	w.Header().Set("Content-Length", strconv.FormatInt(n, 10))
