@@ -143,6 +143,9 @@ func (c *client) answer(method string) (status int, h http.Header, body string, 
 		return 0, nil, "", err
 	}
 	defer res.Body.Close()
+	if res.Close {
+		res.Header.Set("Connection", "close") // net/http has taken it out
+	}
 	b, err := io.ReadAll(res.Body)
 	return res.StatusCode, res.Header, string(b), err
 }

@@ -1,0 +1,202 @@
+package serve
+
+import (
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/http7"
+)
+
+// bait is 1 MiB of requests: whatever part of it were taken for one would reach the origin or be answered.
+var bait = strings.Repeat("GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", 1<<20/35)
+
+// baitChunks is the bait in chunks that each hold one request.
+var baitChunks = strings.Repeat("23\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n\r\n", 1<<20/35)
+
+func TestBodyBytesBehindARefusalAreNeverARequest(t *testing.T) {
+	t.Parallel()
+	length := "Content-Length: " + strconv.Itoa(len(bait)) + "\r\n\r\n"
+	chunks := "Transfer-Encoding: chunked\r\n\r\n"
+	refusing := func(status int) func(*rig) {
+		return func(r *rig) { r.route.Handler = http7.Respond(status, "text/plain", []byte("no")) }
+	}
+	denying := func(r *rig) {
+		r.route.Steps = []http7.Step{{Name: "p.deny", Request: verdict{http7.Refuse(http7.NoRoute)}}}
+	}
+	early := func(r *rig) {
+		r.site.Early = []http7.Step{{Name: "p.deny", Request: verdict{http7.Refuse(http7.NoRoute)}}}
+	}
+	limited := func(r *rig) { r.site.Limits.BodyBytes = 1000 }
+	onlyGet := func(r *rig) { r.route.Methods = []string{"GET"} }
+	for _, c := range []struct {
+		name   string
+		change func(*rig)
+		head   string
+		body   string
+		want   int
+	}{
+		{"413 by length", limited, "POST / HTTP/1.1\r\nHost: a\r\n" + length, bait, 413},
+		{"413 by counting chunks", limited, "POST / HTTP/1.1\r\nHost: a\r\n" + chunks, baitChunks + "0\r\n\r\n", 413},
+		{"413 to one who waits for 100", limited, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" + length, bait, 413},
+		{"no route, length", onlyGet, "POST / HTTP/1.1\r\nHost: a\r\n" + length, bait, 404},
+		{"no route, chunked", onlyGet, "POST / HTTP/1.1\r\nHost: a\r\n" + chunks, baitChunks + "0\r\n\r\n", 404},
+		{"no route, waits for 100", onlyGet, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" + length, bait, 404},
+		{"a policy refuses, length", denying, "POST / HTTP/1.1\r\nHost: a\r\n" + length, bait, 404},
+		{"a policy refuses, chunked", denying, "POST / HTTP/1.1\r\nHost: a\r\n" + chunks, baitChunks + "0\r\n\r\n", 404},
+		{"a policy refuses, waits for 100", denying, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n" + chunks, baitChunks + "0\r\n\r\n", 404},
+		{"a guard refuses, length", early, "POST / HTTP/1.1\r\nHost: a\r\n" + length, bait, 404},
+		{"a policy refuses HTTP/1.0", denying, "POST / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n" + length, bait, 404},
+		{"a handler answers, length", refusing(200), "POST / HTTP/1.1\r\nHost: a\r\n" + length, bait, 200},
+		{"a handler answers, chunked", refusing(403), "POST / HTTP/1.1\r\nHost: a\r\n" + chunks, baitChunks + "0\r\n\r\n", 403},
+		{"a bad length", nil, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1x\r\n\r\n", bait, 400},
+		{"CL with TE", nil, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" + chunks, baitChunks, 400},
+		{"CONNECT", nil, "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n" + length, bait, 405},
+		{"TRACE", nil, "TRACE / HTTP/1.1\r\nHost: a\r\n" + length, bait, 405},
+		{"an unknown coding", nil, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", baitChunks, 501},
+		{"an unknown expectation", nil, "POST / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n" + length, bait, 417},
+		{"HTTP/2.0", nil, "POST / HTTP/2.0\r\nHost: a\r\n" + length, bait, 505},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := newRecorder(t, okFor)
+			r := newRigWith(t, c.change, o.addr)
+			cl := r.client()
+			go func() { // the upload; ends with the connection
+				cl.send(c.head + c.body)
+				cl.send("GET /behind HTTP/1.1\r\nHost: a\r\n\r\n")
+			}()
+			status, _, _, err := cl.answer("GET")
+			if err != nil || status != c.want {
+				t.Fatalf("status %d, %v; want %d", status, err, c.want)
+			}
+			cl.drained(t)
+			for _, request := range first(o.seen()) {
+				if strings.Contains(request, "smuggled") {
+					t.Fatalf("body bytes reached the origin: %.200q", request)
+				}
+			}
+		})
+	}
+}
+
+func first[A, B any](a A, _ B) A { return a }
+
+// drained reads to the end: at most one answer more, to the request behind the body.
+func (c *client) drained(t *testing.T) {
+	t.Helper()
+	_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	rest, _ := io.ReadAll(c.r) // a connection that is kept stays silent
+	if n := strings.Count(string(rest), "HTTP/1.1 "); n > 1 {
+		t.Fatalf("%d answers more: %.500q", n, rest)
+	}
+}
+
+func TestASmallBodyBehindALocalAnswerKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	o := newRecorder(t, okFor)
+	r := newRigWith(t, func(r *rig) { r.route.Methods = []string{"GET"} }, o.addr)
+	for _, body := range []string{
+		"Content-Length: 35\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n23\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n\r\n0\r\n\r\n",
+	} {
+		cl := r.client()
+		cl.send("POST / HTTP/1.1\r\nHost: a\r\n" + body + "GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		cl.want(404, "no_route")
+		cl.want(200, "hello")
+		cl.ends()
+	}
+	if whole, _ := o.seen(); len(whole) != 2 || !strings.HasPrefix(whole[0], "GET /next ") || !strings.HasPrefix(whole[1], "GET /next ") {
+		t.Fatalf("the origin saw %q", whole)
+	}
+}
+
+func TestARefusedClientThatReadsLateStillSeesTheAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRigWith(t, func(r *rig) { r.site.Limits.BodyBytes = 1000 }, saying(t, hello))
+	cl := r.client()
+	sent := make(chan struct{})
+	go func() { // the upload; ends with the connection
+		defer close(sent)
+		cl.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n" + bait)
+	}()
+	<-sent // all of it was taken, though nobody wanted it
+	if status, _, _, err := cl.answer("GET"); status != 413 || err != nil {
+		t.Fatalf("status %d, %v; want 413", status, err)
+	}
+}
+
+func TestAnEarly401ReachesAnUploaderWithin100Milliseconds(t *testing.T) {
+	t.Parallel()
+	for _, framing := range []string{"Content-Length: 1073741824", "Transfer-Encoding: chunked"} {
+		r := newRig(t, origin(t, func(c net.Conn) {
+			b := make([]byte, 64<<10)
+			_, _ = c.Read(b)
+			_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+			<-t.Context().Done() // reads no more, and does not close either
+		}))
+		cl := r.client()
+		begin := time.Now()
+		cl.send("POST / HTTP/1.1\r\nHost: a\r\n" + framing + "\r\n\r\n")
+		go func() { // the upload; ends with the connection
+			piece := "10000\r\n" + strings.Repeat("x", 64<<10) + "\r\n"
+			for range 1 << 14 {
+				if _, err := io.WriteString(cl, piece); err != nil {
+					return
+				}
+			}
+		}()
+		status, h, body, err := cl.answer("POST")
+		took := time.Since(begin)
+		t.Logf("%s: 401 after %v", framing, took)
+		if status != 401 || body != "no" || err != nil || took > 100*time.Millisecond {
+			t.Errorf("%s: %d %q, %v after %v", framing, status, body, err, took)
+		}
+		if h.Get("Connection") != "close" {
+			t.Errorf("%s: the client is not told that the connection ends", framing)
+		}
+	}
+}
+
+func TestTheFirstBytesOfATrickledAnswerArriveWithin20Milliseconds(t *testing.T) {
+	t.Parallel()
+	hundred := strings.Repeat("x", 100)
+	for _, c := range []struct{ name, first string }{
+		{"fixed length", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + hundred},
+		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\n" + hundred + "\r\n"},
+		{"the start of a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n" + hundred},
+		{"delimited by the end", "HTTP/1.1 200 OK\r\n\r\n" + hundred},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wrote := make(chan time.Time, 1)
+			r := newRig(t, origin(t, func(o net.Conn) {
+				_, _ = o.Read(make([]byte, 4096))
+				wrote <- time.Now()
+				_, _ = io.WriteString(o, c.first)
+				<-t.Context().Done()
+			}))
+			cl := r.client()
+			cl.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			if _, err := readHead(cl.r); err != nil {
+				t.Fatal(err)
+			}
+			for n := 0; n < 100; {
+				b, err := cl.r.ReadByte()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if b == 'x' {
+					n++
+				}
+			}
+			took := time.Since(<-wrote)
+			t.Logf("100 bytes after %v", took)
+			if took > 20*time.Millisecond {
+				t.Errorf("100 bytes after %v", took)
+			}
+		})
+	}
+}
