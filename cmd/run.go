@@ -45,8 +45,15 @@ func (p *program) serve(file string) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
+	reloads := make(chan struct{}, 1)
+	go func() { // cmd.reload: ends when the gateway has; several signals at once are one wish
+		for range reloads {
+			g.Reload() // logs its verdict
+		}
+	}()
 	go func() { // cmd.signals: ends when the gateway has
-		heed(g, signals, stop, ended)
+		defer close(reloads)
+		heed(g, signals, reloads, stop, ended)
 	}()
 	g.Run(ctx)
 	close(ended)
@@ -68,7 +75,7 @@ func openError(err error) error {
 }
 
 // heed does what signals ask for until ended is closed.
-func heed(g *gateway.Gateway, signals <-chan os.Signal, stop func(), ended <-chan struct{}) {
+func heed(g *gateway.Gateway, signals <-chan os.Signal, reloads chan<- struct{}, stop func(), ended <-chan struct{}) {
 	stopping := false
 	for {
 		select {
@@ -77,7 +84,10 @@ func heed(g *gateway.Gateway, signals <-chan os.Signal, stop func(), ended <-cha
 		case s := <-signals:
 			switch {
 			case s == syscall.SIGHUP:
-				go g.Reload() // cmd.reload: ends with the reload, which logs its verdict
+				select {
+				case reloads <- struct{}{}:
+				default: // one is still to begin
+				}
 			case s == syscall.SIGUSR1:
 				g.Reopen()
 			case stopping:

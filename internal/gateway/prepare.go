@@ -162,11 +162,11 @@ func (g *Gateway) offer(next, old *generation, name string) (o *offer, err error
 }
 
 // find returns the listener of that name and kind, nil if there is none.
-func (old *generation) find(name, kind string) *listener {
-	if old == nil {
+func (gen *generation) find(name, kind string) *listener {
+	if gen == nil {
 		return nil
 	}
-	for _, o := range old.listeners {
+	for _, o := range gen.listeners {
 		if o.name == name && o.kind == kind {
 			return o.listener
 		}

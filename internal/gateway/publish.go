@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"weir/health"
@@ -19,15 +20,10 @@ import (
 func (g *Gateway) Reload() admin.Verdict {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	compiled, report := Load(g.path, g.options.Handlers)
-	v := admin.Verdict{Problems: problems(report)}
-	var next *generation
-	err := error(nil)
-	switch {
-	case g.stopped:
-		err = errors.New("Weir is stopping")
-	case compiled != nil:
-		next, err = g.prepare(compiled)
+	next, report, err := g.next()
+	var v admin.Verdict
+	if report != nil {
+		v.Problems = problems(report)
 	}
 	if err != nil {
 		v.Problems = append(v.Problems, admin.Problem{Text: err.Error()})
@@ -44,6 +40,34 @@ func (g *Gateway) Reload() admin.Verdict {
 	v.Generation = g.generation()
 	return v
 }
+
+// next loads and prepares the next generation; without one, report or err says why. Not even a
+// panic on the way may end what serves.
+func (g *Gateway) next() (next *generation, report *config.Report, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			g.panicked(value, debug.Stack())
+			next, err = nil, fmt.Errorf("panic: %v", value)
+		}
+	}()
+	switch {
+	case g.snap.Load() == nil:
+		return nil, nil, errStarting
+	case g.stopped:
+		return nil, nil, errStopping
+	}
+	compiled, report := Load(g.path, g.options.Handlers)
+	if compiled == nil {
+		return nil, report, nil
+	}
+	next, err = g.prepare(compiled)
+	return next, report, err
+}
+
+var (
+	errStarting = errors.New("the first config does not serve yet")
+	errStopping = errors.New("a gateway that stops takes no config")
+)
 
 // problems turns what a load found into what the admin API answers.
 func problems(report *config.Report) []admin.Problem {
@@ -143,10 +167,10 @@ func (o *offer) begin() (replaced *tcp4.Listener) {
 	return replaced
 }
 
-func (next *generation) targets() []health.Target {
-	list := make([]health.Target, 0, len(next.upstreams))
-	for _, name := range next.Config.UpstreamNames() {
-		list = append(list, health.Target{Upstream: next.upstreams[name].balancer, Config: next.Config.Upstreams[name].Health})
+func (gen *generation) targets() []health.Target {
+	list := make([]health.Target, 0, len(gen.upstreams))
+	for _, name := range gen.Config.UpstreamNames() {
+		list = append(list, health.Target{Upstream: gen.upstreams[name].balancer, Config: gen.Config.Upstreams[name].Health})
 	}
 	return list
 }

@@ -163,6 +163,9 @@ func TestCloseUndoesOpen(t *testing.T) {
 	if got := r.g.Addr("web").String(); got != address {
 		t.Errorf("web is at %s, want %s", got, address)
 	}
+	if v := r.g.Reload(); v.OK || v.Problems[0].Text != errStarting.Error() {
+		t.Errorf("a reload before the first config serves: %+v", v)
+	}
 	r.g.Close()
 	for _, a := range []string{address, admin} {
 		l, err := net.Listen("tcp", a)
