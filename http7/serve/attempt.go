@@ -31,15 +31,19 @@ func (c *conn) send(x *exchange) *http7.Fault {
 	}
 }
 
-// pick leases an endpoint that has not been tried and makes the attempt.
+// pick leases an endpoint that has not been tried and makes the attempt. Without one, what the last
+// attempt came to stands.
 func (c *conn) pick(x *exchange, st *sending) event {
-	c.drop(x)
-	x.endAttempt(st.fault)
-	x.Answer = nil
+	if c.left.Load() {
+		return event{kind: evFault, fault: http7.ClientLeft}
+	}
 	lease := x.plan.Upstream.Pick(lb.Key{}, x.tried)
 	if !lease.Ok() {
 		return event{kind: evNone, fault: http7.NoEndpoints}
 	}
+	c.drop(x)
+	x.endAttempt(st.fault)
+	x.Answer = nil
 	x.lease = lease
 	x.tried.Add(lease.Endpoint())
 	x.attempts++

@@ -77,7 +77,9 @@ func TestAnAnswerBeforeTheRequestIsNotTaken(t *testing.T) {
 	t.Parallel()
 	// The connection is idle in the pool when the endpoint speaks, closes, or resets.
 	for name, speak := range map[string]func(*net.TCPConn){
-		"408":   func(c *net.TCPConn) { _, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n") },
+		"408": func(c *net.TCPConn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+		},
 		"close": func(c *net.TCPConn) { _ = c.Close() },
 		"reset": func(c *net.TCPConn) { _ = c.SetLinger(0); _ = c.Close() },
 	} {

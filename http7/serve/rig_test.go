@@ -120,9 +120,11 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []*lb.Endpoint
 	for _, e := range reg.Endpoints() {
-		reg.SetState(lb.Ready, e)
+		all = append(all, e)
 	}
+	reg.SetState(lb.Ready, all...)
 	cat := obs.NewCatalogue(obs.Build{})
 	route := &http7.Route{Name: "all", Upstream: "u"}
 	r := &rig{t: t, snap: new(atomic.Pointer[Snapshot]), series: cat, forward: forward.Default(), route: route}

@@ -41,6 +41,7 @@ type sending struct {
 	left       int  // attempts left besides those made
 	fresh      bool // the next connection must be a new one
 	staled     bool // this attempt has been repeated on a fresh connection
+	held       bool // the last attempt has an answer, to be kept if no other can be had
 	fault      *http7.Fault
 }
 
@@ -55,18 +56,21 @@ func (s *sending) step(ev event) action {
 	case evStart:
 		return pick
 	case evNone:
+		if s.held {
+			return keep
+		}
 		if s.fault == nil {
 			s.fault = ev.fault
 		}
 		return fail
 	case evHead:
-		s.fault = nil
+		s.fault, s.held = nil, true
 		if s.again(onStatus(ev.status), ev) {
 			return pick
 		}
 		return keep
 	}
-	s.fault = ev.fault
+	s.fault, s.held = ev.fault, false
 	if ev.fault.Kind == http7.Stale && !s.staled && s.repeatable && ev.replayable {
 		s.staled, s.fresh = true, true
 		return acquire
