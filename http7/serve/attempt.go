@@ -12,6 +12,7 @@ import (
 // attempt's that was kept.
 func (c *conn) send(x *exchange) *http7.Fault {
 	st := newSending(&x.plan.Retry, x.Method)
+	x.filterRequest(&c.in)
 	x.replay.begin(x, st.repeatable)
 	ev := event{kind: evStart}
 	for {

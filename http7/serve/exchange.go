@@ -28,6 +28,10 @@ type exchange struct {
 	frame  wire.FrameKind // how the client sees the end of the answer
 	replay replay
 
+	// Bodies that pass through filters.
+	rawBody                 rawBody
+	requestPipe, answerPipe pipe
+
 	up       *forward.Conn
 	lease    lb.Lease
 	tried    lb.Tried
@@ -80,6 +84,9 @@ const maxKeptOut = 64 << 10
 func (e *Engine) release(x *exchange) {
 	x.Exchange.Release()
 	x.replay.free()
+	x.requestPipe.free()
+	x.answerPipe.free()
+	x.rawBody = rawBody{}
 	out, verdicts := x.out[:0], x.verdicts[:0]
 	if cap(out) > maxKeptOut {
 		out = make([]byte, 0, 4<<10)

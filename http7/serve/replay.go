@@ -30,7 +30,7 @@ var replayBlocks = sync.Pool{New: func() any { return new(replayBlock) }}
 // begin prepares for the attempts of an exchange.
 func (r *replay) begin(x *exchange, repeatable bool) {
 	r.limit = 0
-	if repeatable && !x.bodyDone {
+	if repeatable && (!x.bodyDone || len(x.Body.Filters) > 0) {
 		r.limit = int(x.plan.Retry.Replay)
 	}
 }
@@ -89,14 +89,22 @@ func (x *exchange) nextBody(in *sock.Reader) ([]byte, http7.State, *http7.Fault)
 		r.at = len(r.buf)
 		return chunk, http7.Chunk, nil
 	}
-	if x.bodyDone {
-		return nil, http7.End, nil
-	}
-	chunk, s, f := x.nextRaw(in)
+	chunk, s, f := x.unkept(in)
 	if s == http7.Chunk {
 		r.record(chunk)
 	}
 	return chunk, s, f
+}
+
+// unkept returns the next bytes that leave for the first time.
+func (x *exchange) unkept(in *sock.Reader) ([]byte, http7.State, *http7.Fault) {
+	switch {
+	case len(x.requestPipe.stages) > 0:
+		return x.requestPipe.Next()
+	case x.bodyDone:
+		return nil, http7.End, nil
+	}
+	return x.nextRaw(in)
 }
 
 // nextRaw returns the next bytes of the body as the client sent it.

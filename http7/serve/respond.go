@@ -18,6 +18,7 @@ func (c *conn) respond(x *exchange) {
 	if a.Local {
 		c.dropForLocal(x)
 	}
+	x.filterAnswer()
 	x.frame = c.frame(x)
 	x.out = c.appendHead(x.out[:0], x, x.frame)
 	f := c.stream(x, x.frame == wire.Chunked)
