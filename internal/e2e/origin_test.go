@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,8 +54,8 @@ func listen(t *testing.T, address ...string) net.Listener {
 	if len(address) > 0 {
 		at = address[0]
 	}
-	if len(at) > 5 && at[:5] == "unix:" {
-		at, network = at[5:], "unix"
+	if path, ok := strings.CutPrefix(at, "unix:"); ok {
+		at, network = path, "unix"
 	}
 	ln, err := net.Listen(network, at)
 	if err != nil {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -49,7 +50,7 @@ func newStage(t *testing.T, takes time.Duration) *stage {
 	unfit := newOrigin(t, "unfit")
 	unfit.fit.Store(false)
 	s := &stage{t: t, unfit: unfit, lines: int(takes / (10 * time.Millisecond)), downloaded: make(chan string, 1)}
-	s.child = start(t, strings.ReplaceAll(reloading, "{variant}", "0"),
+	s.child = startSecure(t, strings.ReplaceAll(reloading, "{variant}", "0"),
 		"origin", newOrigin(t, "one").addr, "echo", newEcho(t), "fit", newOrigin(t, "fit").addr, "unfit", unfit.addr)
 	eventually(t, "the unfit endpoint is found", func() bool { return s.endpointStates("probed")[unfit.addr] == "down" })
 	s.session, s.download = dial(t, s.at(7000)), dial(t, s.at(8080))
@@ -63,6 +64,7 @@ func newStage(t *testing.T, takes time.Duration) *stage {
 	s.load.gets(4, s.at(8080), "/")
 	s.load.gets(2, s.at(8080), "/probed")
 	s.load.gets(1, s.at(8080), "/big?n=100000")
+	s.load.gets(1, "tls:"+s.at(8443), "/")
 	s.load.echoes(2, s.at(7000))
 	s.load.sessions(1, s.at(7000))
 	return s
@@ -184,5 +186,46 @@ func TestReloadRemovesAnEndpoint(t *testing.T) {
 	}
 	if _, body := slow.answer(); body != dripped(50) {
 		t.Errorf("the slow answer has %d bytes", len(body))
+	}
+}
+
+// A certificate that was renewed on disk is offered after a reload; who is connected stays.
+func TestReloadRenewsACertificate(t *testing.T) {
+	t.Parallel()
+	c := startSecure(t, webAndRelay, "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
+	old := dial(t, "tls:"+c.at(8443))
+	old.get("/")
+	trust := certificate(t, c.dir, "renewed.test")
+	c.mustReload()
+	renewed := newWire(t, tls.Client(dial(t, c.at(8443)).Conn, trust))
+	for name, w := range map[string]*wire{"new": renewed, "old": old} {
+		if status, _ := w.get("/"); status != 200 {
+			t.Errorf("the %s client got %d", name, status)
+		}
+	}
+}
+
+// Reloads that are asked for at once run one after the other, and each gets its own verdict.
+func TestReloadsAtOnce(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	c := start(t, web, "origin", newOrigin(t, "one").addr)
+	verdicts := make(chan verdict, n)
+	for range n {
+		go func() { // ends with the answer
+			_, v := c.reload()
+			verdicts <- v
+		}()
+	}
+	seen := map[uint64]bool{}
+	for range n {
+		v := <-verdicts
+		if !v.OK || seen[v.Generation] {
+			t.Errorf("verdict %+v", v)
+		}
+		seen[v.Generation] = true
+	}
+	if status, _ := get(t, c.at(8080), "/"); status != 200 || c.metrics().value("weir_config_generation") != n+1 {
+		t.Errorf("status %d in generation %v", status, c.metrics().value("weir_config_generation"))
 	}
 }

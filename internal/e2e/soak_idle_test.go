@@ -105,7 +105,7 @@ func oneRequest(nc net.Conn, room []byte) error {
 // relayed messages, add fewer than 500 objects to the heap.
 func TestSoakAllocations(t *testing.T) {
 	const warm, uses, most = 10000, 100000, 500
-	c := start(t, webAndRelay+"[access_log]\npath = \"{dir}/access.log\"\n", "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
+	c := startSecure(t, webAndRelay+"[access_log]\npath = \"{dir}/access.log\"\n", "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
 	message := []byte("a message of a few words\n")
 	for _, test := range []struct {
 		name string

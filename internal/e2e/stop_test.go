@@ -12,8 +12,11 @@ import (
 	"time"
 )
 
-// webAndRelay serves http at {ip}:8080 and tcp at {ip}:7000.
+// webAndRelay serves http at {ip}:8080, https at {ip}:8443 and tcp at {ip}:7000.
 const webAndRelay = web + `
+[listeners.secure]
+address = "{ip}:8443"
+tls.certificates = { cert = "{dir}/cert.pem", key = "{dir}/key.pem" }
 [listeners.relay]
 address = "{ip}:7000"
 kind = "tcp"
@@ -22,18 +25,30 @@ upstream = "echo"
 endpoints = "{echo}"
 `
 
+// startSecure is start for a config with the certificate of {dir}.
+func startSecure(t *testing.T, config string, vars ...string) *child {
+	t.Helper()
+	c := prepare(t, config, vars...)
+	certificate(t, c.dir, "weir.test")
+	c.launch(binary, "run", "-c", c.file)
+	c.awaitReady()
+	return c
+}
+
 // Whatever was begun on an accepted connection before it was told to close is answered: requests
 // one after the other, slow ones, an upload under way, pipelined ones, TCP sessions.
 func TestTerminateUnderLoad(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, "one")
-	c := start(t, webAndRelay, "origin", o.addr, "echo", newEcho(t))
+	c := startSecure(t, webAndRelay, "origin", o.addr, "echo", newEcho(t))
 	busy := newLoad(t)
 	busy.leave = true
 	busy.gets(16, c.at(8080), "/")
 	busy.gets(8, c.at(8080), "/slow?ms=40")
 	busy.gets(4, c.at(8080), "/big?n=300000")
 	busy.uploads(4, c.at(8080))
+	busy.gets(4, "tls:"+c.at(8443), "/")
+	busy.uploads(2, "tls:"+c.at(8443))
 	slow, upload, session := dial(t, c.at(8080)), dial(t, c.at(8080)), dial(t, c.at(7000))
 	session.echo("before")
 	upload.send("POST /sink HTTP/1.1\r\nHost: weir.test\r\nContent-Length: 10\r\n\r\nhello")
@@ -109,7 +124,7 @@ func TestDelayBeforeDraining(t *testing.T) {
 // What does not end by itself is cut when the grace is over.
 func TestGraceEnds(t *testing.T) {
 	t.Parallel()
-	c := start(t, webAndRelay+"[shutdown]\ngrace = \"300ms\"\n", "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
+	c := startSecure(t, webAndRelay+"[shutdown]\ngrace = \"300ms\"\n", "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
 	session, slow := dial(t, c.at(7000)), dial(t, c.at(8080))
 	session.echo("hello")
 	slow.send("GET /drip?n=1000&ms=20 HTTP/1.1\r\nHost: weir.test\r\n\r\n")
@@ -132,7 +147,7 @@ func TestGraceEnds(t *testing.T) {
 
 func TestSecondSignalEndsTheGrace(t *testing.T) {
 	t.Parallel()
-	c := start(t, webAndRelay, "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
+	c := startSecure(t, webAndRelay, "origin", newOrigin(t, "one").addr, "echo", newEcho(t))
 	session := dial(t, c.at(7000))
 	session.echo("hello")
 	c.signal(syscall.SIGTERM)
