@@ -229,3 +229,6 @@ func (s *shard) unlink(t *Timer) {
 	}
 	t.prev, t.next, t.slot = nil, nil, -1
 }
+
+// Since returns the time from one reading of [Now] to another.
+func Since(from, to int64) time.Duration { return time.Duration(to - from) }
