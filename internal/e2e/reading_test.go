@@ -22,7 +22,7 @@ import (
 func (c *child) admin(method, path string) (status int, body []byte) {
 	req, err := http.NewRequest(method, "http://"+c.at(9901)+path, nil)
 	if err != nil {
-		c.t.Fatal(err)
+		return 0, nil
 	}
 	req.Close = true
 	if method == "POST" {
@@ -50,11 +50,20 @@ type verdict struct {
 // reload asks the child to load its file again, and returns what it says.
 func (c *child) reload() (status int, v verdict) {
 	c.t.Helper()
-	status, body := c.admin("POST", "/reload")
-	if err := json.Unmarshal(body, &v); err != nil {
-		c.t.Fatalf("POST /reload: %d %s: %v", status, body, err)
+	status, v, err := c.tryReload()
+	if err != nil {
+		c.t.Fatalf("POST /reload: %d: %v", status, err)
 	}
 	return status, v
+}
+
+// tryReload is reload for any goroutine.
+func (c *child) tryReload() (status int, v verdict, err error) {
+	status, body := c.admin("POST", "/reload")
+	if err = json.Unmarshal(body, &v); err != nil {
+		err = fmt.Errorf("%w: %s", err, body)
+	}
+	return status, v, err
 }
 
 // mustReload is reload for a config that should be taken.
