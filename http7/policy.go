@@ -43,11 +43,12 @@ const (
 
 // Step is one compiled policy in the order of a route. It never changes after Compile.
 type Step struct {
-	// Name is bundle and section, such as "edge.headers.request".
-	Name  string
-	Stage Stage
-	Mode  Mode
-	Body  BodyNeed
+	// Name is bundle and section, such as "edge.headers.request"; Bundle is its first part.
+	Name   string
+	Bundle string
+	Stage  Stage
+	Mode   Mode
+	Body   BodyNeed
 	// Blocks says that Request or Resume may block on I/O.
 	Blocks bool
 

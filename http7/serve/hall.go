@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"weir/http7"
@@ -86,7 +85,11 @@ func (c *conn) act(x *exchange) *http7.Fault {
 	if f := c.collect(x, -1); f != nil {
 		return f
 	}
-	return http7.Serve(p.Route.Handler, &x.Exchange)
+	f := http7.Serve(p.Route.Handler, &x.Exchange)
+	if thrown, ok := x.Cause.(*http7.PanicError); ok && f == http7.Panicked && c.e.Panicked != nil {
+		c.e.Panicked(thrown.Value, thrown.Stack)
+	}
+	return f
 }
 
 // decide runs Decide to its end, collecting and parking for policies that ask.
@@ -249,8 +252,7 @@ func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdic
 		return v
 	}
 	if v.Act == http7.Reply && v.Fault != nil && !d.matched {
-		bundle, _, _ := strings.Cut(s.Name, ".")
-		d.held = append(d.held, refusal{bundle, v.Fault})
+		d.held = append(d.held, refusal{s.Bundle, v.Fault})
 		return http7.Continue
 	}
 	return v

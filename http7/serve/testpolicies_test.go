@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"weir/http7"
@@ -51,5 +52,5 @@ func (p *scripted) Response(x *http7.Exchange) http7.Verdict {
 
 // step is p as a step of a route.
 func (p *scripted) step(name string) http7.Step {
-	return http7.Step{Name: name, Request: p, Response: p, End: p}
+	return http7.Step{Name: name, Bundle: strings.Split(name, ".")[0], Request: p, Response: p, End: p}
 }

@@ -28,7 +28,7 @@ func TestBodyBytesBehindARefusalAreNeverARequest(t *testing.T) {
 		r.route.Steps = []http7.Step{{Name: "p.deny", Request: verdict{http7.Refuse(http7.NoRoute)}}}
 	}
 	early := func(r *rig) {
-		r.site.Early = []http7.Step{{Name: "p.deny", Request: verdict{http7.Refuse(http7.NoRoute)}}}
+		r.site.Early = []http7.Step{{Name: "p.deny", Bundle: "p", Request: verdict{http7.Refuse(http7.NoRoute)}}}
 	}
 	limited := func(r *rig) { r.site.Limits.BodyBytes = 1000 }
 	onlyGet := func(r *rig) { r.route.Methods = []string{"GET"} }

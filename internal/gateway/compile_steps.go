@@ -23,6 +23,9 @@ func (k *compiler) compileBundles() {
 			if err != nil {
 				k.at(p.Path).AddError(section.key, err)
 			}
+			for i := range steps {
+				steps[i].Bundle = name
+			}
 			k.bundles[name] = append(k.bundles[name], steps...)
 		}
 	}
