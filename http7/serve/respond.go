@@ -247,7 +247,9 @@ func (x *exchange) writesAt() int64 {
 		return deadline.Now()
 	}
 	x.begun = true
-	x.firstByte = x.elapsed()
+	if x.firstByte = x.headAt; x.firstByte == 0 || x.up == nil { // else the head came just now
+		x.firstByte = x.elapsed()
+	}
 	return deadline.At(x.Arrival) + int64(x.firstByte)
 }
 
