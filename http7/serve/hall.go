@@ -125,6 +125,7 @@ func (c *conn) decide(x *exchange) *http7.Fault {
 
 // park blocks until the exchange is woken, until has come or the exchange's time is up.
 func (c *conn) park(x *exchange, until time.Time) http7.Event {
+	wakes := x.Wakes() // makes the channel, which must be there before the watcher may use it
 	c.enter(waiting, deadline.Now()+int64(watchAfter))
 	defer func() {
 		c.enter(waiting, 0)
@@ -137,7 +138,7 @@ func (c *conn) park(x *exchange, until time.Time) http7.Event {
 		expired = t.C
 	}
 	select {
-	case <-x.Wakes():
+	case <-wakes:
 		return http7.Woken
 	case <-expired:
 		return http7.Expired
