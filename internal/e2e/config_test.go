@@ -103,7 +103,7 @@ func TestReloadThatCannotBind(t *testing.T) {
 	defer taken.Close()
 	c.write(web + "[listeners.more]\naddress = [\"{ip}:8082\", \"{ip}:8081\"]\n")
 	status, v := c.reload()
-	if status != 422 || v.OK || len(v.Problems) == 0 || !holds(v.Problems[0].Text, "more", c.at(8081)) {
+	if status != 422 || v.OK || len(v.Problems) == 0 || !has(v.Problems[0].Text, "more", c.at(8081)) {
 		t.Errorf("reload: %d %+v", status, v)
 	}
 	if nc, err := net.Dial("tcp", c.at(8082)); err == nil {
@@ -136,7 +136,7 @@ func TestPortInUse(t *testing.T) {
 			if code := c.awaitExit(patience); code != 3 {
 				t.Errorf("exit %d, want 3", code)
 			}
-			if said := c.stderr.String(); !holds(said, test.says, c.ip+":"+test.port, "in use") {
+			if said := c.stderr.String(); !has(said, test.says, c.ip+":"+test.port, "in use") {
 				t.Errorf("listener and address are not both in %q", said)
 			}
 		})
@@ -158,7 +158,7 @@ tls.certificates = { cert = "{dir}/cert.pem", key = "{dir}/key.pem" }
 	if code := c.awaitExit(patience); code != 1 {
 		t.Errorf("exit %d, want 1", code)
 	}
-	if said := c.stderr.String(); !holds(said, "listeners.secure.tls.certificates", "key.pem") {
+	if said := c.stderr.String(); !has(said, "listeners.secure.tls.certificates", "key.pem") {
 		t.Errorf("the file is not named in %q", said)
 	}
 }

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -63,9 +62,7 @@ func TestUnreadBodyIsNoRequest(t *testing.T) {
 		t.Errorf("got %s, want 413", resp.Status)
 	}
 	w.ended()
-	if n := c.metrics().sum("weir_http_requests_total"); n != 1 {
-		t.Errorf("%v requests counted, want 1", n)
-	}
+	c.counts(1, "weir_http_requests_total")
 }
 
 func TestConnectionsPerClient(t *testing.T) {
@@ -78,9 +75,7 @@ func TestConnectionsPerClient(t *testing.T) {
 	if status, _ := first.get("/"); status != 200 {
 		t.Errorf("a client within its limit got %d", status)
 	}
-	if n := c.metrics().sum("weir_listener_connections_refused_total", `listener="web"`, `reason="max_connections_per_client"`); n != 1 {
-		t.Errorf("%v refusals counted, want 1", n)
-	}
+	c.counts(1, "weir_listener_connections_refused_total", `listener="web"`, `reason="max_connections_per_client"`)
 	second.Close()
 	eventually(t, "there is room again", func() bool {
 		return c.metrics().value(`weir_listener_connections_active{listener="web"}`) < 2
@@ -149,7 +144,5 @@ func TestSlowBody(t *testing.T) {
 		t.Errorf("%s after %v, want 408 after 5 s", resp.Status, took)
 	}
 	w.ended()
-	if n := c.metrics().value(`weir_http_faults_total{listener="web",kind="request_timeout"}`); n != 1 {
-		t.Errorf("%v such faults counted: %v", n, fmt.Sprint(c.metrics().series("weir_http_faults_total")))
-	}
+	c.counts(1, "weir_http_faults_total", `kind="request_timeout"`)
 }

@@ -156,11 +156,20 @@ func (s scrape) series(family string, labels ...string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		bare, _, _ := strings.Cut(name, "{")
-		if bare == family && holds(name, labels...) {
+		if bare == family && has(name, labels...) {
 			out = append(out, name)
 		}
 	}
 	return out
+}
+
+// counts waits until the sum of a family's series is want; a use is counted just after its last
+// byte has gone.
+func (c *child) counts(want float64, family string, labels ...string) {
+	c.t.Helper()
+	eventually(c.t, fmt.Sprintf("%s %q is %v", family, labels, want), func() bool {
+		return c.metrics().sum(family, labels...) == want
+	})
 }
 
 // rss returns the child's resident memory in bytes.

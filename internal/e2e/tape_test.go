@@ -43,15 +43,15 @@ func (p *tape) last(n int) string {
 func (p *tape) lines(words ...string) []string {
 	var out []string
 	for line := range strings.Lines(p.String()) {
-		if strings.HasSuffix(line, "\n") && holds(line, words...) {
+		if strings.HasSuffix(line, "\n") && has(line, words...) {
 			out = append(out, strings.TrimSuffix(line, "\n"))
 		}
 	}
 	return out
 }
 
-// holds reports whether text has every one of the words.
-func holds(text string, words ...string) bool {
+// has reports whether text has every one of the words.
+func has(text string, words ...string) bool {
 	for _, w := range words {
 		if !strings.Contains(text, w) {
 			return false
