@@ -16,7 +16,7 @@ const (
 // Config says which endpoints an upstream has and how one of them is chosen.
 type Config struct {
 	// Endpoints are where the upstream is reached: "host:port", "unix:/path", or a table with
-	// address and weight. A host name means all its addresses, looked up again as they change.
+	// address and weight. A host name is one endpoint; it is looked up at each new connection.
 	// There is no default; an upstream without endpoints is refused.
 	Endpoints []EndpointConfig `toml:"endpoints"`
 	// Balance is how the endpoint for a use is chosen: "ewma" prefers endpoints that have

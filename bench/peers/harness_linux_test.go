@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weir/internal/testkit"
 )
 
 // TestMain lets the test binary stand in for weir: `run -c FILE` relays bytes between the ports of the config.
@@ -156,7 +158,7 @@ func TestInstalledPeersDoEqualWork(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			path, ok := lookup(p.program)
 			if !ok {
-				t.Skipf("%s is not installed", p.program)
+				path = testkit.Require(t, p.program)
 			}
 			p.program = path
 			head := seenThrough(t, p)

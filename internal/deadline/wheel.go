@@ -52,7 +52,8 @@ func (t *Timer) Set(at int64) {
 		old := t.due.Load()
 		if old == firing {
 			t.running.Lock()
-			t.running.Unlock() //nolint:staticcheck // the lock is the wait
+			//lint:ignore SA2001 the lock is the wait
+			t.running.Unlock()
 			continue
 		}
 		if t.due.CompareAndSwap(old, at) {
