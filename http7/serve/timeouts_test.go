@@ -218,7 +218,8 @@ func TestAClientThatTakesNothingIsCutAndOneThatTakesSlowlyIsNot(t *testing.T) {
 		cl := r.client()
 		_ = cl.Conn.(*net.TCPConn).SetReadBuffer(16 << 10)
 		cl.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-		b := make([]byte, 256<<10)
+		_ = cl.SetDeadline(time.Now().Add(20 * time.Second))
+		b := make([]byte, 64<<10)
 		for range 20 {
 			if _, err := io.ReadFull(cl.r, b); err != nil {
 				t.Fatal(err)
