@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -40,6 +41,12 @@ type slot struct {
 // at returns the time of slot n: constant arrivals, computed from the start so that no error adds up.
 func (g *gate) at(n int64) time.Duration {
 	return time.Duration(float64(n) / g.rate * float64(time.Second))
+}
+
+// before returns how many slots lie before t. Slot 0 is at 0, so any time has one; the millionth of a slot that is
+// taken off keeps a product such as 0.1 × 30 = 3.0000000000000004 from making a slot of its own.
+func (g *gate) before(t time.Duration) int64 {
+	return int64(math.Ceil(g.rate*t.Seconds() - 1e-6))
 }
 
 // take blocks until the caller may send, or returns false when the schedule is over.

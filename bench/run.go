@@ -64,11 +64,11 @@ func (r *run) open() error {
 	}
 	g := &gate{now: r.now, rate: r.cfg.Rate, alarm: alarm, until: r.end(), last: 1<<63 - 1}
 	if r.cfg.Duration > 0 {
-		g.last = int64(r.cfg.Rate * r.end().Seconds())
+		g.last = g.before(r.end())
 		g.until += r.cfg.Timeout
 	}
 	if r.cfg.Requests > 0 {
-		g.last = min(g.last, int64(r.cfg.Rate*r.cfg.Warmup.Seconds())+r.cfg.Requests)
+		g.last = min(g.last, g.before(r.cfg.Warmup)+r.cfg.Requests)
 	}
 	r.source = g
 	return nil
