@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -48,6 +51,14 @@ func (p *program) client(a *asked) (*admin.Client, error) {
 	return client, nil
 }
 
+// notAsked says why a running Weir could not be asked.
+func notAsked(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w\n  hint: is Weir running, with this admin.address? name another by --admin ADDRESS or -c FILE", err)
+	}
+	return fail(CouldNotRun, err)
+}
+
 func (p *program) reloadCommand() *cobra.Command {
 	var a asked
 	c := &cobra.Command{
@@ -71,7 +82,7 @@ func (p *program) reload(a *asked) error {
 	}
 	v, err := client.Reload(context.Background())
 	if err != nil {
-		return fail(CouldNotRun, err)
+		return notAsked(err)
 	}
 	if a.json {
 		err = p.printJSON(v)
@@ -117,7 +128,7 @@ func (p *program) status(a *asked) error {
 	s, err := client.Status(context.Background())
 	switch {
 	case err != nil:
-		return fail(CouldNotRun, err)
+		return notAsked(err)
 	case a.json:
 		return p.printJSON(s)
 	}

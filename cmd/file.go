@@ -18,5 +18,5 @@ func configFile(named string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fail(CouldNotRun, errors.New("there is no config at ./weir.toml or /etc/weir/weir.toml\n  hint: name one, such as -c FILE"))
+	return "", fail(CouldNotRun, errors.New("there is no config at ./weir.toml or /etc/weir/weir.toml\n  hint: name one: weir run -c FILE, weir check FILE"))
 }

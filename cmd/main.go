@@ -89,7 +89,7 @@ func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "weir",
 		Short: "A load balancer and API gateway",
-		Long:  "Weir balances TCP and HTTP over endpoints, routes, guards and forwards. It is configured in TOML.",
+		Long:  "Weir is a load balancer and API gateway for HTTP and TCP, configured in TOML.",
 		Example: `  weir demo
   weir check weir.toml
   weir run -c weir.toml`,

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,7 +17,7 @@ func (p *program) runCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "run [-c FILE]",
-		Short: "Serve",
+		Short: "Serve what a config says; reload and drain by signals",
 		Long: "Run serves what a config says until SIGTERM or SIGINT, then drains; a second one cuts at once.\n" +
 			"SIGHUP reloads the config, SIGUSR1 reopens the access log. Without -c it takes ./weir.toml, then\n" +
 			"/etc/weir/weir.toml.",
@@ -39,6 +40,8 @@ func (p *program) serve(file string) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	defer signal.Stop(signals)
+	// A reader of stdout that goes away costs lines of the access log, not the process.
+	signal.Ignore(syscall.SIGPIPE)
 	g := p.gateway()
 	if err := g.Open(path); err != nil {
 		return openError(err)
@@ -70,6 +73,9 @@ func openError(err error) error {
 	var wrong *gateway.ConfigError
 	if errors.As(err, &wrong) {
 		return &exit{Bad, wrong.Error()}
+	}
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w\n  hint: another program listens there; a Weir that runs already, perhaps", err)
 	}
 	return fail(CouldNotRun, err)
 }

@@ -95,7 +95,7 @@ func (c *Client) call(ctx context.Context, method, path string, v any, statuses 
 		deadline = time.Now().Add(callTimeout)
 	}
 	if err := c.http.DoDeadline(req, res, deadline); err != nil {
-		return fmt.Errorf("admin server at %s: %w", c.name, err)
+		return fmt.Errorf("admin server at %s: %w", c.name, cause(err))
 	}
 	for _, status := range statuses {
 		if res.StatusCode() == status {

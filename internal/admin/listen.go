@@ -3,14 +3,24 @@ package admin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"weir/internal/conf"
 )
+
+// cause strips what net wraps around a system error: it repeats the address.
+func cause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
 
 // socketMode lets the owner in alone: whoever can open the socket may reload.
 const socketMode = 0o600
@@ -38,6 +48,40 @@ func listen(a conf.Address) (net.Listener, error) {
 	return ln, nil
 }
 
+// patient is a listener whose Accept goes on when the process runs out of descriptors or memory;
+// fasthttp would give up for good.
+type patient struct {
+	net.Listener
+	log *slog.Logger
+}
+
+// acceptPause is how long Accept waits before it tries again.
+const acceptPause = 100 * time.Millisecond
+
+// Accept implements net.Listener. It may return up to acceptPause after Close.
+func (p patient) Accept() (net.Conn, error) {
+	for told := false; ; told = true {
+		nc, err := p.Listener.Accept()
+		if !short(err) {
+			return nc, err
+		}
+		if !told {
+			p.log.Error("admin server can't accept for now", "error", err)
+		}
+		time.Sleep(acceptPause)
+	}
+}
+
+// short reports whether err means that the process has run out of something.
+func short(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
 // removeDead removes a socket that nobody listens on any more, as a killed process leaves it.
 // Anything else in the place is an error, and stays.
 func removeDead(path string) error {
@@ -52,7 +96,8 @@ func removeDead(path string) error {
 	}
 	conn, err := net.Dial("unix", path)
 	if err == nil {
-		return errors.Join(fmt.Errorf("bind: %w", syscall.EADDRINUSE), conn.Close())
+		conn.Close()
+		return syscall.EADDRINUSE
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err

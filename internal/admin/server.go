@@ -67,9 +67,9 @@ func (s *Server) Listen() error {
 	}
 	ln, err := listen(s.address)
 	if err != nil {
-		return fmt.Errorf("admin.address %s: %w", s.address, err)
+		return fmt.Errorf("admin.address %s: %w", s.address, cause(err))
 	}
-	s.ln = ln
+	s.ln = patient{ln, s.log}
 	return nil
 }
 

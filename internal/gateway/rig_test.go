@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -210,6 +211,20 @@ func (r *rig) session(listener string) *session {
 	}
 	r.t.Cleanup(func() { _ = c.Close() })
 	return &session{r.t, c}
+}
+
+// refused expects that a session ends at once. One that is reset while the dial still waits fails the dial.
+func (r *rig) refused(listener string) {
+	r.t.Helper()
+	c, err := net.Dial("tcp", r.g.Addr(listener).String())
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer c.Close()
+	(&session{r.t, c}).over()
 }
 
 // echoes expects that what is sent comes back.

@@ -23,7 +23,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.publish(g.current.Load())
 	g.mu.Unlock()
 	g.phase.Store(nil)
-	g.log.Info("serving", "file", g.path, "version", g.options.Build.Version)
+	g.log.Info("serving", "file", g.path, "version", g.options.Build.Version, "listeners", g.addresses())
 	select {
 	case <-ctx.Done():
 	case <-g.cut.Done():
@@ -33,7 +33,11 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.work.Wait()
 	g.giveBack(g.current.Load())
 	endLog()
-	<-logged
+	select {
+	case <-logged:
+	case <-time.After(cutPatience):
+		g.log.Warn("access log lines were lost, since nobody takes them")
+	}
 	g.watcher.Close()
 }
 

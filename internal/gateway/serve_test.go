@@ -216,7 +216,7 @@ func TestAnUnreachableEndpointIsLoggedOncePerChange(t *testing.T) {
 func TestASessionThatFindsNoEndpointIsLoggedOnce(t *testing.T) {
 	r := start(t, "[listeners.raw]\nkind = \"tcp\"\nupstream = \"u\"\n"+any0+"[upstreams.u]\nendpoints = \""+free(t)+"\"\n")
 	for range 2 {
-		r.session("raw").over()
+		r.refused("raw")
 	}
 	until(t, "both sessions are counted", func() bool {
 		return strings.Contains(r.metrics(), `weir_upstream_attempts_total{upstream="u",outcome="connect_failed"} 2`)
@@ -231,7 +231,7 @@ func TestConnectionsOverALimitAreCountedByReason(t *testing.T) {
 		"[upstreams.u]\nendpoints = \""+echo(t)+"\"\n")
 	s := r.session("raw")
 	s.echoes("in")
-	r.session("raw").over()
+	r.refused("raw")
 	s.echoes("untouched")
 	want := `weir_listener_connections_refused_total{listener="raw",reason="max_connections_per_client"} 1`
 	for range 2 { // a second scrape must not count again
@@ -274,4 +274,10 @@ func TestMetricsShowEveryEndpoint(t *testing.T) {
 			t.Errorf("the metrics lack %s", want)
 		}
 	}
+}
+
+func TestTheLogSaysWhereWeirListens(t *testing.T) {
+	r := start(t, "[admin]\naddress = \"127.0.0.1:0\"\n[listeners.web]\n"+any0+"[listeners.local]\n"+any0+"[[routes]]\nrespond = {}\n")
+	want := `"listeners":["admin ` + r.g.AdminAddr().String() + `","local ` + r.g.Addr("local").String() + `","web ` + r.g.Addr("web").String() + `"]`
+	until(t, "the log has "+want, func() bool { return strings.Contains(r.log.String(), want) })
 }

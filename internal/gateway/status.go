@@ -3,6 +3,7 @@ package gateway
 import (
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"weir/http7/forward"
@@ -80,6 +81,19 @@ func (g *Gateway) Status() admin.Status {
 		s.Upstreams = append(s.Upstreams, upstreamStatus(now.upstreams[name].balancer, now.Config.Upstreams[name].Balance, why))
 	}
 	return s
+}
+
+// addresses returns where the listeners accept, the admin server's first, as text for the log.
+func (g *Gateway) addresses() []string {
+	var out []string
+	if a := g.AdminAddr(); a != nil {
+		out = append(out, "admin "+a.String())
+	}
+	for _, o := range g.current.Load().listeners {
+		s := o.status()
+		out = append(out, s.Name+" "+strings.Join(s.Addresses, " "))
+	}
+	return out
 }
 
 func (o *offer) status() admin.ListenerStatus {
