@@ -113,22 +113,22 @@ func checkTime(p *conf.Problems, key string, d conf.Duration) {
 	}
 }
 
-func (h *HTTPConfig) check(p *conf.Problems) {
-	if !strings.HasPrefix(h.Path, "/") || strings.ContainsFunc(h.Path, notVisible) {
-		p.Add("path", strconv.Quote(h.Path)+" is not a request target", `write a path such as "/healthz"`)
+func (c *HTTPConfig) check(p *conf.Problems) {
+	if !strings.HasPrefix(c.Path, "/") || strings.ContainsFunc(c.Path, notVisible) {
+		p.Add("path", strconv.Quote(c.Path)+" is not a request target", `write a path such as "/healthz"`)
 	}
-	if strings.ContainsFunc(h.Host, notVisible) || strings.Contains(h.Host, "/") {
-		p.Add("host", strconv.Quote(h.Host)+" is not a host", `write a host, such as "orders.internal" or "orders.internal:8080"`)
+	if strings.ContainsFunc(c.Host, notVisible) || strings.Contains(c.Host, "/") {
+		p.Add("host", strconv.Quote(c.Host)+" is not a host", `write a host, such as "orders.internal" or "orders.internal:8080"`)
 	}
-	if h.Status.IsZero() {
+	if c.Status.IsZero() {
 		p.Add("status", "no status would count as success", `write such as "2xx"`)
 	}
-	p.Between("port", h.Port, 0, 65535)
-	for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
+	p.Between("port", c.Port, 0, 65535)
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		if !token(name) {
 			p.In("headers", name).AddKey("", strconv.Quote(name)+" is not a field name", "")
 		}
-		if strings.ContainsAny(h.Headers[name], "\r\n\x00") {
+		if strings.ContainsAny(c.Headers[name], "\r\n\x00") {
 			p.In("headers").Add(name, "a field value holds no line ends", "")
 		}
 	}

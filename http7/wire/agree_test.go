@@ -85,7 +85,7 @@ func rewriteRequest(t *testing.T, in string) {
 		t.Fatal(f)
 	}
 	out := AppendRequestLine(nil, r.Method, r.Target)
-	if r.Authority == nil || len(r.Authority) == 0 {
+	if len(r.Authority) == 0 {
 		return // an HTTP/1.0 request without Host; forward gives it one
 	}
 	out = h.AppendLines(out, 0)
