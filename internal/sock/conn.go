@@ -47,6 +47,7 @@ type Conn struct {
 	why atomic.Uint32
 
 	// The arguments and results of the one raw call that is under way.
+	waits     func() // called when a read finds nothing and is about to wait
 	readInto  func() []byte
 	readN     int
 	readErr   error
@@ -56,7 +57,7 @@ type Conn struct {
 	writeErr  error
 	writeFn   func(fd uintptr) bool
 	probeFn   func(fd uintptr)
-	ready     bool
+	ready     atomic.Bool
 	one       [1]byte
 }
 
@@ -111,6 +112,9 @@ func (c *Conn) readOnce(fd uintptr) bool {
 	n, errno := recv(fd, c.readInto(), 0)
 	switch {
 	case errno == unix.EAGAIN:
+		if c.waits != nil {
+			c.waits()
+		}
 		return false
 	case errno != 0:
 		c.readErr = os.NewSyscallError("read", errno)
@@ -176,17 +180,15 @@ func (c *Conn) writeOnce(fd uintptr) bool {
 }
 
 // Readable reports, without waiting, whether bytes, the end or an error are at hand on the socket.
+// Any goroutine may call it.
 func (c *Conn) Readable() bool {
-	c.ready = true
-	if c.raw.Control(c.probeFn) != nil {
-		return true
-	}
-	return c.ready
+	return c.raw.Control(c.probeFn) != nil || c.ready.Load()
 }
 
 func (c *Conn) probe(fd uintptr) {
-	_, errno := recv(fd, c.one[:], unix.MSG_PEEK)
-	c.ready = errno != unix.EAGAIN
+	var b [1]byte
+	_, errno := recv(fd, b[:], unix.MSG_PEEK)
+	c.ready.Store(errno != unix.EAGAIN)
 }
 
 // past is a deadline that wakes whoever waits.

@@ -39,6 +39,7 @@ type Reader struct {
 func (r *Reader) Init(c *Conn) {
 	r.Conn = c
 	r.into = r.room
+	c.waits = r.freeUnused
 	r.askFn, r.loopFn = r.askOnce, r.loopOnce
 }
 
@@ -98,8 +99,11 @@ func (r *Reader) askOnce(fd uintptr) bool {
 		return true
 	}
 	r.ask = r.ask[n:]
-	r.asked = len(r.ask) == 0
-	return !r.asked
+	if r.asked = len(r.ask) == 0; !r.asked {
+		return true
+	}
+	// Without the check an edge from before this wait may be lost: try once.
+	return !r.check && r.readHead(fd)
 }
 
 // readHead is one non-blocking read into the head's block; false waits for readability.
@@ -130,6 +134,15 @@ func (r *Reader) freeHead() {
 	}
 }
 
+// freeUnused gives back the block that a read was about to fill, if it holds nothing.
+func (r *Reader) freeUnused() {
+	if r.inBody {
+		r.FreeIdle()
+	} else {
+		r.freeHead()
+	}
+}
+
 // Loop calls turn each time bytes have come into the empty window, until turn returns false, or
 // with an error when the connection ends or is interrupted. turn must not read from the
 // connection; what it leaves unread stays in the window. The connection must not speak TLS.
@@ -143,11 +156,21 @@ func (r *Reader) Loop(max int, turn func() bool) error {
 	return r.err
 }
 
+// loopOnce waits again only behind a read that left room: what lies behind a full one has no edge
+// of its own.
 func (r *Reader) loopOnce(fd uintptr) bool {
-	if !r.readHead(fd) {
-		return false
+	for {
+		if !r.readHead(fd) {
+			return false
+		}
+		full := r.err == nil && r.w == min(len(r.head.B), r.max)
+		if r.err != nil || !r.turn() {
+			return true
+		}
+		if !full {
+			return false
+		}
 	}
-	return r.err != nil || !r.turn()
 }
 
 // Window returns the unread bytes, valid until the next call but Consume.
