@@ -28,6 +28,7 @@ type child struct {
 	vars []string
 
 	cmd    *exec.Cmd
+	out    *os.File // the child's stdout instead of the tape, if set before launch
 	stdout *tape
 	stderr *tape
 	exited chan struct{}
@@ -86,6 +87,9 @@ func (c *child) launch(name string, args ...string) {
 	c.stdout, c.stderr, c.exited = newTape(), newTape(), make(chan struct{})
 	c.cmd = exec.Command(name, args...)
 	c.cmd.Stdout, c.cmd.Stderr = c.stdout, c.stderr
+	if c.out != nil {
+		c.cmd.Stdout = c.out
+	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.cmd.Start(); err != nil {
 		c.t.Fatal(err)

@@ -111,6 +111,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	if n := c.files(); n < 60 {
 		t.Errorf("weir holds only %d descriptors of 64", n)
 	}
+	stranger := dial(t, c.at(9901)) // the admin server must not give up for want of a descriptor
 	for range 3 {
 		if status, body := inside.get("/"); status != 200 || body != "one" {
 			t.Errorf("a client inside got %d %q", status, body)
@@ -125,6 +126,9 @@ func TestDescriptorsRunOut(t *testing.T) {
 	c.alive()
 	if status, body := get(t, c.at(8080), "/"); status != 200 || body != "one" {
 		t.Errorf("afterwards: %d %q", status, body)
+	}
+	if status, _ := stranger.get("/healthz"); status != 200 {
+		t.Errorf("afterwards the admin server answers %d", status)
 	}
 	if n := c.metrics().value("weir_panics_total"); n != 0 {
 		t.Errorf("%v panics", n)

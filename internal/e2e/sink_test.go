@@ -2,7 +2,11 @@
 
 package e2e
 
-import "testing"
+import (
+	"os"
+	"syscall"
+	"testing"
+)
 
 // logging serves one route from here, so that lines come fast, and writes them where {log} says.
 const logging = `
@@ -34,5 +38,46 @@ func TestAccessLogThatCannotBeOpened(t *testing.T) {
 	c.launch(binary, "run", "-c", c.file)
 	if code := c.awaitExit(patience); code != 3 || !has(c.stderr.String(), "/nonexistent/access.log") {
 		t.Errorf("exit %d: %s", code, c.stderr)
+	}
+}
+
+// Whoever reads stdout may stop reading, or go away; Weir serves on, counts what is lost, and ends
+// when it is told to.
+func TestAccessLogWithoutAReader(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		gone     bool
+		requests int64
+	}{
+		{"reader that stalls", false, 30000},
+		{"reader that has gone", true, 1000},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			c := prepare(t, logging, "log", "-")
+			c.out = w
+			c.launch(binary, "run", "-c", c.file)
+			_ = w.Close() // the child has its own
+			if test.gone {
+				_ = r.Close()
+			}
+			c.awaitReady()
+			busy := newLoad(t)
+			busy.gets(4, c.at(8080), "/")
+			busy.await(t, test.requests)
+			busy.stop()
+			busy.clean(t)
+			eventually(t, "lost lines are counted", func() bool { return c.metrics().sum("weir_access_log_dropped_total") > 0 })
+			c.signal(syscall.SIGTERM)
+			if code := c.awaitExit(patience); code != 0 {
+				t.Errorf("exit %d", code)
+			}
+		})
 	}
 }
