@@ -43,6 +43,7 @@ type conn struct {
 	tail []byte
 
 	phase  phase // written only while the timer is off
+	until  int64 // likewise: when the client has been idle for too long; 0: never
 	unsent int   // the wheel's: bytes in the socket when it last looked
 	still  int   // the wheel's: how often it has found them unchanged
 	watch  uint64
@@ -57,6 +58,7 @@ type conn struct {
 	turnFn   func() bool
 	end      turnEnd // what the last turn of loop came to
 	clean    bool    // the client has nothing unread to lose: no linger
+	torn     bool    // the client must not take what it got for whole: reset the connection
 }
 
 // Serve serves the connection until it ends, and closes it.
@@ -212,9 +214,35 @@ func (c *conn) due() {
 			return
 		}
 		c.s.Interrupt(sock.DeadlinePassed)
+	case idle:
+		if at := c.idled(); at != 0 {
+			c.s.Timer.Rearm(at)
+		}
 	default:
 		c.s.Interrupt(sock.DeadlinePassed)
 	}
+}
+
+// lookAfter is when an idle connection is looked at once. The end of a client's side that came
+// together with a request shows no other way: a turn reads once, to save the read that finds nothing.
+const lookAfter = 250 * time.Millisecond
+
+// idled ends the wait for a request that has come, or has not come in time, and returns when to look
+// again; 0 if the wait is over.
+func (c *conn) idled() int64 {
+	since, now := c.since.Load(), deadline.Now()
+	if since == 0 { // a request is being served
+		return 0
+	}
+	end := c.until
+	if c.e.draining.Load() {
+		end = since + int64(quiet)
+	}
+	if end != 0 && now >= end || c.s.TLS() == nil && c.s.Readable() {
+		c.s.Interrupt(sock.DeadlinePassed)
+		return 0
+	}
+	return end
 }
 
 // stallSteps is how often a blocked write is looked at before it has stalled.
@@ -279,7 +307,13 @@ func (c *conn) await(first bool) bool {
 
 // rest begins the wait for a request, which d bounds.
 func (c *conn) rest(p phase, d time.Duration) {
-	c.enter(p, after(c.clock, d))
+	c.enter(p, 0)
+	c.until = after(c.clock, d)
+	at := c.until
+	if look := c.clock + int64(lookAfter); p == idle && (at == 0 || look < at) {
+		at = look
+	}
+	c.s.Timer.Set(at)
 	c.since.Store(c.clock)
 	if c.e.draining.Load() {
 		c.drain(c.clock)
@@ -342,9 +376,7 @@ func (c *conn) carry(x *exchange) (end turnEnd) {
 	switch {
 	case x.broken:
 		c.clean = true
-		if x.frame == wire.UntilClose {
-			c.s.Abort() // an orderly end would make what came look whole
-		}
+		c.torn = x.frame == wire.UntilClose // an orderly end would make what came look whole
 		return over
 	case x.close:
 		c.clean = x.clean
@@ -366,10 +398,8 @@ func (c *conn) panicked(v any, stack []byte) {
 	}
 	x.endAttempt(http7.Panicked)
 	x.Fault, x.close = http7.Panicked, true
-	c.clean = x.begun
-	if x.begun {
-		c.s.Abort()
-	} else {
+	c.torn = x.begun
+	if !x.begun {
 		http7.FaultAnswer(&x.Exchange, http7.Panicked)
 		x.plain = true
 		c.respond(x)
@@ -420,8 +450,13 @@ const (
 )
 
 // linger ends the connection so that the client sees the last answer: it half-closes and reads on
-// for a while, since a close with bytes unread would be a reset that may overtake the answer.
+// for a while, since a close with bytes unread would be a reset that may overtake the answer. A torn
+// connection is reset here and not in a turn: closing waits for all waits on the connection to end.
 func (c *conn) linger() {
+	if c.torn {
+		c.s.Abort()
+		return
+	}
 	if c.clean || c.s.CloseWrite() != nil {
 		return
 	}
