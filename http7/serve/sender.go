@@ -40,12 +40,13 @@ func (s *Sender) Send(d *http7.Detached) (*http7.Answer, *http7.Fault) {
 	for {
 		switch st.step(ev) {
 		case pick:
-			a.end(st.fault)
-			a.lease = p.Upstream.Pick(lb.Key{}, tried)
-			if !a.lease.Ok() {
+			lease := p.Upstream.Pick(lb.Key{}, tried)
+			if !lease.Ok() { // what the last attempt came to stands
 				ev = event{kind: evNone, fault: http7.NoEndpoints}
 				continue
 			}
+			a.end(st.fault)
+			a.lease = lease
 			tried.Add(a.lease.Endpoint())
 			ev = s.attempt(p, d, &a, st.fresh, limit)
 		case acquire:
@@ -94,7 +95,7 @@ func (s *Sender) appendRequest(dst []byte, p *Plan, d *http7.Detached, a *detach
 	skip := http7.HopByHop | http7.Names(http7.Expect, http7.ContentLength)
 	name := p.Host.Name
 	if p.Host.Endpoint || name == "" && !d.Header.Has(http7.Host) {
-		name = a.lease.Endpoint().Target().Host()
+		name = hostOf(a.lease.Endpoint())
 	}
 	if name != "" {
 		dst = append(append(append(dst, "Host: "...), name...), "\r\n"...)
