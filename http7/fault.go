@@ -79,7 +79,7 @@ var (
 	UnknownExpectation = refused("expectation", 417, 9, "Expectation Failed", "Only 100-continue may be expected.", true)
 	Misdirected        = refused("misdirected", 421, 5, "Misdirected Request", "This connection does not serve that host.", false)
 	NoRoute            = refused("no_route", 404, 12, "Not Found", "No route matches this request.", false)
-	LoopDetected       = refused("loop", 508, 9, "Loop Detected", "The request has passed here before.", false)
+	LoopDetected       = &Fault{Side: Client, Kind: Refused, Name: "loop", Status: 508, GRPC: 9, ProxyStatus: "proxy_loop_detected", Title: "Loop Detected", Detail: "The request has passed here before."}
 	MethodRefused      = &Fault{Side: Client, Kind: Refused, Name: "method_refused", Status: 405, GRPC: 12, ProxyStatus: "http_request_denied", Title: "Method Not Allowed", Detail: "This method is not served.", Close: true, Extra: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
 
 	HeadTooLarge   = limit("head_too_large", 431, 8, "Request Header Fields Too Large", "The header section is too large.")
@@ -116,6 +116,7 @@ var (
 var (
 	Panicked     = &Fault{Side: Internal, Kind: Broken, Name: "panic", Status: 500, GRPC: 13, ProxyStatus: "proxy_internal_error", Title: "Internal Server Error", Detail: "The request could not be handled.", Close: true}
 	HandlerError = &Fault{Side: Internal, Kind: Broken, Name: "handler", Status: 500, GRPC: 13, ProxyStatus: "proxy_internal_error", Title: "Internal Server Error", Detail: "The request could not be handled."}
+	Exhausted    = &Fault{Side: Internal, Kind: Unavailable, Name: "exhausted", Status: 503, GRPC: 14, ProxyStatus: "proxy_internal_error", Title: "Service Unavailable", Detail: "The proxy is short of resources."}
 	Stopping     = &Fault{Side: Internal, Kind: Unavailable, Name: "stopping", Status: 503, GRPC: 14, ProxyStatus: "proxy_internal_response", Title: "Service Unavailable", Detail: "The proxy is stopping.", Close: true}
 )
 

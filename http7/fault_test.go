@@ -26,7 +26,7 @@ var faults = map[string]*Fault{
 	"UpstreamTimeout": UpstreamTimeout, "RouteTimeout": RouteTimeout, "UpstreamCut": UpstreamCut, "UpstreamStalled": UpstreamStalled,
 	"BadStatusLine": BadStatusLine, "BadAnswerField": BadAnswerField, "BadAnswerFrame": BadAnswerFrame, "BadAnswerChunk": BadAnswerChunk,
 	"UnaskedUpgrade": UnaskedUpgrade, "AnswerTooLarge": AnswerTooLarge,
-	"Panicked": Panicked, "HandlerError": HandlerError, "Stopping": Stopping,
+	"Panicked": Panicked, "HandlerError": HandlerError, "Exhausted": Exhausted, "Stopping": Stopping,
 }
 
 func TestTheTableOfFaultsIsWhole(t *testing.T) {

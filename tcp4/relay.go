@@ -33,6 +33,9 @@ type RelayConfig struct {
 	// Sessions counts and cuts the sessions, and owns their buffers and pipes. Required. Relays of
 	// successive snapshots share one.
 	Sessions *Sessions
+	// Dialed, if not nil, is told of each attempt to connect, on the session's goroutine; err is nil
+	// for one that succeeded.
+	Dialed func(e *lb.Endpoint, err error)
 	// Record, if not nil, is told about each session when it has ended, on the session's goroutine.
 	// The record is valid during the call.
 	Record func(*Record)
@@ -122,6 +125,9 @@ func (r *Relay) connect(key lb.Key, rec *Record) (net.Conn, lb.Lease) {
 		began := time.Now()
 		conn, err := r.dial(lease.Endpoint().Address())
 		rec.Connect = time.Since(began)
+		if r.cfg.Dialed != nil {
+			r.cfg.Dialed(lease.Endpoint(), err)
+		}
 		if err == nil {
 			return conn, lease
 		}

@@ -2,8 +2,6 @@ package forward
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net"
 	"os"
 	"syscall"
@@ -12,27 +10,33 @@ import (
 	"weir/http7"
 )
 
-func TestConnectFault(t *testing.T) {
-	dialing := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
-	for _, test := range []struct {
-		name string
+func dialError(errno syscall.Errno) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
+}
+
+func TestAFailedDialSaysWhoseFaultItIs(t *testing.T) {
+	for _, c := range []struct {
 		err  error
 		want *http7.Fault
 	}{
-		{"refused", dialing(os.NewSyscallError("connect", syscall.ECONNREFUSED)), http7.ConnectRefused},
-		{"socket file that is not there", dialing(fs.ErrNotExist), http7.ConnectRefused},
-		{"no such name", dialing(&net.DNSError{IsNotFound: true}), http7.NameUnresolved},
-		{"name server that does not answer", dialing(&net.DNSError{IsTimeout: true}), http7.NameUnresolved},
-		{"name without an address", dialing(&net.AddrError{Err: "no suitable address found"}), http7.NameUnresolved},
-		{"timeout", dialing(os.ErrDeadlineExceeded), http7.ConnectTimeout},
-		{"route's time is up", dialing(context.DeadlineExceeded), http7.ConnectTimeout},
-		{"no way there", dialing(os.NewSyscallError("connect", syscall.ENETUNREACH)), http7.ConnectFailed},
-		{"anything else", errors.New("else"), http7.ConnectFailed},
+		{dialError(syscall.ECONNREFUSED), http7.ConnectRefused},
+		{&net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.ENOENT)}, http7.ConnectRefused},
+		{dialError(syscall.ETIMEDOUT), http7.ConnectTimeout},
+		{context.DeadlineExceeded, http7.ConnectTimeout},
+		{dialError(syscall.EHOSTUNREACH), http7.ConnectFailed},
+		{dialError(syscall.ENETUNREACH), http7.ConnectFailed},
+		{&net.DNSError{Err: "no such host", Name: "a"}, http7.NameUnresolved},
+		{&net.DNSError{Err: "timeout", Name: "a", IsTimeout: true}, http7.NameUnresolved},
+		{&net.AddrError{Err: "no suitable address", Addr: "a"}, http7.NameUnresolved},
+		// What this machine is short of says nothing of the endpoint.
+		{dialError(syscall.EMFILE), http7.Exhausted},
+		{dialError(syscall.ENFILE), http7.Exhausted},
+		{dialError(syscall.ENOBUFS), http7.Exhausted},
+		{dialError(syscall.ENOMEM), http7.Exhausted},
+		{dialError(syscall.EADDRNOTAVAIL), http7.Exhausted},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			if got := connectFault(test.err); got != test.want {
-				t.Errorf("%v is %s, want %s", test.err, got.Name, test.want.Name)
-			}
-		})
+		if got := connectFault(c.err); got != c.want {
+			t.Errorf("%v: %v, want %v", c.err, got, c.want)
+		}
 	}
 }

@@ -89,6 +89,11 @@ func connectFault(err error) *http7.Fault {
 	var timeout net.Error
 	var name *net.DNSError
 	var none *net.AddrError // the name has no address that can be dialled
+	for _, ours := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, ours) {
+			return http7.Exhausted // it says nothing of the endpoint
+		}
+	}
 	switch {
 	case errors.As(err, &name), errors.As(err, &none):
 		return http7.NameUnresolved

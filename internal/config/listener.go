@@ -36,7 +36,8 @@ type Listener struct {
 	// Forwarded is what is sent on about the client: "x" (X-Forwarded-For, -Host, -Proto),
 	// "rfc7239" (Forwarded), "both" or "off". Default: "x". Not on tcp.
 	Forwarded string `toml:"forwarded"`
-	// MaxConnections bounds the connections of this listener; further ones wait in the kernel.
+	// MaxConnections bounds the connections of this listener; further ones are
+	// closed at once, and counted.
 	// Default: from RLIMIT_NOFILE.
 	MaxConnections *conf.Limit `toml:"max_connections"`
 	// MaxConnectionsPerClient bounds the connections of one client address; further ones are

@@ -24,6 +24,15 @@ func (r *reach) lost(e *lb.Endpoint, cause error) {
 	}
 }
 
+// dialed notes what an attempt to connect came to.
+func (r *reach) dialed(e *lb.Endpoint, err error) {
+	if err != nil {
+		r.lost(e, err)
+	} else {
+		r.found(e)
+	}
+}
+
 // found notes a connection that was made. It costs a look into an empty map while all is well.
 func (r *reach) found(e *lb.Endpoint) {
 	if _, known := r.cause.LoadAndDelete(e); known {

@@ -28,6 +28,7 @@ func (g *Gateway) relay(l *listener, c *config.Listener, next *generation) (tcp4
 		Attempts:       attempts,
 		IdleTimeout:    c.Limits.IdleTimeout.Or(tcp4.Off),
 		Sessions:       g.sessions,
+		Dialed:         g.reach.dialed,
 		Record:         done.record,
 	})
 	if err != nil {
@@ -52,7 +53,6 @@ func (s *sessionEnd) record(r *tcp4.Record) {
 	} else {
 		s.u.series.Attempt(sessionOutcomes[r.End], 0)
 	}
-	s.notice(r)
 	if s.access == nil {
 		return
 	}
@@ -72,21 +72,6 @@ func (s *sessionEnd) record(r *tcp4.Record) {
 var sessionOutcomes = [tcp4.Ends]string{
 	tcp4.Done: lb.OK.String(), tcp4.ClientReset: lb.OK.String(), tcp4.Idle: lb.OK.String(), tcp4.Cut: lb.OK.String(),
 	tcp4.EndpointReset: lb.Reset.String(), tcp4.NoEndpoint: lb.ConnectFailed.String(), tcp4.ConnectFailed: lb.ConnectFailed.String(),
-}
-
-// notice logs a change of whether the endpoint can be connected to.
-func (s *sessionEnd) notice(r *tcp4.Record) {
-	for _, m := range s.u.balancer.View().Members() {
-		if m.Endpoint.Address() != r.Endpoint {
-			continue
-		}
-		if r.End == tcp4.ConnectFailed {
-			s.g.reach.lost(m.Endpoint, r.Err)
-		} else {
-			s.g.reach.found(m.Endpoint)
-		}
-		return
-	}
 }
 
 func clientOf(a net.Addr) netip.Addr {

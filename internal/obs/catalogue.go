@@ -95,6 +95,7 @@ func (c *Catalogue) Panicked() { c.panics.Inc() }
 func (c *Catalogue) WritePrometheus(w io.Writer) {
 	c.set.WritePrometheus(w)
 	metrics.WriteProcessMetrics(w)
+	metrics.WriteFDMetrics(w)
 }
 
 // writeOwn adds what the library's set has no kind for. Like the set, it leaves a failing w to
