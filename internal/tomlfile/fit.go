@@ -136,12 +136,27 @@ func (f *fitter) scalar(n *Node, t reflect.Type) *Node {
 		}
 		return f.wrong(n, "true or false", "write true or false, without quotes")
 	case reflect.Float64:
-		if n.Kind == Float || n.Kind == Integer {
+		switch n.Kind {
+		case Float:
 			return n
+		case Integer:
+			return f.whole(n)
 		}
 		return f.wrong(n, "a number", numberHint(n))
 	}
 	return f.integer(n, t)
+}
+
+// whole writes an integer for a float in decimal: go-toml reads no 0x1F as a float.
+func (f *fitter) whole(n *Node) *Node {
+	v, err := parseNumber(n)
+	i, ok := v.(int64)
+	if err != nil || !ok {
+		return f.wrong(n, "a number that fits here", "")
+	}
+	decimal := *n
+	decimal.Text = strconv.FormatInt(i, 10)
+	return &decimal
 }
 
 func quoteHint(n *Node) string {
