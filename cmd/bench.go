@@ -42,7 +42,7 @@ func (p *program) peersCommand() *cobra.Command {
 	f.StringVar(&o.Weir, "weir", "", "the `BINARY` to measure as Weir (default: this one)")
 	f.StringVar(&o.WeirName, "name", "", "what Weir is called in the table")
 	f.StringSliceVar(&o.Only, "only", nil, "the peers to compare with (default: all that are found)")
-	f.StringSliceVar(&o.Scenarios, "scenario", nil, "what to measure: bare, fields or idle (default: bare,fields)")
+	f.StringSliceVar(&o.Scenarios, "scenario", nil, "what to measure: bare, fields, large or idle (default: bare,fields)")
 	f.IntVar(&o.Rounds, "rounds", 0, "rounds of each proxy (default: 9)")
 	f.DurationVar(&o.Round, "round", 0, "length of a round (default: 2s)")
 	f.DurationVar(&o.Warmup, "warmup", 0, "what precedes each round (default: 500ms)")

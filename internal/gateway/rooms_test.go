@@ -160,24 +160,25 @@ func TestReloadsAtOnceRunOneAfterTheOther(t *testing.T) {
 func TestCountersAndConnectionsOfAnEndpointSurviveAReload(t *testing.T) {
 	config := "[listeners.web]\n" + any0 + "[[routes]]\nname = \"NAME\"\nupstream = \"u\"\n[upstreams.u]\nendpoints = \"" + endpoint(t, "x") + "\"\n"
 	r := start(t, strings.ReplaceAll(config, "NAME", "a"))
-	for range 5 {
+	says := func() { // the connection comes back a moment after the answer
 		r.says("web", "/", "x")
+		until(t, "the one connection is idle", func() bool {
+			s := r.g.Status().Upstreams[0].Endpoints[0]
+			return s.Idle == 1 && s.InFlight == 0
+		})
+	}
+	for range 5 {
+		says()
 	}
 	before := r.g.registry.Endpoints()[0]
 	r.reload(strings.ReplaceAll(config, "NAME", "b"))
-	r.says("web", "/", "x")
+	says()
 	after := r.g.registry.Endpoints()
 	if len(after) != 1 || after[0] != before || before.Picked() != 6 || before.Latency() == 0 {
 		t.Errorf("%d endpoints; %d picked, want 6; latency %v", len(after), before.Picked(), before.Latency())
 	}
-	if s := r.g.Status().Upstreams[0].Endpoints[0]; s.Idle != 1 || s.InFlight != 0 {
-		t.Errorf("%d idle connections and %d in flight, want the one connection", s.Idle, s.InFlight)
-	}
-	m := r.metrics()
 	for _, want := range []string{`weir_upstream_attempts_total{upstream="u",outcome="ok"} 6`, `{listener="web",route="b",class="2xx"} 1`} {
-		if !strings.Contains(m, want) {
-			t.Errorf("the metrics lack %s", want)
-		}
+		until(t, "the metrics have "+want, func() bool { return strings.Contains(r.metrics(), want) })
 	}
 }
 
