@@ -5,6 +5,7 @@ import (
 	"weir/http7/forward"
 	"weir/http7/wire"
 	"weir/internal/deadline"
+	"weir/internal/sock"
 	"weir/lb"
 )
 
@@ -137,6 +138,9 @@ func (c *conn) connect(x *exchange, st *sending) *http7.Fault {
 	up, f, cause := tr.Acquire(e, st.fresh, x.limit)
 	if f != nil {
 		x.Cause = cause
+		if x.limit != 0 && deadline.Now() >= x.limit { // that alone does not make e unreachable
+			return http7.RouteTimeout
+		}
 		if c.e.Unreachable != nil {
 			c.e.Unreachable(e, cause)
 		}
@@ -151,6 +155,9 @@ func (c *conn) connect(x *exchange, st *sending) *http7.Fault {
 	}
 	x.up = up
 	c.upstream.Store(up)
+	if c.cut.Load() { // perhaps just before the engine could see up
+		return http7.ClientLeft
+	}
 	return nil
 }
 
@@ -225,6 +232,9 @@ func (c *conn) passInterim(x *exchange, a *http7.Answer) *http7.Fault {
 	b = append(b, "\r\n"...)
 	if c.pump.running && !c.joined() {
 		_, err := c.s.Write(b) // bounded by the rate at which the client must send its body
+		if c.s.Interrupted() != sock.NotInterrupted {
+			return nil // what the pump came to shows next
+		}
 		return leftBy(err)
 	}
 	now := deadline.Now()

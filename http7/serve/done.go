@@ -45,7 +45,7 @@ func (c *conn) finishSource(x *exchange) {
 		return
 	}
 	c.upstream.Store(nil)
-	if x.broken {
+	if x.broken || c.cut.Load() { // what Engine.Cut may be interrupting must not serve others
 		x.up.Cut()
 	} else {
 		x.up.Close()

@@ -95,7 +95,7 @@ func (s *sending) again(on RetryOn, ev event) bool {
 }
 
 func onFault(f *http7.Fault) RetryOn {
-	if f.Side != http7.Upstream {
+	if f.Side != http7.Upstream || f == http7.RouteTimeout { // no time is left for another
 		return 0
 	}
 	switch f.Kind {
