@@ -219,7 +219,7 @@ func (c *conn) due() {
 			c.s.Timer.Rearm(at)
 		}
 	default:
-		c.s.Interrupt(sock.DeadlinePassed)
+		c.s.InterruptRead(sock.DeadlinePassed) // an answer may be on its way beside the body
 	}
 }
 
@@ -254,7 +254,7 @@ func (c *conn) stalled() int64 {
 	now := deadline.Now()
 	n := c.s.Unsent()
 	c.still++
-	if n != c.unsent || n < 0 {
+	if n != c.unsent || n <= 0 { // 0: nothing is being held up
 		c.unsent, c.still = n, 0
 	}
 	if limit := c.x.limit; c.still >= stallSteps || limit != 0 && now >= limit {

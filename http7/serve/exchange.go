@@ -25,6 +25,7 @@ type exchange struct {
 	decider decider
 
 	out    []byte         // what is written next
+	chunk  []byte         // likewise to the endpoint, by the pump
 	frame  wire.FrameKind // how the client sees the end of the answer
 	replay replay
 
@@ -90,6 +91,9 @@ func (e *Engine) release(x *exchange) {
 	out, verdicts := x.out[:0], x.verdicts[:0]
 	if cap(out) > maxKeptOut {
 		out = make([]byte, 0, 4<<10)
+	}
+	if cap(x.chunk) > maxKeptOut {
+		x.chunk = nil
 	}
 	x.site, x.plan, x.up = nil, nil, nil
 	x.lease, x.tried, x.attempts, x.began, x.limit = lb.Lease{}, lb.Tried{}, 0, 0, 0

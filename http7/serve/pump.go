@@ -21,7 +21,6 @@ type pump struct {
 	complete bool
 	ending   atomic.Bool  // done is about to come
 	fault    *http7.Fault // why the client's body can't be completed
-	out      []byte
 }
 
 // startPump lends the goroutine.
@@ -42,22 +41,23 @@ func (c *conn) runPump(x *exchange, up *forward.Conn) {
 	p.fault = c.moveBody(x, up)
 	if p.fault != nil {
 		up.S.Interrupt(forward.BodyFailed)
+		c.s.Interrupt(sock.DeadlinePassed) // an answer that the client does not take must not wait on
 	}
 	p.done <- struct{}{}
 }
 
 // moveBody returns nil also if the endpoint takes no more: what it has to say comes as an answer.
 func (c *conn) moveBody(x *exchange, up *forward.Conn) *http7.Fault {
-	p, credit := &c.pump, rateGrace
+	credit := rateGrace
 	for {
 		chunk, s, f := x.nextBody(&c.in)
 		switch s {
 		case http7.Failure:
 			return f
 		case http7.End:
-			p.out = x.replay.appendEnd(p.out[:0], &x.Trailer)
-			if len(p.out) > 0 { // an empty write would fail if the answer has overtaken us and stops the pump
-				if _, err := up.S.Write(p.out); err != nil {
+			x.chunk = x.replay.appendEnd(x.chunk[:0], &x.Trailer)
+			if len(x.chunk) > 0 { // an empty write would fail if the answer has overtaken us and stops the pump
+				if _, err := up.S.Write(x.chunk); err != nil {
 					return nil
 				}
 			}
@@ -90,14 +90,15 @@ func (c *conn) bodySent(x *exchange, up *forward.Conn) {
 }
 
 func (c *conn) forwardChunk(x *exchange, up *forward.Conn, chunk []byte) error {
-	p := &c.pump
-	up.AwaitHead(deadline.Now()) // the endpoint must take bytes within the response timeout
+	now := deadline.Now()
+	up.AwaitHead(now)                      // the endpoint must take bytes within the response timeout
+	c.enter(writing, c.writeLimit(x, now)) // and it is not the client who is slow
 	if !x.replay.chunked {
 		_, err := up.S.Write(chunk)
 		return err
 	}
-	p.out = wire.AppendChunk(p.out[:0], chunk)
-	_, err := up.S.Write(p.out)
+	x.chunk = wire.AppendChunk(x.chunk[:0], chunk)
+	_, err := up.S.Write(x.chunk)
 	return err
 }
 
@@ -119,7 +120,11 @@ func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
 	if x.up != nil {
 		x.up.AwaitBody()
 	}
-	c.enter(reading, until)
+	if until != 0 {
+		c.enter(reading, until)
+	} else { // for ever, unless there is an answer that the client does not take
+		c.enter(writing, c.writeLimit(x, now))
+	}
 	c.in.FreeIdle()
 	before := c.in.Buffered()
 	if err := c.in.FillBody(); err != nil {
@@ -135,8 +140,7 @@ func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
 // bodyFault says what ended a request body before it was whole.
 func (c *conn) bodyFault(err error, x *exchange) *http7.Fault {
 	switch c.s.Interrupted() {
-	case sock.DeadlinePassed:
-		c.s.Resume()
+	case sock.DeadlinePassed: // a write that it woke must find it: the next phase forgives it
 		if x.limit != 0 && deadline.Now() >= x.limit {
 			return http7.RouteTimeout
 		}
@@ -159,8 +163,8 @@ func (c *conn) stopPump() {
 		return
 	}
 	up := c.upstream.Load()
+	up.S.Interrupt(forward.Stopped) // first, or the pump may take the client's for a failure
 	c.s.Interrupt(forward.Stopped)
-	up.S.Interrupt(forward.Stopped)
 	<-c.pump.done
 	c.pump.running = false
 	if c.s.Interrupted() == forward.Stopped {

@@ -31,6 +31,7 @@ func (c *conn) respond(x *exchange) {
 		x.cutBy(f)
 	default: // nothing of it has left
 		c.fail(x, f)
+		x.bytesOut = 0
 		if x.plain = true; x.Answer != nil {
 			c.respond(x)
 		}
@@ -225,10 +226,10 @@ func (c *conn) flush(x *exchange) *http7.Fault {
 // write writes b to the client, who must take bytes within the write stall.
 func (c *conn) write(x *exchange, b []byte) *http7.Fault {
 	now := x.writesAt()
+	if x.up != nil {
+		x.up.Pause()
+	}
 	if !c.pump.running || c.joined() {
-		if x.up != nil {
-			x.up.Pause()
-		}
 		c.enter(writing, c.writeLimit(x, now))
 	}
 	if _, err := c.s.Write(b); err != nil {

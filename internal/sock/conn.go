@@ -199,9 +199,16 @@ var past = time.Unix(1, 0)
 func (c *Conn) Interrupt(why Why) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.why.CompareAndSwap(uint32(NotInterrupted), uint32(why)) {
-		_ = c.nc.SetDeadline(past) // fails only on a closed connection, whose owner is awake
-	}
+	c.why.CompareAndSwap(uint32(NotInterrupted), uint32(why))
+	_ = c.nc.SetDeadline(past) // fails only on a closed connection, whose owner is awake
+}
+
+// InterruptRead is Interrupt for reads alone: whoever writes meanwhile is left in peace.
+func (c *Conn) InterruptRead(why Why) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.why.CompareAndSwap(uint32(NotInterrupted), uint32(why))
+	_ = c.nc.SetReadDeadline(past) // as in Interrupt
 }
 
 // Interrupted returns why c was interrupted since the last Resume.
