@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"log/slog"
+	"net"
 	"sync"
 
 	"weir/lb"
@@ -19,9 +21,19 @@ func (r *reach) lost(e *lb.Endpoint, cause error) {
 	if cause == nil {
 		return
 	}
-	if _, known := r.cause.Swap(e, cause.Error()); !known {
-		r.log.Warn("endpoint unreachable", "upstream", e.Upstream(), "endpoint", e.Address(), "cause", cause.Error())
+	text := reason(cause)
+	if _, known := r.cause.Swap(e, text); !known {
+		r.log.Warn("endpoint unreachable", "upstream", e.Upstream(), "endpoint", e.Address(), "cause", text)
 	}
+}
+
+// reason drops what net says before a dial's error: it repeats the endpoint's address.
+func reason(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return op.Err.Error()
+	}
+	return err.Error()
 }
 
 // dialed notes what an attempt to connect came to.

@@ -3,7 +3,10 @@ package gateway
 import (
 	"errors"
 	"log/slog"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"weir/internal/conf"
@@ -41,6 +44,7 @@ func TestReachSpeaksOncePerChange(t *testing.T) {
 		{"found", func() { r.found(e) }, 2, ""},
 		{"found again", func() { r.found(e) }, 2, ""},
 		{"lost again", func() { r.lost(e, errors.New("refused")) }, 3, "refused"},
+		{"lost as a dial says it", func() { r.lost(e, refusedDial()) }, 3, "connect: connection refused"},
 		{"gone from the config", func() { r.forget(e) }, 3, ""},
 	} {
 		step.do()
@@ -48,6 +52,12 @@ func TestReachSpeaksOncePerChange(t *testing.T) {
 			t.Errorf("%s: %d lines and %q, want %d and %q", step.what, n, r.why(e), step.lines, step.why)
 		}
 	}
+}
+
+// refusedDial is what net.Dial returns where nobody listens.
+func refusedDial() error {
+	at := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}
+	return &net.OpError{Op: "dial", Net: "tcp", Addr: at, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 }
 
 func TestReachCostsNothingWhileAllIsWell(t *testing.T) {
