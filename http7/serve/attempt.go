@@ -259,6 +259,7 @@ func (c *conn) sendContinue(x *exchange) {
 	}
 	x.continued = true
 	if c.in.Buffered() == 0 {
+		c.enter(writing, c.writeLimit(x, deadline.Now()))
 		_, _ = c.s.Write(continueLine) // a client that has gone shows when the body is read
 	}
 }

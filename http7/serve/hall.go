@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -68,7 +69,7 @@ func (c *conn) admit(x *exchange) *http7.Fault {
 func (c *conn) countHops(x *exchange) {
 	n, err := strconv.ParseUint(string(x.Request.Get(http7.MaxForwards)), 10, 31)
 	switch {
-	case err != nil: // what is no number counts nothing
+	case err != nil && !errors.Is(err, strconv.ErrRange): // what is no number counts nothing
 	case n == 0:
 		x.LocalAnswer(204)
 	default:

@@ -2,12 +2,18 @@ package serve
 
 import (
 	"bufio"
+	"errors"
+	"io"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"weir/internal/conf"
 	"weir/lb"
 )
 
@@ -46,4 +52,79 @@ func TestACutReachesAnAttemptThatIsJustConnected(t *testing.T) {
 		t.Errorf("the connection lives on: %v", err)
 	}
 	eventually(t, 2*time.Second, "the connection has gone", r.nobody)
+}
+
+// deaf is an address whose connections are never made: its queue is full.
+func deaf(t testing.TB) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*unix.SockaddrInet4).Port))
+	for {
+		c, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
+		if err != nil {
+			return addr
+		}
+		t.Cleanup(func() { _ = c.Close() })
+	}
+}
+
+func TestAConnectThatTheRoutesEndCutsShortIsNotTheEndpointsFault(t *testing.T) {
+	t.Parallel()
+	// It was reported as connect_timeout, logged as unreachable, and retried without any time left.
+	var blamed atomic.Int64
+	r := newRigWith(t, func(r *rig) {
+		r.route.Timeout = 100 * time.Millisecond
+		r.forward.Timeouts.Connect = conf.Dur(3 * time.Second)
+		r.engine.Unreachable = func(*lb.Endpoint, error) { blamed.Add(1) }
+	}, deaf(t), deaf(t))
+	if got := r.say(get); !strings.HasPrefix(got, "HTTP/1.1 504 ") || !strings.Contains(got, "route_timeout") {
+		t.Errorf("got %q", got)
+	}
+	if n := blamed.Load(); n != 0 {
+		t.Errorf("%d endpoints were called unreachable", n)
+	}
+}
+
+func TestAnEarlyRefusalComesWholeThoughTheUploadIsStopped(t *testing.T) {
+	t.Parallel()
+	// The pump that was stopped could take its waking for a failure of the client, first to say so
+	// to the endpoint's connection: the answer was cut.
+	r := newRig(t, origin(t, func(c net.Conn) {
+		_, _ = readHead(bufio.NewReader(c))
+		_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\nno")
+		<-time.After(5 * time.Millisecond)
+		_, _ = io.WriteString(c, "pe")
+		_, _ = io.Copy(io.Discard, c)
+	}))
+	for range 50 {
+		cl := r.client()
+		cl.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc")
+		cl.want(401, "nope")
+		_ = cl.Close()
+	}
+}
+
+func TestMaxForwardsBeyondWhatIsCountedIsLowered(t *testing.T) {
+	t.Parallel()
+	// RFC 9110 §7.6.2: the lesser of the value less one and the most that is supported.
+	o := answering(t, hello)
+	r := newRig(t, o.addr)
+	for given, want := range map[string]string{"1": "0", "2147483647": "2147483646", "99999999999999999999": "2147483646"} {
+		r.say("OPTIONS / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nMax-Forwards: " + given + "\r\n\r\n")
+		whole, _ := o.seen()
+		if last := whole[len(whole)-1]; !strings.Contains(last, "Max-Forwards: "+want+"\r\n") {
+			t.Errorf("%s was sent on in %q", given, last)
+		}
+	}
 }
