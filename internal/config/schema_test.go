@@ -272,7 +272,7 @@ directory, those of ` + "`include`" + ` to the file that they stand in.
 func (m *manual) write(b *strings.Builder, name, doc string, t reflect.Type, standard reflect.Value) {
 	keys := m.keys(t, m.standard(t, standard))
 	if name != "" {
-		fmt.Fprintf(b, "\n## `%s`\n\n%s\n\n%s\n", name, doc, m.comments[t.PkgPath()+"."+t.Name()])
+		fmt.Fprintf(b, "\n## `%s`\n\n%s\n\n%s\n", name, doc, aboutTable(t.Name(), m.comments[t.PkgPath()+"."+t.Name()]))
 	}
 	var rows, tables []key
 	for _, k := range keys {
@@ -295,6 +295,18 @@ func (m *manual) write(b *strings.Builder, name, doc string, t reflect.Type, sta
 		}
 		m.write(b, header(name, k), k.doc, elem(k.typ), under(k))
 	}
+}
+
+// aboutTable is a type's comment without the type's name, which says nothing to an operator.
+func aboutTable(name, comment string) string {
+	rest, ok := strings.CutPrefix(comment, name+" ")
+	switch {
+	case !ok:
+		return comment
+	case strings.HasPrefix(rest, "are "), strings.HasPrefix(rest, "bound "):
+		return "These keys " + rest
+	}
+	return "This table " + rest
 }
 
 func under(k key) reflect.Value {
