@@ -169,16 +169,18 @@ upstream = "api"
 endpoints = [$apis]
 balance = "round_robin"               # equal shares are easy to see
 retry = { attempts = 2, on = ["connect", "reset"] }
+timeouts.connect = "5s"               # the demo must pass on a busy laptop too
 
 [upstreams.api.health]
 http = { path = "/healthz", status = "2xx" }
 interval = "$interval"
-timeout = "$interval"
+timeout = "2s"
 rise = 2
 fall = 2
 
 [upstreams.echo]
 endpoints = ["$echoes"]
+timeouts.connect = "5s"
 `
 
 // config fills in the text. File names are written as TOML's literal strings hold them: no quote, no escape needed.

@@ -121,9 +121,7 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 		t.Fatal(err)
 	}
 	var all []*lb.Endpoint
-	for _, e := range reg.Endpoints() {
-		all = append(all, e)
-	}
+	all = append(all, reg.Endpoints()...)
 	reg.SetState(lb.Ready, all...)
 	cat := obs.NewCatalogue(obs.Build{})
 	route := &http7.Route{Name: "all", Upstream: "u"}
