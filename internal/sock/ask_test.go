@@ -239,33 +239,3 @@ func TestLoopHoldsNoBlockBetweenTurns(t *testing.T) {
 	_ = far.Close()
 	<-done
 }
-
-func TestAskingAndLoopingAllocateNothing(t *testing.T) {
-	if raceEnabled {
-		t.Log("the race detector drops pooled blocks at random: run without it")
-		return
-	}
-	c, far := pair(t)
-	buf := make([]byte, 64)
-	go func() { // echoes; ends with the connection
-		for {
-			n, err := far.Read(buf)
-			if err != nil {
-				return
-			}
-			_, _ = far.Write(buf[:n])
-		}
-	}()
-	r := reader(c)
-	q := []byte("request")
-	n := testing.AllocsPerRun(2000, func() {
-		if _, _, err := r.Ask(q, roomy, true); err != nil {
-			t.Fatal(err)
-		}
-		r.Consume(r.Buffered())
-		r.Release()
-	})
-	if n != 0 {
-		t.Fatalf("Ask allocates %v times", n)
-	}
-}
