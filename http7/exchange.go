@@ -2,7 +2,7 @@ package http7
 
 import (
 	"net/netip"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -70,8 +70,9 @@ type Exchange struct {
 	// Verdicts are the remarks of policies, for the log: "name:what".
 	Verdicts []string
 
-	wake chan struct{}
-	gen  atomic.Uint32
+	waking sync.Mutex // a wake and the release that it may be too late for
+	wake   chan struct{}
+	gen    uint32 // guarded by waking once there is a wake
 	own  Answer
 
 	// What local answers are made of: a handler's run, or bytes in scratch.
@@ -92,10 +93,8 @@ func (x *Exchange) LocalAnswer(status int) *Answer {
 
 // Release empties x for the next exchange; wakers handed out before are dead from here on.
 func (x *Exchange) Release() {
-	x.gen.Add(1)
-	select {
-	case <-x.wake:
-	default:
+	if x.wake != nil {
+		x.endWakes()
 	}
 	x.Method, x.Target, x.Authority, x.Path, x.Query = nil, nil, nil, nil, nil
 	x.Request.Reset(nil)
@@ -107,6 +106,16 @@ func (x *Exchange) Release() {
 	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
 	x.served.Close()
 	x.own.Reset()
+}
+
+func (x *Exchange) endWakes() {
+	x.waking.Lock()
+	defer x.waking.Unlock()
+	x.gen++
+	select {
+	case <-x.wake:
+	default:
+	}
 }
 
 // Waker wakes a parked exchange from anywhere. A wake that comes before the park is kept, one
@@ -121,12 +130,14 @@ func (x *Exchange) Waker() Waker {
 	if x.wake == nil {
 		x.wake = make(chan struct{}, 1)
 	}
-	return Waker{x: x, gen: x.gen.Load()}
+	return Waker{x: x, gen: x.gen}
 }
 
 // Wake ends the exchange's Wait, now or when it begins.
 func (w Waker) Wake() {
-	if w.x.gen.Load() != w.gen {
+	w.x.waking.Lock()
+	defer w.x.waking.Unlock()
+	if w.x.gen != w.gen {
 		return
 	}
 	select {
