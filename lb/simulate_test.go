@@ -338,8 +338,7 @@ func pickWhileFlapping(t *testing.T, u *Upstream, book *fallen, stop <-chan stru
 }
 
 // Reloads that exchange a thousand endpoints, with uses that outlive their snapshots: nothing may
-// stay in the books, and each endpoint goes exactly once. The bubble would report a timer's
-// goroutine that stays.
+// stay in the books, and each endpoint goes exactly once.
 func TestAChurnOfAThousandEndpointsLeaksNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most, reloads = 1000, 30
