@@ -73,7 +73,7 @@ type Exchange struct {
 	waking sync.Mutex // a wake and the release that it may be too late for
 	wake   chan struct{}
 	gen    uint32 // guarded by waking once there is a wake
-	own  Answer
+	own    Answer
 
 	// What local answers are made of: a handler's run, or bytes in scratch.
 	served  served
