@@ -16,12 +16,14 @@ const (
 // answer is what the generator keeps of one HTTP answer.
 type answer struct {
 	status int
-	bytes  int64 // of the message as read, head and framing included
-	keep   bool  // the connection may carry another request
+	bytes  int64  // of the message as read, head and framing included
+	sent   int64  // of the request
+	body   []byte // its start, where it is wanted
+	keep   bool   // the connection may carry another request
 }
 
 // answerReader reads HTTP/1 answers from one connection, strictly (RFC 9112 §6): what a careful client would refuse
-// is errMalformed, an end before the framing's end is errShort, an end before the first byte is io.EOF.
+// is ErrMalformed, an end before the framing's end is ErrShort, an end before the first byte is io.EOF.
 // It allocates only while a head is larger than any before.
 type answerReader struct {
 	src  io.Reader
@@ -43,7 +45,7 @@ func (a *answerReader) next(noBody bool) (answer, error) {
 			return answer{}, err
 		}
 		if m.status == 101 {
-			return answer{}, fmt.Errorf("%w: an unasked 101", errMalformed)
+			return answer{}, fmt.Errorf("%w: an unasked 101", ErrMalformed)
 		}
 		if m.status < 200 {
 			continue
@@ -91,10 +93,10 @@ func (a *answerReader) head() (framing, error) {
 	}
 }
 
-// cut turns an end of the stream within a message into errShort.
+// cut turns an end of the stream within a message into ErrShort.
 func (a *answerReader) cut(err error) error {
 	if err == io.EOF && (a.read > 0 || a.r < a.w) {
-		return errShort
+		return ErrShort
 	}
 	return err
 }
@@ -107,7 +109,7 @@ func (a *answerReader) fill(limit int) error {
 	}
 	if a.w == len(a.buf) {
 		if a.w >= limit {
-			return fmt.Errorf("%w: a head or line of more than %d bytes", errMalformed, limit)
+			return fmt.Errorf("%w: a head or line of more than %d bytes", ErrMalformed, limit)
 		}
 		a.buf = append(a.buf, make([]byte, len(a.buf))...)
 	}
@@ -129,7 +131,7 @@ func (a *answerReader) body(m *framing) error {
 	case m.length == untilClose:
 		m.keep = false
 		err := a.skip(math.MaxInt64)
-		if err == errShort {
+		if err == ErrShort {
 			return nil
 		}
 		return err
@@ -161,7 +163,7 @@ func (a *answerReader) chunks() error {
 		}
 		size, ok := chunkSize(line)
 		if !ok {
-			return fmt.Errorf("%w: chunk size %q", errMalformed, line)
+			return fmt.Errorf("%w: chunk size %q", ErrMalformed, line)
 		}
 		if size == 0 {
 			return a.trailers()
@@ -173,7 +175,7 @@ func (a *answerReader) chunks() error {
 			return err
 		}
 		if len(line) != 0 {
-			return fmt.Errorf("%w: no line end behind a chunk", errMalformed)
+			return fmt.Errorf("%w: no line end behind a chunk", ErrMalformed)
 		}
 	}
 }
@@ -185,7 +187,7 @@ func (a *answerReader) trailers() error {
 			return err
 		}
 		if bytes.IndexByte(line, ':') < 1 {
-			return fmt.Errorf("%w: trailer %q", errMalformed, line)
+			return fmt.Errorf("%w: trailer %q", ErrMalformed, line)
 		}
 	}
 }
@@ -198,12 +200,12 @@ func (a *answerReader) line() ([]byte, error) {
 			a.r += i + 1
 			a.read += int64(i + 1)
 			if i == 0 || line[i-1] != '\r' {
-				return nil, fmt.Errorf("%w: a line that ends without CR", errMalformed)
+				return nil, fmt.Errorf("%w: a line that ends without CR", ErrMalformed)
 			}
 			return line[:i-1], nil
 		}
 		if a.w-a.r > maxChunkLine {
-			return nil, fmt.Errorf("%w: a chunk line of more than %d bytes", errMalformed, maxChunkLine)
+			return nil, fmt.Errorf("%w: a chunk line of more than %d bytes", ErrMalformed, maxChunkLine)
 		}
 		if err := a.fill(maxHead); err != nil {
 			return nil, a.cut(err)

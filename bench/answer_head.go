@@ -14,7 +14,7 @@ func parseHead(head []byte) (framing, error) {
 		err = m.field(line)
 	}
 	if err == nil && m.chunked && m.length != untilClose {
-		err = fmt.Errorf("%w: Content-Length with Transfer-Encoding", errMalformed)
+		err = fmt.Errorf("%w: Content-Length with Transfer-Encoding", ErrMalformed)
 	}
 	return m, err
 }
@@ -23,11 +23,11 @@ func parseHead(head []byte) (framing, error) {
 func parseStatusLine(line []byte) (framing, error) {
 	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.")) || line[8] != ' ' ||
 		(line[7] != '0' && line[7] != '1') || (len(line) > 12 && line[12] != ' ') {
-		return framing{}, fmt.Errorf("%w: status line %q", errMalformed, clip(line))
+		return framing{}, fmt.Errorf("%w: status line %q", ErrMalformed, clip(line))
 	}
 	status, ok := decimal(line[9:12])
 	if !ok || status < 100 || status > 599 {
-		return framing{}, fmt.Errorf("%w: status %q", errMalformed, line[9:12])
+		return framing{}, fmt.Errorf("%w: status %q", ErrMalformed, line[9:12])
 	}
 	return framing{status: int(status), length: untilClose, keep: line[7] == '1'}, nil
 }
@@ -36,19 +36,19 @@ func parseStatusLine(line []byte) (framing, error) {
 func (m *framing) field(line []byte) error {
 	colon := bytes.IndexByte(line, ':')
 	if colon < 1 || line[colon-1] == ' ' || line[0] == ' ' || line[0] == '\t' {
-		return fmt.Errorf("%w: field line %q", errMalformed, clip(line))
+		return fmt.Errorf("%w: field line %q", ErrMalformed, clip(line))
 	}
 	name, value := line[:colon], bytes.Trim(line[colon+1:], " \t")
 	switch {
 	case bytes.EqualFold(name, []byte("Content-Length")):
 		n, ok := decimal(value)
 		if !ok || (m.length != untilClose && m.length != n) {
-			return fmt.Errorf("%w: Content-Length %q", errMalformed, clip(value))
+			return fmt.Errorf("%w: Content-Length %q", ErrMalformed, clip(value))
 		}
 		m.length = n
 	case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 		if m.chunked || !bytes.EqualFold(value, []byte("chunked")) {
-			return fmt.Errorf("%w: Transfer-Encoding %q", errMalformed, clip(value))
+			return fmt.Errorf("%w: Transfer-Encoding %q", ErrMalformed, clip(value))
 		}
 		m.chunked = true
 	case bytes.EqualFold(name, []byte("Connection")):

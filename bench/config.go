@@ -8,22 +8,22 @@
 package bench
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"time"
 )
 
-// Field is one header field of the request.
-type Field struct{ Name, Value string }
-
 // Config says what to send, where, how often and for how long. It is not changed by Run.
 type Config struct {
-	// Target is "http://host:port/path", "https://…" or "tcp://host:port" (an echo). Required.
+	// Target is "http://host:port/path", "https://…" or "tcp://host:port" (an echo); with Client any URL. Required.
 	Target string
 	// Method is the request's method. Default: GET. Not used by tcp.
 	Method string
@@ -31,22 +31,47 @@ type Config struct {
 	Header []Field
 	// Body is the request's body; for tcp, the message that must come back. Default: none; for tcp, 64 bytes.
 	Body []byte
+	// Source says what to send instead of Method, Header, Body and the target's path. Default: those.
+	Source Source
+	// Client returns what speaks for worker n, from 0. Default: Weir's own HTTP/1.1 and echo.
+	Client func(worker int) (Client, error)
+	// Protocol is what the report calls Client's protocol.
+	Protocol string
+
 	// Connections is how many keep-alive connections share the work. Default: 1.
 	Connections int
-	// Rate is how many requests a second the schedule asks for. Default: 0, the closed loop: each connection sends
-	// its next request when the answer is complete.
+	// Workers is how many requests can be under way at once, where Client shares connections among workers.
+	// Default: Connections.
+	Workers int
+	// Fresh gives each request a connection of its own, so that connecting is part of its latency.
+	Fresh bool
+	// Threads is how many threads the loops of plain HTTP/1.1 use. Default: GOMAXPROCS, at most Connections.
+	Threads int
+
+	// Rate is how many requests a second the schedule asks for: the open loop, evenly spread. Default: 0, the closed
+	// loop: each connection sends its next request when the answer is complete.
 	Rate float64
-	// Duration is the measured time, after Warmup. Required unless Requests is set.
+	// Arrivals is the open loop's timetable where it is more than a Rate. Default: Rate's.
+	Arrivals *Arrivals
+	// Duration is the measured time, after Warmup. Default: the timetable's; required unless that ends or Requests
+	// is set.
 	Duration time.Duration
 	// Requests ends the run after so many measured requests. Default: 0, no such end.
 	Requests int64
 	// Warmup is sent before the measured part and left out of every figure. Default: 0.
 	Warmup time.Duration
-	// Timeout bounds one request, connecting included. Default: 5s.
+	// Timeout bounds one request from when it is sent, connecting included. Default: 30s.
 	Timeout time.Duration
+	// MaxLag is how late the generator may send the latest of a hundred requests before the report is invalid.
+	// Default: 1ms.
+	MaxLag time.Duration
+	// Seed makes what is random the same again: Poisson gaps and the Source's choices. Default: 0.
+	Seed uint64
 	// TLS is used for https; ServerName is filled in from the target where it is empty. Default: verify against the
 	// system's roots.
 	TLS *tls.Config
+	// Program goes into the report.
+	Program string
 	// Progress is called once for each measured second that has passed, from one goroutine. Default: none.
 	// It must not block: while it does, the next second is not closed.
 	Progress func(Second)
@@ -56,21 +81,23 @@ type Config struct {
 var ErrConfig = errors.New("bench: bad config")
 
 const (
-	defaultTimeout = 5 * time.Second
+	defaultTimeout = 30 * time.Second
+	defaultMaxLag  = time.Millisecond
 	echoBytes      = 64
 )
 
 // target is a Config's address side, compiled.
 type target struct {
-	scheme  string
-	address string // host:port to dial
-	name    string // host alone, for SNI
-	tls     *tls.Config
-	request []byte // the bytes to send, preformatted
-	head    bool   // the method is HEAD: no body comes
+	scheme    string
+	address   string // host:port to dial
+	authority string // host and port as the Host field has them
+	name      string // host alone, for SNI
+	tls       *tls.Config
+	source    Source
+	fresh     bool
 }
 
-// compile checks c, fills in the defaults and formats the request once.
+// compile checks c and fills in the defaults.
 func (c *Config) compile() (*target, error) {
 	if err := c.fill(); err != nil {
 		return nil, err
@@ -79,46 +106,81 @@ func (c *Config) compile() (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: target: %v", ErrConfig, err)
 	}
-	t := &target{scheme: u.Scheme, name: u.Hostname(), head: c.Method == http.MethodHead}
-	switch u.Scheme {
-	case "http":
+	t := &target{scheme: u.Scheme, authority: u.Host, name: u.Hostname(), source: c.Source, fresh: c.Fresh}
+	switch {
+	case u.Scheme == "http":
 		t.address = withPort(u, "80")
-	case "https":
+	case u.Scheme == "https":
 		t.address = withPort(u, "443")
 		t.tls = clientTLS(c.TLS, t.name)
-	case "tcp":
+	case u.Scheme == "tcp":
 		t.address = u.Host
-		t.request = echoMessage(c.Body)
-	default:
+	case c.Client == nil:
 		return nil, fmt.Errorf("%w: target %q: the scheme must be http, https or tcp", ErrConfig, c.Target)
 	}
 	if t.name == "" || (u.Scheme == "tcp" && u.Port() == "") {
 		return nil, fmt.Errorf("%w: target %q lacks a host or a port", ErrConfig, c.Target)
 	}
-	if u.Scheme != "tcp" {
-		t.request, err = formatRequest(c, u)
+	if t.source == nil {
+		t.source, err = c.fixedSource(u)
 	}
 	return t, err
 }
 
+// fixedSource is the one request that Method, Header and Body describe.
+func (c *Config) fixedSource(u *url.URL) (Source, error) {
+	if u.Scheme == "tcp" && c.Client == nil {
+		return Fixed("ECHO", "/", nil, echoMessage(c.Body))
+	}
+	return Fixed(c.Method, u.RequestURI(), c.Header, c.Body)
+}
+
 // fill sets the defaults and refuses figures that mean nothing.
 func (c *Config) fill() error {
-	if c.Method == "" {
-		c.Method = http.MethodGet
-	}
-	if c.Connections == 0 {
-		c.Connections = 1
-	}
-	if c.Timeout == 0 {
-		c.Timeout = defaultTimeout
-	}
 	switch {
-	case c.Connections < 0, c.Rate < 0, c.Duration < 0, c.Requests < 0, c.Warmup < 0, c.Timeout < 0:
-		return fmt.Errorf("%w: a negative figure", ErrConfig)
-	case c.Duration == 0 && c.Requests == 0:
+	case c.Connections < 0, c.Workers < 0, c.Threads < 0, c.Rate < 0, math.IsNaN(c.Rate), math.IsInf(c.Rate, 0),
+		c.Duration < 0, c.Requests < 0, c.Warmup < 0, c.Timeout < 0, c.MaxLag < 0:
+		return fmt.Errorf("%w: a figure is negative or none", ErrConfig)
+	}
+	c.Method = cmp.Or(c.Method, http.MethodGet)
+	c.Connections = cmp.Or(c.Connections, 1)
+	c.Workers = cmp.Or(c.Workers, c.Connections)
+	c.Threads = min(cmp.Or(c.Threads, runtime.GOMAXPROCS(0)), c.Connections)
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	c.MaxLag = cmp.Or(c.MaxLag, defaultMaxLag)
+	if c.Arrivals == nil && c.Rate > 0 {
+		c.Arrivals = Constant(c.Rate)
+	}
+	if c.Arrivals != nil {
+		if err := c.Arrivals.check(); err != nil {
+			return err
+		}
+		if len(c.Arrivals.Times) > 0 && c.Warmup > 0 {
+			return fmt.Errorf("%w: a timetable of single times has no warm-up", ErrConfig)
+		}
+		c.Duration = cmp.Or(c.Duration, c.Arrivals.length())
+	}
+	if c.Duration == 0 && c.Requests == 0 {
 		return fmt.Errorf("%w: neither a duration nor a number of requests", ErrConfig)
 	}
 	return nil
+}
+
+// settings is c as the report shows it.
+func (c *Config) settings(t *target) Settings {
+	protocol := c.Protocol
+	if protocol == "" {
+		protocol = map[string]string{"http": "HTTP/1.1", "https": "HTTP/1.1 over TLS", "tcp": "TCP echo"}[t.scheme]
+	}
+	s := Settings{
+		Protocol: protocol, Loop: "closed", Connections: c.Connections, Workers: c.Workers, Threads: c.Threads,
+		Duration: c.Duration, Requests: c.Requests, Warmup: c.Warmup, Timeout: c.Timeout, MaxLag: c.MaxLag,
+		Seed: c.Seed, FreshConnections: c.Fresh,
+	}
+	if c.Arrivals != nil {
+		s.Loop, s.Rate = "open", c.Arrivals.String()
+	}
+	return s
 }
 
 func withPort(u *url.URL, port string) string {
@@ -145,25 +207,4 @@ func echoMessage(body []byte) []byte {
 		return body
 	}
 	return []byte(strings.Repeat("weir-echo.", echoBytes/10+1)[:echoBytes])
-}
-
-// formatRequest writes the whole request, head and body, as it will be sent each time.
-func formatRequest(c *Config, u *url.URL) ([]byte, error) {
-	host := u.Host
-	var fields strings.Builder
-	for _, f := range c.Header {
-		if strings.ContainsAny(f.Name, "\r\n: ") || f.Name == "" || strings.ContainsAny(f.Value, "\r\n") {
-			return nil, fmt.Errorf("%w: header field %q: %q", ErrConfig, f.Name, f.Value)
-		}
-		if strings.EqualFold(f.Name, "Host") {
-			host = f.Value
-			continue
-		}
-		fmt.Fprintf(&fields, "%s: %s\r\n", f.Name, f.Value)
-	}
-	if len(c.Body) > 0 || c.Method == http.MethodPost || c.Method == http.MethodPut {
-		fmt.Fprintf(&fields, "Content-Length: %d\r\n", len(c.Body))
-	}
-	out := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", c.Method, u.RequestURI(), host, fields.String())
-	return append(out, c.Body...), nil
 }

@@ -3,75 +3,115 @@ package bench
 import (
 	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// ledger takes down every request. All lines share it.
+// ledger adds up what the tallies take down, second by second.
 type ledger struct {
-	mu      sync.Mutex
+	tallies []*tally
 	report  Report
-	second  Second
-	latency *hdrhistogram.Histogram // of the current second
+	classes []string
+
+	mu    sync.Mutex
+	first [kinds]string // the first failure of each kind
 }
 
-func newLedger(target string) *ledger {
-	return &ledger{
-		report:  Report{Target: target, Histogram: newHistogram(), LagHistogram: newHistogram()},
-		latency: newHistogram(),
+func newLedger(classes []string, tallies int) *ledger {
+	l := &ledger{classes: classes}
+	l.report = Report{Format: ReportFormat, Histogram: NewHistogram(), LagHistogram: NewHistogram(), Invalid: []string{}, Statuses: map[int]int64{}}
+	for range tallies {
+		l.tallies = append(l.tallies, newTally(len(classes)))
 	}
+	for _, name := range classes {
+		l.report.Classes = append(l.report.Classes, Class{Name: name, Histogram: NewHistogram()})
+	}
+	return l
 }
 
-// note takes down one request that ended: its slot, its time since the slot, and its fate.
-func (l *ledger) note(s slot, took time.Duration, a answer, err error) {
+// explain keeps the text of the first failure of each kind.
+func (l *ledger) explain(kind Kind, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.second.Requests++
-	l.second.BytesIn += a.bytes
-	if err != nil {
-		l.second.Failures[kindOf(err)]++
-	} else {
-		l.second.OK++
-		record(l.report.Histogram, took)
-		record(l.latency, took)
+	if l.first[kind] == "" {
+		l.first[kind] = err.Error()
 	}
-	if s.late {
-		l.report.Late++
-		return
-	}
-	record(l.report.LagHistogram, s.lag)
-	l.second.Lag = max(l.second.Lag, s.lag)
 }
 
-// turn closes the current second and returns it.
-func (l *ledger) turn(at time.Duration) Second {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	done := l.second
-	done.At = at
-	done.Latency = QuantilesOf(l.latency)
-	l.second = Second{}
-	l.latency.Reset()
+// turn closes the current second and returns it. One goroutine calls it.
+func (l *ledger) turn(at time.Duration, busy float64) Second {
+	sum := Second{At: at, Busy: busy, Histogram: NewHistogram()}
+	for _, t := range l.tallies {
+		i := t.turn()
+		l.add(&sum, i)
+		i.empty()
+	}
+	sum.Latency = sum.Histogram.Quantiles()
+	r := &l.report
+	r.Histogram.Add(sum.Histogram)
+	r.Requests += sum.Requests
+	r.OK += sum.OK
+	r.BytesIn += sum.BytesIn
+	r.Late += sum.Late
+	addFailures(&r.Failures, &sum.Failures)
+	r.Series = append(r.Series, sum)
+	return sum
+}
+
+// add takes one tally's second into the second of all, and into what the report counts as a whole.
+func (l *ledger) add(sum *Second, i *interval) {
+	sum.Requests += i.count.Requests
+	sum.OK += i.count.OK
+	sum.Late += i.count.Late
+	sum.BytesIn += i.count.BytesIn
+	sum.Lag = max(sum.Lag, i.count.Lag)
+	addFailures(&sum.Failures, &i.count.Failures)
+	sum.Histogram.MergeFrom(i.latency)
 
 	r := &l.report
-	r.Requests += done.Requests
-	r.OK += done.OK
-	r.BytesIn += done.BytesIn
-	for k, n := range done.Failures {
-		r.Failures[k] += n
+	r.LagHistogram.MergeFrom(i.lag)
+	r.BytesOut += i.out
+	r.Opened += i.opened
+	r.Redials += i.reopened
+	for status, n := range i.statuses {
+		if n > 0 {
+			r.Statuses[status] += n
+		}
 	}
-	r.Series = append(r.Series, done)
-	return done
+	for c := range i.classes {
+		k := &i.classes[c]
+		r.Classes[c].OK += k.ok
+		addFailures(&r.Classes[c].Failures, &k.failures)
+		if k.latency != nil {
+			r.Classes[c].Histogram.MergeFrom(k.latency)
+		}
+	}
+}
+
+func addFailures(to, from *Failures) {
+	for k, n := range from {
+		to[k] += n
+	}
 }
 
 // finish returns the report; the ledger is not used afterwards.
 func (l *ledger) finish(elapsed time.Duration, unsent int64) *Report {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	r := &l.report
 	r.Elapsed = elapsed
 	r.Unsent = unsent
-	r.Latency = QuantilesOf(r.Histogram)
-	r.Lag = QuantilesOf(r.LagHistogram)
+	r.Latency = r.Histogram.Quantiles()
+	r.Lag = r.LagHistogram.Quantiles()
+	if len(r.Classes) == 1 {
+		r.Classes = nil
+	}
+	for c := range r.Classes {
+		r.Classes[c].Latency = r.Classes[c].Histogram.Quantiles()
+	}
+	for k, text := range l.first {
+		if text != "" && r.Failures[k] > 0 {
+			if r.FirstFailures == nil {
+				r.FirstFailures = map[string]string{}
+			}
+			r.FirstFailures[Kind(k).key()] = text
+		}
+	}
 	return r
 }

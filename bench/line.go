@@ -7,21 +7,22 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"slices"
 	"syscall"
 	"time"
 )
 
-// line is one of the generator's connections, dialled when it is first used and again whenever it has gone.
-// One goroutine owns it.
+// line is a Client of Weir's own: HTTP/1.1 with or without TLS, or an echo, on a connection that is dialled when it
+// is first used and again whenever it has gone.
 type line struct {
-	to      *target
-	timeout time.Duration
-	talk    talk
+	to   *target
+	talk talk
 
-	conn    net.Conn // nil: none
-	raw     syscall.RawConn
-	used    bool // an answer has been read on conn
-	redials int64
+	conn net.Conn // nil: none
+	raw  syscall.RawConn
+	used bool        // an answer has been read on conn
+	free func() bool // no longer close conn when the run ends
 }
 
 // talk is the protocol spoken on a line: httpTalk or echoTalk.
@@ -29,71 +30,74 @@ type talk interface {
 	// start begins with a fresh connection.
 	start(conn net.Conn)
 	// exchange sends one request on conn and reads its answer.
-	exchange(conn net.Conn) (answer, error)
+	exchange(conn net.Conn, r *Request) (answer, error)
 	// spare reports whether bytes lie ready that nobody asked for.
 	spare() bool
 }
 
-func newLine(to *target, timeout time.Duration) *line {
-	l := &line{to: to, timeout: timeout}
+func newLine(to *target) *line {
+	l := &line{to: to, talk: &httpTalk{authority: to.authority}}
 	if to.scheme == "tcp" {
-		l.talk = &echoTalk{message: to.request, back: make([]byte, len(to.request))}
-	} else {
-		l.talk = &httpTalk{request: to.request, head: to.head}
+		l.talk = &echoTalk{}
 	}
 	return l
 }
 
-// once makes one round trip within the timeout. A connection that its peer closed while idle is replaced first,
-// as any client would; one that fails with the request under way is a failure.
-func (l *line) once() (answer, error) {
-	deadline := time.Now().Add(l.timeout)
+// Do makes one round trip. A connection that its peer closed while idle is replaced first, as any client would; one
+// that fails with the request under way is a failure.
+func (l *line) Do(ctx context.Context, deadline time.Time, r *Request) (a Answer, err error) {
 	if l.conn != nil && l.used && l.stale() {
-		l.close()
-		l.redials++
+		l.drop()
+		a.Reopened = true
 	}
 	if l.conn == nil {
-		if err := l.dial(deadline); err != nil {
-			return answer{}, &connectError{err}
+		a.Opened = true
+		if err := l.dial(ctx, deadline); err != nil {
+			return a, err
 		}
 	}
 	if err := l.conn.SetDeadline(deadline); err != nil {
-		l.close()
-		return answer{}, err
+		l.drop()
+		return a, err
 	}
-	a, err := l.talk.exchange(l.conn)
+	got, err := l.talk.exchange(l.conn, r)
 	l.used = true
-	if err != nil || !a.keep || l.talk.spare() {
-		l.close()
+	if err != nil || !got.keep || l.talk.spare() || l.to.fresh {
+		l.drop()
 	}
-	if err == nil && a.status >= 400 {
-		err = errStatus
-	}
+	a.Status, a.In, a.Out, a.Body = got.status, got.bytes, got.sent, got.body
 	return a, err
 }
 
-func (l *line) dial(deadline time.Time) error {
+// Close ends the connection.
+func (l *line) Close() error {
+	l.drop()
+	return nil
+}
+
+func (l *line) dial(ctx context.Context, deadline time.Time) error {
 	dialer := net.Dialer{Deadline: deadline}
-	conn, err := dialer.Dial("tcp", l.to.address)
+	conn, err := dialer.DialContext(ctx, "tcp", l.to.address)
 	if err != nil {
-		return err
+		return &ConnectError{err}
 	}
 	raw, err := conn.(syscall.Conn).SyscallConn()
 	if err != nil {
 		conn.Close()
-		return err
+		return &ConnectError{err}
 	}
 	if l.to.tls != nil {
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		shaking, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
 		secured := tls.Client(conn, l.to.tls)
-		if err := secured.HandshakeContext(ctx); err != nil {
+		if err := secured.HandshakeContext(shaking); err != nil {
 			conn.Close()
-			return err
+			return &TLSError{err}
 		}
 		conn = secured
 	}
 	l.conn, l.raw, l.used = conn, raw, false
+	l.free = context.AfterFunc(ctx, func() { conn.Close() })
 	l.talk.start(conn)
 	return nil
 }
@@ -110,8 +114,9 @@ func (l *line) stale() bool {
 	return err != nil || !quiet
 }
 
-func (l *line) close() {
+func (l *line) drop() {
 	if l.conn != nil {
+		l.free()
 		l.conn.Close()
 		l.conn = nil
 	}
@@ -119,39 +124,47 @@ func (l *line) close() {
 
 // httpTalk speaks HTTP/1.1.
 type httpTalk struct {
-	request []byte
-	head    bool
-	answers *answerReader
+	authority string
+	block     []byte // where a request is written that does not come whole
+	answers   *answerReader
 }
 
 func (t *httpTalk) start(conn net.Conn) { t.answers = newAnswerReader(conn) }
 func (t *httpTalk) spare() bool         { return t.answers.spare() }
 
-func (t *httpTalk) exchange(conn net.Conn) (answer, error) {
-	if _, err := conn.Write(t.request); err != nil {
+func (t *httpTalk) exchange(conn net.Conn, r *Request) (answer, error) {
+	message := r.Wire
+	if message == nil {
+		t.block = AppendRequest(t.block[:0], r, t.authority)
+		message = t.block
+	}
+	if _, err := conn.Write(message); err != nil {
 		return answer{}, err
 	}
-	return t.answers.next(t.head)
+	a, err := t.answers.next(r.Method == http.MethodHead)
+	a.sent = int64(len(message))
+	return a, err
 }
 
-// echoTalk sends a message and wants the same bytes back.
-type echoTalk struct{ message, back []byte }
+// echoTalk sends a request's body and wants the same bytes back.
+type echoTalk struct{ back []byte }
 
 func (t *echoTalk) start(net.Conn) {}
 func (t *echoTalk) spare() bool    { return false }
 
-func (t *echoTalk) exchange(conn net.Conn) (answer, error) {
-	if _, err := conn.Write(t.message); err != nil {
+func (t *echoTalk) exchange(conn net.Conn, r *Request) (answer, error) {
+	if _, err := conn.Write(r.Body); err != nil {
 		return answer{}, err
 	}
+	t.back = slices.Grow(t.back[:0], len(r.Body))[:len(r.Body)]
 	n, err := io.ReadFull(conn, t.back)
 	switch {
 	case err == io.ErrUnexpectedEOF:
-		return answer{}, errShort
+		return answer{}, ErrShort
 	case err != nil:
 		return answer{}, err
-	case !bytes.Equal(t.back, t.message):
-		return answer{}, fmt.Errorf("%w: the echo differs", errMalformed)
+	case !bytes.Equal(t.back, r.Body):
+		return answer{}, fmt.Errorf("%w: the echo differs", ErrMalformed)
 	}
-	return answer{bytes: int64(n), keep: true}, nil
+	return answer{bytes: int64(n), sent: int64(n), keep: true}, nil
 }

@@ -1,0 +1,3 @@
+package bench
+
+func newLoops(r *run) (engine, error) { return newWorkers(r) }

@@ -1,0 +1,39 @@
+package bench
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// noRest is the busy share from which on a thread counts as having had no rest in a second.
+	noRest = 0.95
+	// starvedShare of all slots may have waited while the generator itself had no rest.
+	starvedShare = 0.01
+)
+
+// judge says why the latencies of an open loop are not to be trusted. Two things make them the generator's own:
+// it sent late although a connection was free, or slots queued while one of its threads worked without a rest, so
+// that the queue is as much its doing as the target's.
+func (r *Report) judge(maxLag time.Duration) {
+	if r.Settings.Loop != "open" || r.Requests == 0 {
+		return
+	}
+	if r.Lag.P99 > maxLag {
+		r.Invalid = append(r.Invalid, fmt.Sprintf(
+			"the generator sent late: 1 %% of the requests more than %v after their time (--max-lag is %v)",
+			r.Lag.P99.Round(time.Microsecond), maxLag))
+	}
+	var starved int64
+	seconds := 0
+	for _, s := range r.Series {
+		if s.Busy > noRest && s.Late > 0 {
+			starved += s.Late
+			seconds++
+		}
+	}
+	if float64(starved) > starvedShare*float64(r.Requests+r.Unsent) {
+		r.Invalid = append(r.Invalid, fmt.Sprintf(
+			"the generator can't hold this rate: in %d of %d s it had no rest while requests were due", seconds, len(r.Series)))
+	}
+}
