@@ -14,7 +14,6 @@ type gate struct {
 	mu     sync.Mutex
 	asleep []sleeper // in the order of their slots
 	shut   bool
-	unsent int64 // slots whose workers were woken by close
 }
 
 // sleeper is a worker that waits for its slot.
@@ -101,7 +100,6 @@ func (g *gate) close() {
 	for _, s := range g.asleep {
 		s.wake <- struct{}{}
 	}
-	g.unsent = int64(len(g.asleep))
 	g.asleep = nil
 	g.alarm.close()
 }

@@ -14,20 +14,40 @@ type clockwork struct{ at atomic.Int64 }
 func (c *clockwork) now() time.Duration   { return time.Duration(c.at.Load()) }
 func (c *clockwork) set(at time.Duration) { c.at.Store(int64(at)) }
 
-func newGate(t *testing.T, c *clockwork, rate float64, last int64) *gate {
+// newGate returns a gate of evenly spread slots, the first few of which are gone.
+func newGate(t *testing.T, c *clockwork, rate float64, last, gone int64) *gate {
 	t.Helper()
 	a, err := newAlarm()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{now: c.now, rate: rate, last: last, until: time.Hour, alarm: a}
+	g := &gate{schedule: newSchedule(&Config{Arrivals: Constant(rate), Requests: last}, c.now), alarm: a}
 	t.Cleanup(g.close)
+	for range gone {
+		if _, ok := g.schedule.claim(); !ok {
+			t.Fatal("too few slots")
+		}
+	}
 	return g
+}
+
+// sleepers returns how many workers wait for their slots.
+func (g *gate) sleepers() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.asleep)
+}
+
+// awaitSleepers returns when n workers wait.
+func awaitSleepers(g *gate, n int) {
+	for g.sleepers() != n {
+		runtime.Gosched()
+	}
 }
 
 func TestOverdueSlotsGoOutAtOnceWithTheirOwnTimes(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1000, 3)
+	g := newGate(t, &c, 1000, 3, 0)
 	c.set(10 * time.Millisecond)
 	for n, want := range []time.Duration{0, time.Millisecond, 2 * time.Millisecond} {
 		s, ok := g.take(nil)
@@ -40,19 +60,9 @@ func TestOverdueSlotsGoOutAtOnceWithTheirOwnTimes(t *testing.T) {
 	}
 }
 
-func TestTheScheduleDoesNotDrift(t *testing.T) {
-	g := &gate{rate: 30_000}
-	for n, want := range map[int64]time.Duration{3: 100 * time.Microsecond, 30_000: time.Second, 108_000_000: time.Hour} {
-		if got := g.at(n); got != want {
-			t.Errorf("slot %d is at %v, want %v", n, got, want)
-		}
-	}
-}
-
 func TestAllDueSleepersWakeAtOneRing(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1000, 5)
-	g.next = 1 // slot 0 is due at once
+	g := newGate(t, &c, 1000, 5, 1) // slot 0 is due at once
 	var awake sync.WaitGroup
 	var lag atomic.Int64
 	for range 3 {
@@ -61,9 +71,7 @@ func TestAllDueSleepersWakeAtOneRing(t *testing.T) {
 			lag.Add(int64(s.lag))
 		})
 	}
-	for g.left() != 1 { // all three sleep
-		runtime.Gosched()
-	}
+	awaitSleepers(g, 3)
 	c.set(3 * time.Millisecond)
 	g.ring()
 	awake.Wait()
@@ -74,31 +82,67 @@ func TestAllDueSleepersWakeAtOneRing(t *testing.T) {
 
 func TestClosingWakesSleepersWithoutASlot(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1, 5)
-	g.next = 1
+	g := newGate(t, &c, 1, 5, 1)
 	got := make(chan bool)
 	go func() {
 		_, ok := g.take(make(chan struct{}, 1))
 		got <- ok
 	}()
-	for g.left() != 3 {
-		runtime.Gosched()
-	}
+	awaitSleepers(g, 1)
 	g.close()
 	if <-got {
 		t.Error("a slot after close")
 	}
-	if g.left() != 4 {
-		t.Errorf("%d slots left, want 4: the sleeper's was never sent", g.left())
+	if _, ok := g.take(nil); ok {
+		t.Error("a slot of a closed gate")
 	}
 }
 
-func TestOverdueSlotsAreGivenUpAtTheEnd(t *testing.T) {
+func TestSleepersWakeInTheOrderOfTheSlots(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1000, 10)
-	c.set(2 * time.Hour)
-	if _, ok := g.take(nil); ok || g.left() != 10 {
-		t.Errorf("ok %v, left %d; want false and 10", ok, g.left())
+	g := newGate(t, &c, 1000, 6, 1)
+	woken := make(chan time.Duration, 5)
+	for n := range 5 {
+		go func() {
+			s, _ := g.take(make(chan struct{}, 1))
+			woken <- s.at
+		}()
+		awaitSleepers(g, n+1)
+	}
+	for n := 1; n <= 5; n++ {
+		at := time.Duration(n) * time.Millisecond
+		c.set(at - 1)
+		g.ring() // early: nobody's time has come
+		select {
+		case early := <-woken:
+			t.Fatalf("the slot of %v went out at %v", early, at-1)
+		default:
+		}
+		c.set(at)
+		g.ring()
+		if got := <-woken; got != at {
+			t.Errorf("at %v the slot of %v went out", at, got)
+		}
+	}
+}
+
+func TestLagIsTheGeneratorsAndLatenessTheTargets(t *testing.T) {
+	var c clockwork
+	g := newGate(t, &c, 1000, 4, 1)
+	turns := make(chan turn, 1)
+	go func() {
+		s, _ := g.take(make(chan struct{}, 1))
+		turns <- s
+	}()
+	awaitSleepers(g, 1)
+	c.set(5 * time.Millisecond) // the alarm rings 4 ms late: the generator's own doing
+	g.ring()
+	if s := <-turns; s.late || s.lag != 4*time.Millisecond {
+		t.Errorf("a sleeper that was woken late: %+v, want a lag of 4ms", s)
+	}
+	// The next slot's worker came only now: whoever held it up, no worker was free.
+	if s, ok := g.take(nil); !ok || !s.late || s.lag >= 0 || s.at != 2*time.Millisecond {
+		t.Errorf("a slot that found every worker busy: %+v", s)
 	}
 }
 
@@ -120,7 +164,7 @@ func TestTheAlarmRingsSoonAndOnlyWhenSet(t *testing.T) {
 
 func TestTakingAnOverdueSlotAllocatesNothing(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1e6, 1e9)
+	g := newGate(t, &c, 1e6, 1e9, 0)
 	c.set(time.Minute)
 	if n := testing.AllocsPerRun(1000, func() { g.take(nil) }); n != 0 {
 		t.Fatalf("a slot costs %v allocations", n)

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,7 +31,7 @@ func TestQuantilesAreThoseOfTheSortedSamples(t *testing.T) {
 		"log normal": func(r *rand.Rand) float64 { return 1e6 * math.Exp(r.NormFloat64()) },
 	} {
 		r := rand.New(rand.NewPCG(7, 7))
-		h := newHistogram()
+		h := newDense()
 		var samples []float64
 		for range 20_000 {
 			d := time.Duration(draw(r))
@@ -39,7 +39,7 @@ func TestQuantilesAreThoseOfTheSortedSamples(t *testing.T) {
 			record(h, d)
 		}
 		slices.Sort(samples)
-		q := QuantilesOf(h)
+		q := pack(h).Quantiles()
 		for _, c := range []struct {
 			share float64
 			got   time.Duration
@@ -64,11 +64,11 @@ func TestQuantilesOfFewSamples(t *testing.T) {
 		{[]time.Duration{1 * ms, 9 * ms}, 1 * ms, 9 * ms},
 		{[]time.Duration{9 * ms, 1 * ms, 5 * ms}, 5 * ms, 9 * ms},
 	} {
-		h := newHistogram()
+		h := newDense()
 		for _, d := range c.samples {
 			record(h, d)
 		}
-		q := QuantilesOf(h)
+		q := pack(h).Quantiles()
 		if (q.P50-c.p50).Abs() > c.p50/500 || (q.Max-c.max).Abs() > c.max/500 {
 			t.Errorf("%v: p50 %v, max %v; want %v, %v", c.samples, q.P50, q.Max, c.p50, c.max)
 		}
@@ -79,77 +79,89 @@ func TestQuantilesOfFewSamples(t *testing.T) {
 }
 
 func TestSamplesBeyondTheScaleAreKeptAtItsEnds(t *testing.T) {
-	h := newHistogram()
+	h := newDense()
 	for _, d := range []time.Duration{-time.Second, 0, 1, time.Hour, math.MaxInt64} {
 		record(h, d)
 	}
 	if n := h.TotalCount(); n != 5 {
 		t.Fatalf("%d of 5 samples were kept", n)
 	}
-	if q := QuantilesOf(h); q.Max < time.Minute || q.Max > time.Minute+time.Second || q.P50 > time.Microsecond {
-		t.Errorf("max %v, p50 %v; want a minute and next to nothing", q.Max, q.P50)
+	if q := pack(h).Quantiles(); q.Max < 10*time.Minute || q.Max > 10*time.Minute+time.Second || q.P50 > time.Microsecond {
+		t.Errorf("max %v, p50 %v; want ten minutes and next to nothing", q.Max, q.P50)
 	}
 }
 
 func TestALedgerTakesDownEachFate(t *testing.T) {
-	l := newLedger("http://a")
-	slow := 30 * time.Millisecond
-	l.note(slot{lag: 2 * time.Millisecond}, 10*time.Millisecond, answer{status: 200, bytes: 100}, nil)
-	l.note(slot{late: true}, slow, answer{status: 200, bytes: 50}, nil)
-	l.note(slot{lag: time.Millisecond}, slow, answer{status: 503, bytes: 7}, errStatus)
-	l.note(slot{late: true}, slow, answer{}, errShort)
-	second := l.turn(time.Second)
-	if second.Requests != 4 || second.OK != 2 || second.BytesIn != 157 || second.Lag != 2*time.Millisecond || second.At != time.Second {
+	l := newLedger([]string{"read", "write"}, 2)
+	slow, ms := 30*time.Millisecond, time.Millisecond
+	l.tallies[0].note(&done{lag: 2 * ms, took: 10 * ms, status: 200, in: 100, out: 5, opened: true})
+	l.tallies[0].note(&done{late: true, lag: -1, took: slow, status: 200, in: 50, out: 5, class: 1, opened: true, reopened: true})
+	l.tallies[1].note(&done{lag: ms, took: slow, status: 503, in: 7, failed: true, kind: Status, class: 1})
+	l.tallies[1].note(&done{late: true, lag: -1, took: slow, failed: true, kind: ShortBody})
+	l.explain(Status, errors.New("status 503"))
+	l.explain(Status, errors.New("status 500"))
+	l.explain(Timeout, errors.New("of the warm-up"))
+	second := l.turn(time.Second, 0.5)
+	if second.Requests != 4 || second.OK != 2 || second.Late != 2 || second.BytesIn != 157 || second.Lag != 2*ms || second.At != time.Second || second.Busy != 0.5 {
 		t.Errorf("the second is %+v", second)
 	}
 	if (second.Latency.Max - slow).Abs() > slow/500 {
 		t.Errorf("the slowest took %v, want %v", second.Latency.Max, slow)
 	}
-	if next := l.turn(2 * time.Second); next.Requests != 0 || next.Latency != (Quantiles{}) || next.Lag != 0 || next.Failures.Total() != 0 {
+	if next := l.turn(2*time.Second, 0); next.Requests != 0 || next.Latency != (Quantiles{}) || next.Lag != 0 || next.Failures.Total() != 0 || next.Late != 0 {
 		t.Errorf("the next second begins with %+v", next)
 	}
 	r := l.finish(2*time.Second, 3)
 	var failures Failures
 	failures[Status], failures[ShortBody] = 1, 1
-	if r.Failures != failures || r.Failed() != 5 || r.Late != 2 || r.Unsent != 3 || r.Requests != 4 || r.OK != 2 || r.BytesIn != 157 {
+	if r.Failures != failures || r.Failed() != 5 || r.Late != 2 || r.Unsent != 3 || r.Requests != 4 || r.OK != 2 || r.BytesIn != 157 || r.BytesOut != 10 {
 		t.Errorf("the report is %+v", r)
 	}
-	if r.Histogram.TotalCount() != 2 || r.LagHistogram.TotalCount() != 2 {
-		t.Errorf("latencies of %d, lags of %d; want of the 2 that are OK, of the 2 that were not late", r.Histogram.TotalCount(), r.LagHistogram.TotalCount())
+	if r.Opened != 2 || r.Redials != 1 || r.Statuses[200] != 2 || r.Statuses[503] != 1 || len(r.Statuses) != 2 {
+		t.Errorf("opened %d, redials %d, statuses %v", r.Opened, r.Redials, r.Statuses)
+	}
+	if r.Histogram.Count() != 2 || r.LagHistogram.Count() != 2 {
+		t.Errorf("latencies of %d, lags of %d; want of the 2 that are OK, of the 2 that were not late", r.Histogram.Count(), r.LagHistogram.Count())
+	}
+	if want := map[string]string{"status": "status 503"}; !maps.Equal(r.FirstFailures, want) {
+		t.Errorf("first failures %v, want %v", r.FirstFailures, want)
 	}
 	if len(r.Series) != 2 || r.PerSecond() != 2 {
 		t.Errorf("%d seconds, %v/s; want 2 and 2/s", len(r.Series), r.PerSecond())
 	}
+	if c := r.Classes[1]; c.Name != "write" || c.OK != 1 || c.Failures[Status] != 1 || c.Histogram.Count() != 1 || c.Latency.Max < slow {
+		t.Errorf("the second class is %+v", c)
+	}
 }
 
-func TestSecondsOfManyLinesAddUp(t *testing.T) {
-	l := newLedger("http://a")
-	var lines sync.WaitGroup
+func TestSecondsOfManyWorkersAddUp(t *testing.T) {
+	l := newLedger([]string{"all"}, 2)
+	var workers sync.WaitGroup
 	const each, writers = 2000, 4
 	for w := range writers {
-		lines.Go(func() {
+		workers.Go(func() {
 			for i := range each {
-				var err error
+				d := done{took: time.Millisecond, in: 1, late: i%2 == 0, lag: time.Duration(i%2 - 1)}
 				if i%10 == w {
-					err = io.EOF
+					d.failed, d.kind = true, Reset
 				}
-				l.note(slot{late: i%2 == 0}, time.Millisecond, answer{bytes: 1}, err)
+				l.tallies[w%2].note(&d)
 			}
 		})
 	}
 	var turned int64
 	for range 20 {
-		turned += l.turn(0).Requests
+		turned += l.turn(0, 0).Requests
 	}
-	lines.Wait()
-	turned += l.turn(0).Requests
+	workers.Wait()
+	turned += l.turn(0, 0).Requests
 	r := l.finish(time.Second, 0)
 	const all = each * writers
 	if turned != all || r.Requests != all || r.OK+r.Failures[Reset] != all || r.Failures[Reset] != all/10 || r.BytesIn != all || r.Late != all/2 {
 		t.Errorf("turned %d, %d requests, %d ok, %v, %d bytes, %d late; want %d in all", turned, r.Requests, r.OK, r.Failures, r.BytesIn, r.Late, all)
 	}
-	if r.Histogram.TotalCount() != r.OK || r.LagHistogram.TotalCount() != all/2 {
-		t.Errorf("%d latencies, %d lags", r.Histogram.TotalCount(), r.LagHistogram.TotalCount())
+	if r.Histogram.Count() != r.OK || r.LagHistogram.Count() != all/2 || r.Classes != nil {
+		t.Errorf("%d latencies, %d lags, classes %v", r.Histogram.Count(), r.LagHistogram.Count(), r.Classes)
 	}
 }
 
@@ -159,21 +171,24 @@ func TestErrorsAreSortedIntoKinds(t *testing.T) {
 		err  error
 		want Kind
 	}{
-		{&connectError{syscall.ECONNREFUSED}, Connect},
-		{&connectError{syscall.ECONNRESET}, Connect},
-		{&connectError{timeout}, Connect},
-		{fmt.Errorf("wrapped: %w", &connectError{io.EOF}), Connect},
+		{&ConnectError{syscall.ECONNREFUSED}, Connect},
+		{&ConnectError{syscall.ECONNRESET}, Connect},
+		{&ConnectError{timeout}, Connect},
+		{fmt.Errorf("wrapped: %w", &ConnectError{io.EOF}), Connect},
 		{timeout, Timeout},
 		{os.ErrDeadlineExceeded, Timeout},
 		{syscall.ECONNRESET, Reset},
 		{&net.OpError{Op: "write", Err: os.NewSyscallError("write", syscall.EPIPE)}, Reset},
 		{io.EOF, Reset},
 		{errors.New("what nobody thought of"), Reset},
-		{errShort, ShortBody},
-		{fmt.Errorf("%w: x", errMalformed), Malformed},
-		{errStatus, Status},
+		{ErrShort, ShortBody},
+		{fmt.Errorf("%w: x", ErrMalformed), Malformed},
+		{&unexpectedStatus{404}, Status},
+		{errBody, Body},
+		{&TLSError{io.EOF}, TLS},
+		{&ConnectError{&TLSError{timeout}}, TLS},
 	} {
-		if got := kindOf(c.err); got != c.want {
+		if got := KindOf(c.err); got != c.want {
 			t.Errorf("%v: got %v, want %v", c.err, got, c.want)
 		}
 	}
@@ -189,8 +204,15 @@ func TestFailuresReadAsAListAndAsJSON(t *testing.T) {
 		t.Errorf("got %q, %d", got, f.Total())
 	}
 	text, err := json.Marshal(f)
-	if want := `{"connect":3,"malformed":0,"reset":0,"short_body":1,"status":20,"timeout":0}`; err != nil || string(text) != want {
+	if want := `{"body":0,"connect":3,"malformed":0,"reset":0,"short_body":1,"status":20,"timeout":0,"tls":0}`; err != nil || string(text) != want {
 		t.Errorf("got %s, %v; want %s", text, err, want)
+	}
+	var back Failures
+	if err := json.Unmarshal(text, &back); err != nil || back != f {
+		t.Errorf("read back %v, %v", back, err)
+	}
+	if err := json.Unmarshal([]byte(`{"boredom":1}`), &back); err == nil {
+		t.Error("an unknown kind was read")
 	}
 	if got := Kind(99).String(); got != "kind 99" {
 		t.Errorf("an unknown kind is %q", got)
@@ -198,19 +220,15 @@ func TestFailuresReadAsAListAndAsJSON(t *testing.T) {
 }
 
 func TestAReportOfNothingDividesByNothing(t *testing.T) {
-	r := newLedger("x").finish(0, 0)
+	r := newLedger([]string{"all"}, 1).finish(0, 0)
 	if r.PerSecond() != 0 || r.Latency != (Quantiles{}) || r.Lag != (Quantiles{}) || r.Failed() != 0 {
 		t.Errorf("got %+v", r)
-	}
-	text, err := json.Marshal(r)
-	if err != nil || strings.Contains(string(text), "Histogram") {
-		t.Errorf("%v: %s", err, text)
 	}
 }
 
 func TestNotingARequestAllocatesNothing(t *testing.T) {
-	l := newLedger("http://a")
-	if n := testing.AllocsPerRun(1000, func() { l.note(slot{lag: 5}, time.Millisecond, answer{bytes: 9}, nil) }); n != 0 {
+	l := newLedger([]string{"a", "b"}, 1)
+	if n := testing.AllocsPerRun(1000, func() { l.tallies[0].note(&done{lag: 5, took: time.Millisecond, in: 9, class: 1}) }); n != 0 {
 		t.Fatalf("a note costs %v allocations", n)
 	}
 }

@@ -3,21 +3,41 @@ package bench
 import (
 	"context"
 	"net"
-	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-func TestTheNumberOfSlotsBeforeATime(t *testing.T) {
+// scheduled returns the times of all slots of cfg.
+func scheduled(t *testing.T, cfg Config) []time.Duration {
+	t.Helper()
+	cfg.Target = "http://a"
+	if _, err := cfg.compile(); err != nil {
+		t.Fatal(err)
+	}
+	var at []time.Duration
+	for s := newSchedule(&cfg, func() time.Duration { return 0 }); ; {
+		slot, ok := s.claim()
+		if !ok {
+			return at
+		}
+		if slot.n != int64(len(at)) {
+			t.Fatalf("slot %d comes after %d others", slot.n, len(at))
+		}
+		at = append(at, slot.at)
+	}
+}
+
+func TestTheNumberOfSlotsInATime(t *testing.T) {
 	// Truncating the product lost the last slot where it was a hair short (100/s × 290 ms = 28.999…) and all of them
 	// in a run shorter than one gap.
 	for _, c := range []struct {
 		rate float64
 		t    time.Duration
-		want int64
+		want int
 	}{
 		{100, 290 * time.Millisecond, 29},
 		{100, 300 * time.Millisecond, 30},
@@ -25,214 +45,200 @@ func TestTheNumberOfSlotsBeforeATime(t *testing.T) {
 		{0.1, 30 * time.Second, 3},
 		{3, 500 * time.Millisecond, 2}, // at 0 and 333 ms
 		{1, 500 * time.Millisecond, 1},
-		{1, time.Nanosecond * 2000, 1},
+		{1, 2 * time.Microsecond, 1},
 		{1e6, time.Second, 1e6},
-		{7, 0, 0},
 		{0.5, time.Hour, 1800},
 	} {
-		g := &gate{rate: c.rate}
-		got := g.before(c.t)
-		if got != c.want {
-			t.Errorf("%v/s for %v: %d slots, want %d", c.rate, c.t, got, c.want)
+		got := scheduled(t, Config{Rate: c.rate, Duration: c.t})
+		if len(got) != c.want {
+			t.Errorf("%v/s for %v: %d slots, want %d", c.rate, c.t, len(got), c.want)
 		}
-		if got > 0 && (g.at(got-1) >= c.t || g.at(got) < c.t-time.Microsecond) {
-			t.Errorf("%v/s for %v: the last slot is at %v, the next at %v", c.rate, c.t, g.at(got-1), g.at(got))
+		for n, at := range got {
+			if want := time.Duration(float64(n) / c.rate * 1e9); (at - want).Abs() > 1 {
+				t.Fatalf("%v/s: slot %d is at %v, want %v", c.rate, n, at, want)
+			}
 		}
 	}
 }
 
-func TestEverySlotGoesToOneLine(t *testing.T) {
+func TestTheScheduleDoesNotDrift(t *testing.T) {
+	table := newTimetable(Constant(30_000), 0, forever, 0)
+	table.n, table.x = 108_000_000, 108_000_000
+	if at, ok := table.next(); !ok || at != time.Hour {
+		t.Errorf("the slot of an hour is at %v", at)
+	}
+}
+
+func TestEverySlotGoesToOneClaimer(t *testing.T) {
 	var c clockwork
 	const slots, takers = 5000, 8
-	g := newGate(t, &c, 1e6, slots)
+	s := newSchedule(&Config{Arrivals: Constant(1e6), Requests: slots}, c.now)
 	c.set(time.Second) // all are due
 	var mu sync.Mutex
-	var got []time.Duration
-	var lines sync.WaitGroup
+	var got []int64
+	var claimers sync.WaitGroup
 	for range takers {
-		lines.Go(func() {
+		claimers.Go(func() {
 			for {
-				s, ok := g.take(nil)
+				slot, ok := s.claim()
 				if !ok {
 					return
 				}
 				mu.Lock()
-				got = append(got, s.at)
+				got = append(got, slot.n)
 				mu.Unlock()
 			}
 		})
 	}
-	lines.Wait()
+	claimers.Wait()
 	slices.Sort(got)
-	for i, at := range got {
-		if at != g.at(int64(i)) {
-			t.Fatalf("slot %d is at %v: one is lost or given twice", i, at)
+	for i, n := range got {
+		if n != int64(i) {
+			t.Fatalf("slot %d is %d: one is lost or given twice", i, n)
 		}
 	}
-	if len(got) != slots || g.left() != 0 {
-		t.Errorf("%d of %d slots, %d left", len(got), slots, g.left())
+	if len(got) != slots || s.left() != 0 {
+		t.Errorf("%d of %d slots, %d left", len(got), slots, s.left())
 	}
 }
 
-func TestSleepersWakeInTheOrderOfTheSlots(t *testing.T) {
+func TestOverdueSlotsAreGivenUpAtTheEnd(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1000, 6)
-	g.next = 1
-	woken := make(chan time.Duration, 5)
-	for range 5 {
-		before := g.left()
-		go func() {
-			s, _ := g.take(make(chan struct{}, 1))
-			woken <- s.at
-		}()
-		for g.left() == before {
-			runtime.Gosched()
-		}
+	s := newSchedule(&Config{Arrivals: Constant(1000), Duration: 10 * time.Millisecond, Timeout: time.Second}, c.now)
+	c.set(time.Second + 9*time.Millisecond)
+	if slot, ok := s.claim(); !ok || slot.at != 0 {
+		t.Errorf("within the patience: %+v, %v", slot, ok)
 	}
-	for n := 1; n <= 5; n++ {
-		at := time.Duration(n) * time.Millisecond
-		c.set(at - 1)
-		g.ring() // early: nobody's time has come
-		select {
-		case early := <-woken:
-			t.Fatalf("the slot of %v went out at %v", early, at-1)
-		default:
-		}
-		c.set(at)
-		g.ring()
-		if got := <-woken; got != at {
-			t.Errorf("at %v the slot of %v went out", at, got)
-		}
+	c.set(time.Second + 10*time.Millisecond)
+	if _, ok := s.claim(); ok {
+		t.Error("a slot behind the end")
+	}
+	if n := s.left(); n != 9 {
+		t.Errorf("%d slots left of 10, want 9", n)
 	}
 }
 
-func TestLagIsTheGeneratorsAndLatenessTheTargets(t *testing.T) {
+func TestWarmupSlotsAreNeitherCountedNorOwed(t *testing.T) {
 	var c clockwork
-	g := newGate(t, &c, 1000, 4)
-	g.next = 1
-	slots := make(chan slot, 1)
-	go func() {
-		s, _ := g.take(make(chan struct{}, 1))
-		slots <- s
-	}()
-	for g.left() != 2 {
-		runtime.Gosched()
-	}
-	c.set(5 * time.Millisecond) // the alarm rings 4 ms late: the generator's own doing
-	g.ring()
-	if s := <-slots; s.late || s.lag != 4*time.Millisecond {
-		t.Errorf("a sleeper that was woken late: %+v, want a lag of 4ms", s)
-	}
-	// The next slot's line came only now: whoever held it up, no line was free.
-	if s, ok := g.take(nil); !ok || !s.late || s.lag != 0 || s.at != 2*time.Millisecond {
-		t.Errorf("a slot that found every line busy: %+v", s)
-	}
-}
-
-func TestTheGateAfterItsEnd(t *testing.T) {
-	var c clockwork
-	g := newGate(t, &c, 1000, 2)
-	c.set(time.Second)
-	for range 2 {
-		if _, ok := g.take(nil); !ok {
-			t.Fatal("no slot")
+	s := newSchedule(&Config{Arrivals: Constant(1000), Warmup: 5 * time.Millisecond, Duration: 10 * time.Millisecond, Requests: 7}, c.now)
+	n := 0
+	for {
+		slot, ok := s.claim()
+		if !ok {
+			break
+		}
+		if n++; slot.at != time.Duration(n-1)*time.Millisecond {
+			t.Errorf("slot %d is at %v", n-1, slot.at)
 		}
 	}
-	for range 3 {
-		if s, ok := g.take(nil); ok || g.left() != 0 {
-			t.Errorf("%+v behind the last, %d left", s, g.left())
-		}
+	if n != 12 {
+		t.Errorf("%d slots, want 5 to warm up and 7", n)
 	}
-	g.close()
-	g.close() // a cancelled run closes it again
-	if _, ok := g.take(nil); ok {
-		t.Error("a slot of a closed gate")
+	if unclaimed := newSchedule(&Config{Arrivals: Constant(1000), Warmup: 5 * time.Millisecond, Duration: 10 * time.Millisecond}, c.now).left(); unclaimed != 10 {
+		t.Errorf("%d slots are owed, want the 10 measured ones", unclaimed)
 	}
 }
 
 func TestAClosedLoopCountsOnlyMeasuredRequests(t *testing.T) {
 	var c clockwork
-	l := &turns{now: c.now, warm: time.Second, until: time.Hour, last: 3}
+	s := newSchedule(&Config{Warmup: time.Second, Requests: 3}, c.now)
 	for range 50 {
-		if s, ok := l.take(nil); !ok || s.at != 0 || s.late {
-			t.Fatalf("warming up: %+v, %v", s, ok)
+		if slot, ok := s.claim(); !ok || slot.at != 0 {
+			t.Fatalf("warming up: %+v, %v", slot, ok)
 		}
 	}
 	c.set(time.Second)
 	for n := range 5 {
-		if _, ok := l.take(nil); ok != (n < 3) {
+		if _, ok := s.claim(); ok != (n < 3) {
 			t.Errorf("measured request %d: %v", n+1, ok)
 		}
 	}
-	if l.left() != 0 {
+	if s.left() != 0 {
 		t.Error("a closed loop owes nothing")
 	}
 }
 
 func TestAClosedLoopEndsByTimeOrByClosing(t *testing.T) {
 	var c clockwork
-	l := &turns{now: c.now, until: time.Second}
+	s := newSchedule(&Config{Duration: time.Second}, c.now)
 	c.set(time.Second - 1)
-	if _, ok := l.take(nil); !ok {
+	if _, ok := s.claim(); !ok {
 		t.Error("ended before its time")
 	}
 	c.set(time.Second)
-	if _, ok := l.take(nil); ok {
+	if _, ok := s.claim(); ok {
 		t.Error("goes on after its time")
 	}
 	c.set(0)
-	l.close()
-	if _, ok := l.take(nil); ok {
+	s.close()
+	if _, ok := s.claim(); ok {
 		t.Error("goes on after close")
 	}
 }
 
 func TestTheLimitsOfAClosedLoopHoldUnderConcurrency(t *testing.T) {
 	var c clockwork
-	l := &turns{now: c.now, until: time.Hour, last: 1000}
-	var taken sync.Map
-	var lines sync.WaitGroup
-	for n := range 8 {
-		lines.Go(func() {
-			mine := 0
+	s := newSchedule(&Config{Requests: 1000}, c.now)
+	var sum atomic.Int64
+	var claimers sync.WaitGroup
+	for range 8 {
+		claimers.Go(func() {
 			for {
-				if _, ok := l.take(nil); !ok {
-					break
+				if _, ok := s.claim(); !ok {
+					return
 				}
-				mine++
+				sum.Add(1)
 			}
-			taken.Store(n, mine)
 		})
 	}
-	lines.Wait()
-	sum := 0
-	taken.Range(func(_, n any) bool { sum += n.(int); return true })
-	if sum != 1000 {
-		t.Errorf("%d requests, want 1000", sum)
+	claimers.Wait()
+	if sum.Load() != 1000 {
+		t.Errorf("%d requests, want 1000", sum.Load())
 	}
 }
+
+func TestClaimingASlotAllocatesNothing(t *testing.T) {
+	var c clockwork
+	ramp, err := ParseRamp("1000:5000/60s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ramp.Poisson = true
+	for name, cfg := range map[string]*Config{"closed": {Requests: 1e9}, "even": {Arrivals: Constant(1e6)}, "Poisson ramp": {Arrivals: ramp}} {
+		s := newSchedule(cfg, c.now)
+		if n := testing.AllocsPerRun(1000, func() { s.claim() }); n != 0 {
+			t.Errorf("%s: a slot costs %v allocations", name, n)
+		}
+	}
+}
+
+// lazy is an engine that does nothing.
+type lazy struct{}
+
+func (lazy) run(context.Context) {}
+func (lazy) busy() float64       { return 0 }
 
 func TestProgressTellsWholeSecondsOfTheMeasuredPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []Second
 		r := &run{
 			cfg:    Config{Warmup: 700 * time.Millisecond, Progress: func(s Second) { told = append(told, s) }},
-			ledger: newLedger("x"), start: time.Now(),
+			ledger: newLedger([]string{"all"}, 1), start: time.Now(), engine: lazy{},
 		}
 		over := make(chan struct{})
-		done := make(chan struct{})
+		ended := make(chan struct{})
 		go func() { // the clock under test; it ends with over
 			r.seconds(over)
-			close(done)
+			close(ended)
 		}()
 		for range 34 { // 3.4 s, a request every 100 ms
 			time.Sleep(100 * time.Millisecond)
 			if now := r.now(); now >= r.cfg.Warmup {
-				r.ledger.note(slot{at: now}, time.Millisecond, answer{bytes: 1}, nil)
+				r.ledger.tallies[0].note(&done{took: time.Millisecond, in: 1})
 			}
 		}
 		close(over)
-		<-done
+		<-ended
 		if len(told) != 2 || told[0].At != time.Second || told[1].At != 2*time.Second {
 			t.Fatalf("told %+v, want the ends of two seconds after the warm-up", told)
 		}
@@ -258,7 +264,7 @@ func TestTheWarmupOfAnOpenLoopIsLeftOutToTheSlot(t *testing.T) {
 	}
 }
 
-func TestSlotsThatNoLineCouldSendAreFailures(t *testing.T) {
+func TestSlotsThatNoConnectionCouldSendAreFailures(t *testing.T) {
 	// One line, an endpoint that never answers, a timeout longer than the run: what the schedule wanted after the
 	// first request was never sent, and must not vanish.
 	at := listen(t, func(c *net.TCPConn) { waitClosed(c) })
