@@ -3,24 +3,26 @@ package demo
 import (
 	"fmt"
 	"strings"
+
+	"weir/internal/term"
 )
 
 // board draws the live table of a view, line by line, at most 88 columns wide and always of the same height.
-func board(v *view, p paint) []string {
+func board(v *view, p term.Paint) []string {
 	done := 0.0
 	if v.length > 0 {
 		done = v.now.Seconds() / v.length.Seconds()
 	}
 	out := []string{
 		"",
-		"  " + p.bold("WEIR DEMO") + "  " + p.cyan(left(bar(done, 40), 40)) + p.dim("▏") + " " + seconds(v.now) + p.dim(" of "+seconds(v.length)),
+		"  " + p.Bold("WEIR DEMO") + "  " + p.Cyan(term.Left(term.Bar(done, 40), 40)) + p.Dim("▏") + " " + seconds(v.now) + p.Dim(" of "+seconds(v.length)),
 		"",
-		p.dim("  " + laneHead("req/s")),
+		p.Dim("  " + laneHead("req/s")),
 	}
 	for i := range v.lanes {
 		out = append(out, laneLine(&v.lanes[i], p))
 	}
-	out = append(out, "", p.dim("  "+left("endpoint", 10)+left("address", 19)+left("state", 13)+right("req/s", 7)+right("served", 9)+"   share of the upstream"))
+	out = append(out, "", p.Dim("  "+term.Left("endpoint", 10)+term.Left("address", 19)+term.Left("state", 13)+term.Right("req/s", 7)+term.Right("served", 9)+"   share of the upstream"))
 	for i := range v.endpoints {
 		out = append(out, endpointLine(&v.endpoints[i], p))
 	}
@@ -39,41 +41,41 @@ func board(v *view, p paint) []string {
 const maxEvents = 4
 
 func laneHead(rate string) string {
-	return left("listener", 10) + left("address", 19) + left("speaks", 9) + right(rate, 7) + right("ok", 10) + right("failed", 9) + right("p50", 10) + right("p99", 10)
+	return term.Left("listener", 10) + term.Left("address", 19) + term.Left("speaks", 9) + term.Right(rate, 7) + term.Right("ok", 10) + term.Right("failed", 9) + term.Right("p50", 10) + term.Right("p99", 10)
 }
 
-func laneLine(l *laneView, p paint) string {
-	return "  " + p.bold(left(l.name, 10)) + left(l.address, 19) + left(l.kind, 9) + right(count(l.perSecond), 7) +
-		right(count(l.ok), 10) + failures(l.failed, 9, p) + right(ms(l.latency.P50), 10) + right(ms(l.latency.P99), 10)
+func laneLine(l *laneView, p term.Paint) string {
+	return "  " + p.Bold(term.Left(l.name, 10)) + term.Left(l.address, 19) + term.Left(l.kind, 9) + term.Right(term.Count(l.perSecond), 7) +
+		term.Right(term.Count(l.ok), 10) + failures(l.failed, 9, p) + term.Right(ms(l.latency.P50), 10) + term.Right(ms(l.latency.P99), 10)
 }
 
 // failures shows a number that ought to be zero.
-func failures(n int64, width int, p paint) string {
-	text := right(count(n), width)
+func failures(n int64, width int, p term.Paint) string {
+	text := term.Right(term.Count(n), width)
 	if n > 0 {
-		return p.red(text)
+		return p.Red(text)
 	}
-	return p.green(text)
+	return p.Green(text)
 }
 
-func endpointLine(e *endpointView, p paint) string {
-	return "  " + p.bold(left(e.name, 10)) + left(e.address, 19) + stateOf(e.state, 13, p) + right(fmt.Sprintf("%.0f", e.perSecond), 7) +
-		right(count(e.served), 9) + "   " + p.cyan(left(bar(e.share, 16), 16)) + right(fmt.Sprintf("%.0f %%", e.share*100), 6)
+func endpointLine(e *endpointView, p term.Paint) string {
+	return "  " + p.Bold(term.Left(e.name, 10)) + term.Left(e.address, 19) + stateOf(e.state, 13, p) + term.Right(fmt.Sprintf("%.0f", e.perSecond), 7) +
+		term.Right(term.Count(e.served), 9) + "   " + p.Cyan(term.Left(term.Bar(e.share, 16), 16)) + term.Right(fmt.Sprintf("%.0f %%", e.share*100), 6)
 }
 
-func stateOf(state string, width int, p paint) string {
-	text := left(state, width)
+func stateOf(state string, width int, p term.Paint) string {
+	text := term.Left(state, width)
 	switch state {
 	case inRotation:
-		return p.green(text)
+		return p.Green(text)
 	case killed:
-		return p.red(text)
+		return p.Red(text)
 	}
-	return p.yellow(text)
+	return p.Yellow(text)
 }
 
-func eventLine(e *event, p paint) string {
-	return p.dim(right(seconds(e.at), 8)) + "  " + e.text
+func eventLine(e *event, p term.Paint) string {
+	return p.Dim(term.Right(seconds(e.at), 8)) + "  " + e.text
 }
 
 // tickLine is the board in one line, for a log.
@@ -92,5 +94,5 @@ func tickLine(v *view) string {
 			shares = append(shares, fmt.Sprintf("%.0f", e.share*100))
 		}
 	}
-	return right(seconds(v.now), 8) + "  " + strings.Join(parts, " · ") + " · api " + strings.Join(shares, "/") + " %"
+	return term.Right(seconds(v.now), 8) + "  " + strings.Join(parts, " · ") + " · api " + strings.Join(shares, "/") + " %"
 }

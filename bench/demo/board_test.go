@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weir/bench"
+	"weir/internal/term"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -51,10 +52,10 @@ func over() outcome {
 func TestWhatAPersonReadsIsAsReviewed(t *testing.T) {
 	v, o := midway(), over()
 	for name, lines := range map[string][]string{
-		"board":         board(&v, paint{}),
-		"board.colour":  board(&v, paint{colour: true}),
-		"report":        report(&o, paint{}),
-		"report.colour": report(&o, paint{colour: true}),
+		"board":         board(&v, term.Paint{}),
+		"board.colour":  board(&v, term.Paint{Colour: true}),
+		"report":        report(&o, term.Paint{}),
+		"report.colour": report(&o, term.Paint{Colour: true}),
 		"tick":          {tickLine(&v)},
 	} {
 		golden, text := "testdata/"+name+".txt", strings.Join(lines, "\n")+"\n"
@@ -72,16 +73,16 @@ func TestWhatAPersonReadsIsAsReviewed(t *testing.T) {
 func TestTheBoardKeepsItsSize(t *testing.T) {
 	v := midway()
 	empty := view{lanes: v.lanes, endpoints: v.endpoints}
-	if a, b := len(board(&v, paint{})), len(board(&empty, paint{})); a != b || a >= boardHeight {
+	if a, b := len(board(&v, term.Paint{})), len(board(&empty, term.Paint{})); a != b || a >= boardHeight {
 		t.Errorf("%d lines with events, %d without; want the same, fewer than %d", a, b, boardHeight)
 	}
-	for _, line := range board(&v, paint{}) {
+	for _, line := range board(&v, term.Paint{}) {
 		if n := len([]rune(line)); n > boardWidth {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 	o := over()
-	for _, line := range append(board(&v, paint{}), report(&o, paint{})...) {
+	for _, line := range append(board(&v, term.Paint{}), report(&o, term.Paint{})...) {
 		if n := len([]rune(line)); n > 98 {
 			t.Errorf("%d columns: %s", n, line)
 		}
@@ -104,7 +105,7 @@ func TestTheVerdictAndTheExitCodeAgree(t *testing.T) {
 	} {
 		o := over()
 		c.change(&o)
-		if code, words := o.code(), verdict(&o, paint{}); code != c.code || !strings.Contains(words, c.words) {
+		if code, words := o.code(), verdict(&o, term.Paint{}); code != c.code || !strings.Contains(words, c.words) {
 			t.Errorf("%s: %d, %q; want %d, %q", name, code, words, c.code, c.words)
 		}
 	}
@@ -115,19 +116,6 @@ func TestFiguresReadWell(t *testing.T) {
 		if got := ms(d); got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}
-	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := count(n); got != want {
-			t.Errorf("%d: %q, want %q", n, got, want)
-		}
-	}
-	for share, want := range map[float64]string{-1: "", 0: "", 0.5: "████", 1: "████████", 2: "████████", 0.55: "████▍"} {
-		if got := bar(share, 8); got != want {
-			t.Errorf("%v: %q, want %q", share, got, want)
-		}
-	}
-	if got := plural(1, "request") + ", " + plural(2000, "request"); got != "1 request, 2,000 requests" {
-		t.Error(got)
 	}
 }
 

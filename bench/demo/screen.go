@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
+
+	"weir/internal/term"
 )
 
 // screen prints: a table redrawn in place on a terminal, lines that only grow elsewhere. One goroutine at a time
@@ -14,7 +15,7 @@ import (
 type screen struct {
 	out   io.Writer
 	stage *stage
-	paint paint
+	paint term.Paint
 	live  bool
 	lines int // of the board that stands on the terminal
 	told  int // events printed, where the output only grows
@@ -27,11 +28,10 @@ const (
 )
 
 func newScreen(out io.Writer, s *stage) *screen {
-	rows, columns, terminal := terminalSize(out)
-	dumb := os.Getenv("TERM") == "dumb"
+	look := term.Look(out)
 	return &screen{
-		out: out, stage: s, live: terminal && !dumb && rows >= boardHeight && columns >= boardWidth,
-		paint: paint{colour: terminal && !dumb && os.Getenv("NO_COLOR") == ""},
+		out: out, stage: s, live: look.Terminal && look.Rows >= boardHeight && look.Columns >= boardWidth,
+		paint: term.Paint{Colour: look.Colour},
 	}
 }
 
@@ -46,7 +46,7 @@ func (s *screen) begin() {
 		fmt.Fprint(s.out, "\x1b[?25l")
 		return
 	}
-	s.print("", "  "+p.bold("WEIR DEMO"),
+	s.print("", "  "+p.Bold("WEIR DEMO"),
 		fmt.Sprintf("  web http://%s · secure https://%s · echo tcp://%s", s.stage.web, s.stage.secure, s.stage.echo),
 		fmt.Sprintf("  three API endpoints behind web and secure, one of its own behind echo · admin http://%s", s.stage.admin), "")
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"weir/bench"
+	"weir/internal/term"
 )
 
 // storyAt returns a story of that length on a stage whose endpoints live.
@@ -278,7 +279,7 @@ func TestAnOutcomeWithoutTrafficIsNoPass(t *testing.T) {
 		t.Errorf("exit code %d without a request, want %d", o.code(), NotBegun)
 	}
 	s.lanes[1].err = errors.New("bad target")
-	if o := s.outcome(false); o.code() != NotBegun || o.err == nil || !strings.Contains(verdict(&o, paint{}), "bad target") {
+	if o := s.outcome(false); o.code() != NotBegun || o.err == nil || !strings.Contains(verdict(&o, term.Paint{}), "bad target") {
 		t.Errorf("exit code %d, %v", o.code(), o.err)
 	}
 }
@@ -353,7 +354,7 @@ func TestALiveScreenDrawsOverItself(t *testing.T) {
 	var out bytes.Buffer
 	s := screen{out: &out, stage: &stage{}, live: true}
 	v := midway()
-	height := len(board(&v, paint{}))
+	height := len(board(&v, term.Paint{}))
 	s.begin()
 	s.draw(&v, false)
 	first := out.Len()
@@ -378,8 +379,8 @@ func TestAFileIsNoTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if s := newScreen(file, &stage{}); s.live || s.paint.colour {
-		t.Errorf("live %v, coloured %v", s.live, s.paint.colour)
+	if s := newScreen(file, &stage{}); s.live || s.paint.Colour {
+		t.Errorf("live %v, coloured %v", s.live, s.paint.Colour)
 	}
 }
 
