@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"syscall"
 	"time"
@@ -125,25 +124,62 @@ func (l *line) drop() {
 // httpTalk speaks HTTP/1.1.
 type httpTalk struct {
 	authority string
-	block     []byte // where a request is written that does not come whole
-	answers   *answerReader
+	out       []byte // where a request is written that does not come whole
+	in        []byte // what a read fills
+	answers   answerReader
+	over      bool // bytes lie behind the last answer
 }
 
-func (t *httpTalk) start(conn net.Conn) { t.answers = newAnswerReader(conn) }
-func (t *httpTalk) spare() bool         { return t.answers.spare() }
+// readBlock is a TLS record's content.
+const readBlock = 16 << 10
+
+func (t *httpTalk) start(net.Conn) {
+	if t.in == nil {
+		t.in = make([]byte, readBlock)
+	}
+	t.over = false
+}
+
+func (t *httpTalk) spare() bool { return t.over }
 
 func (t *httpTalk) exchange(conn net.Conn, r *Request) (answer, error) {
 	message := r.Wire
 	if message == nil {
-		t.block = AppendRequest(t.block[:0], r, t.authority)
-		message = t.block
+		t.out = AppendRequest(t.out[:0], r, t.authority)
+		message = t.out
 	}
+	t.answers.begin(r.Method, r.Expect.WantsBody())
 	if _, err := conn.Write(message); err != nil {
 		return answer{}, err
 	}
-	a, err := t.answers.next(r.Method == http.MethodHead)
-	a.sent = int64(len(message))
-	return a, err
+	err := t.receive(conn)
+	got := t.answers.got
+	if got.sent = int64(len(message)); err != nil {
+		got.status = 0 // it is not a complete answer's
+	}
+	return got, err
+}
+
+// receive reads until the answer is complete.
+func (t *httpTalk) receive(conn io.Reader) error {
+	for {
+		n, err := conn.Read(t.in)
+		if n > 0 {
+			spare, done, bad := t.answers.feed(t.in[:n])
+			if done || bad != nil {
+				t.over = len(spare) > 0
+				return bad
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return t.answers.end()
+		case err != nil:
+			return err
+		case n == 0:
+			return io.ErrNoProgress
+		}
+	}
 }
 
 // echoTalk sends a request's body and wants the same bytes back.
