@@ -2,5 +2,7 @@
 
 package bench
 
+import "context"
+
 // newLoops has no epoll here and falls back to goroutines.
-func newLoops(r *run) (engine, error) { return newWorkers(r) }
+func newLoops(_ context.Context, r *run) (engine, error) { return newWorkers(r) }

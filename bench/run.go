@@ -39,27 +39,29 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg, to: to, start: time.Now()}
+	r := &run{cfg: cfg, to: to}
 	r.schedule = newSchedule(&r.cfg, r.now)
-	if err := r.open(); err != nil {
+	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
+	// Looking up the target's name takes no time of the schedule's.
+	r.start = time.Now()
+	r.ledger.report.Started = r.start
 	return r.drive(ctx), nil
 }
 
 func (r *run) now() time.Duration { return time.Since(r.start) }
 
 // open makes the engine, and the ledger with a tally for each of its threads.
-func (r *run) open() error {
+func (r *run) open(ctx context.Context) error {
 	r.ledger = newLedger(r.to.source.Classes(), r.cfg.Threads)
 	r.ledger.report.Program = r.cfg.Program
 	r.ledger.report.Target = r.cfg.Target
-	r.ledger.report.Started = r.start
 	r.ledger.report.Machine = ThisMachine()
 	r.ledger.report.Settings = r.cfg.settings(r.to)
 	var err error
 	if r.cfg.Client == nil && r.to.scheme == "http" {
-		r.engine, err = newLoops(r)
+		r.engine, err = newLoops(ctx, r)
 	} else {
 		r.engine, err = newWorkers(r)
 	}
