@@ -9,10 +9,12 @@ import (
 
 // origin answers by path; h2 and h3 are tested against the same one.
 //
-//	/echo     the body, with X-Saw: method, host, target, fields
+//	/echo     the body
+//	/saw      method, host, target, fields
 //	/status/N that status
-//	/head     fields only
 //	/cut      three bytes of ten, then the stream is reset
+//	/short    three bytes of ten, then the stream ends
+//	/early    403 without reading the body
 //	/hang     nothing, until the client leaves; tells asked
 type origin struct{ asked chan struct{} }
 
@@ -31,6 +33,9 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		io.WriteString(w, "abc")
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
+	case q.URL.Path == "/short":
+		w.Header().Set("Content-Length", "10")
+		io.WriteString(w, "abc")
 	case q.URL.Path == "/early":
 		w.WriteHeader(http.StatusForbidden)
 	case strings.HasPrefix(q.URL.Path, "/status/"):
