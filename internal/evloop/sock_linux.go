@@ -71,7 +71,8 @@ func Dial(to netip.AddrPort) (int, error) {
 	}
 }
 
-// DialError returns why a connection that Dial began was not made; nil if it was.
+// DialError returns why a connection that Dial began was not made; nil if it was. A socket that has connected to
+// itself, as may happen where nobody listens on a loopback port, counts as refused.
 func DialError(fd int) error {
 	e, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -80,7 +81,18 @@ func DialError(fd int) error {
 	if e != 0 {
 		return unix.Errno(e)
 	}
+	var near, far unix.RawSockaddrInet6
+	if name(unix.SYS_GETSOCKNAME, fd, &near) && name(unix.SYS_GETPEERNAME, fd, &far) && near == far {
+		return unix.ECONNREFUSED
+	}
 	return nil
+}
+
+// name fetches an address of a socket: of IPv4 it fills the front part.
+func name(call uintptr, fd int, into *unix.RawSockaddrInet6) bool {
+	size := uint32(unsafe.Sizeof(*into))
+	_, _, e := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(into)), uintptr(unsafe.Pointer(&size)))
+	return e == 0
 }
 
 // Close closes a socket that is in no loop any more.
