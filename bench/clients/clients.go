@@ -129,6 +129,14 @@ func (t *target) dialTLS(ctx context.Context, protos ...string) (net.Conn, error
 	return secured, nil
 }
 
+// dialPlainOr opens a connection as the scheme asks: in clear text, or by TLS with protos.
+func (t *target) dialPlainOr(ctx context.Context, protos ...string) (net.Conn, error) {
+	if t.secure {
+		return t.dialTLS(ctx, protos...)
+	}
+	return t.dial(ctx)
+}
+
 // textNoProtocol is how crypto/tls tells of the alert of a server that speaks none of the protocols offered
 // (RFC 7301 §3.2); over TCP the alert has no exported type.
 const textNoProtocol = "tls: no application protocol"
