@@ -106,20 +106,17 @@ func (c *conn) hold() {
 // Ready serves the connection's events.
 func (c *conn) Ready(e evloop.Events) {
 	switch {
-	case c.state == connecting:
-		if e&(evloop.Out|evloop.Broken) != 0 {
-			c.connected()
-		}
-		return
 	case c.state == waiting:
 		if e&(evloop.In|ending) != 0 {
 			c.stale = true // closed, or it says what nobody asked for
 			c.drop()
 		}
-		return
-	case e&evloop.Out != 0 && len(c.left) > 0:
+	case c.state == connecting && e&(evloop.Out|evloop.Broken) != 0:
+		c.connected()
+	case c.state == talking && e&evloop.Out != 0 && len(c.left) > 0:
 		c.write()
 	}
+	// An answer may be there with the connection.
 	if c.state == talking && e&(evloop.In|ending) != 0 {
 		c.read(e&ending != 0)
 	}
