@@ -165,29 +165,29 @@ func checkPieces(pieces []piece, to sink) (text, hint string) {
 	return "", ""
 }
 
-// refused returns what is wrong with any value of p.
-func (p *piece) refused(to sink, first bool) (text, hint string) {
-	switch p.kind {
+// refused returns what is wrong with any value of v.
+func (v *piece) refused(to sink, first bool) (text, hint string) {
+	switch v.kind {
 	case literal:
-		return to.refuse(p.text, first)
+		return to.refuse(v.text, first)
 	case choice:
-		for _, w := range p.words {
+		for _, w := range v.words {
 			if text, hint := to.refuse(w, first); text != "" {
 				return text, hint
 			}
 		}
 		return "", ""
 	case column:
-		return p.refusedRow(to, first)
+		return v.refusedRow(to, first)
 	}
 	return to.refuse("0", first)
 }
 
-func (p *piece) refusedRow(to sink, first bool) (text, hint string) {
-	for row := range p.data.rows {
-		value := string(appendEncoded(nil, p.encode, p.data.value(row, p.column)))
+func (v *piece) refusedRow(to sink, first bool) (text, hint string) {
+	for row := range v.data.rows {
+		value := string(appendEncoded(nil, v.encode, v.data.value(row, v.column)))
 		if text, hint := to.refuse(value, first); text != "" {
-			return fmt.Sprintf("%s, column %s, row %d: %s", p.data.file, p.data.columns[p.column], row+1, text), hint
+			return fmt.Sprintf("%s, column %s, row %d: %s", v.data.file, v.data.columns[v.column], row+1, text), hint
 		}
 	}
 	return "", ""
