@@ -29,8 +29,8 @@ type Source struct {
 	keepHost bool
 	host     string
 	fields   []bench.Field
-	block    string // fields as lines
-	hides    [2]bool
+	block    string  // fields as lines
+	hides    [2]bool // those of logFields that fields have too
 
 	classes []string
 	classOf []int // by method
@@ -43,12 +43,7 @@ type expectation struct {
 	got [600]atomic.Int64
 }
 
-// fieldUserAgent and fieldReferer are what Source.hides has an entry for: those that Header has too.
-const (
-	fieldUserAgent = iota
-	fieldReferer
-)
-
+// logFields are the header fields that a log has a place for.
 var logFields = [2]string{"User-Agent", "Referer"}
 
 // mostClasses is how many methods have figures of their own.
