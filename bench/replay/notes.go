@@ -43,7 +43,7 @@ func (l *Log) secondsNote() string {
 	text := "the log has whole seconds: requests are spread within theirs"
 	for i := range l.entries {
 		if l.entries[i].took != unknown {
-			return text + ", and the time that each took is counted back from there to its arrival"
+			return text + ", and what each took, in whole milliseconds, is counted back from there to its arrival"
 		}
 	}
 	return text + ", and its times are taken for arrivals (nginx notes a request when it ends)"
