@@ -50,8 +50,10 @@ type loop struct {
 	holds bool
 	over  bool // there are no more
 
-	// quiet is when the last poll or wait returned that took every event there was: what a later one reports came
-	// after it. since is what quiet was before the events that are being served.
+	// quiet is when the last poll or wait returned that took every event there was: what a later poll reports came
+	// after it. since is the earliest time at which the events that are being served may have come: quiet, or,
+	// where the loop lay in wait for them, the end of the wait. How late the system wakes a thread that waits
+	// can't be seen from an answer; it shows in the slots for which the loop waits, as their lag.
 	quiet, since time.Duration
 
 	gone atomic.Bool
@@ -163,13 +165,13 @@ func (l *loop) turn() error {
 	now := l.owner.now()
 	l.since = l.quiet
 	if n == 0 && err == nil {
-		l.since = now
 		if d := l.ease(now); d > 0 {
 			l.restSum.Add(-int64(now))
 			_, err = l.poll.Wait(d)
 			now = l.owner.now()
 			l.restSum.Add(int64(now))
 		}
+		l.since = now
 	}
 	if err != nil {
 		return err
