@@ -70,7 +70,7 @@ type Source interface {
 	// Classes names the kinds of requests, of which there is at least one. Figures are kept for each of them.
 	Classes() []string
 	// Maker returns what fills in requests. Each caller gets its own, which belongs to one goroutine at a time.
-	// authority is the target's, for Wire. The same seed gives the same requests.
+	// authority is the target's, for Wire. The same seed gives the same requests, whoever sends them.
 	Maker(form Form, authority string, seed uint64) Maker
 }
 

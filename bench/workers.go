@@ -77,7 +77,7 @@ func (w *workers) work(ctx context.Context, n int) {
 		form = Wire
 	}
 	tally := r.ledger.tallies[n%len(r.ledger.tallies)]
-	maker := r.to.source.Maker(form, r.to.authority, r.cfg.Seed+uint64(n))
+	maker := r.to.source.Maker(form, r.to.authority, r.cfg.Seed)
 	wake := make(chan struct{}, 1)
 	var request Request
 	for {
