@@ -46,8 +46,8 @@ fuzz: ## every fuzz target for FUZZTIME each (60s)
 soak: ## the long tests: memory, reloads and drains under load, idle connections
 	$(GO) test -tags soak -run Soak -v -count 1 -timeout 60m $(PKG)
 
-bench: build ## CPU per request against every peer found here
-	bin/weir bench peers
+bench: build ## CPU per request against every peer found here, written to docs/benchmarks.md (10 minutes)
+	bin/weir bench peers --doc docs/benchmarks.md
 
 smoke: build ## the built binary runs its demo without a failed request
 	bin/weir version

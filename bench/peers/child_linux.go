@@ -27,12 +27,12 @@ type child struct {
 }
 
 const (
-	startPatience = 10 * time.Second
+	startPatience = 30 * time.Second
 	stopPatience  = 3 * time.Second
 )
 
 // start runs p on the given core (-1: on any) and waits until it accepts connections.
-func start(ctx context.Context, p peer, at ports, core int) (*child, error) {
+func start(ctx context.Context, p peer, at setup, core int) (*child, error) {
 	conf, err := p.configure(at)
 	if err != nil {
 		return nil, err
@@ -42,8 +42,10 @@ func start(ctx context.Context, p peer, at ports, core int) (*child, error) {
 		return nil, err
 	}
 	c := &child{peer: p, port: at.Port, output: output, ended: make(chan struct{})}
-	c.cmd = exec.Command(p.program, p.args(conf)...)
+	c.cmd = exec.Command(p.program, p.args(conf, at)...)
 	c.cmd.Stdout, c.cmd.Stderr = output, output
+	// What it keeps besides its config goes into the run's folder (Caddy's last config).
+	c.cmd.Env = append(os.Environ(), "XDG_CONFIG_HOME="+at.Dir, "XDG_DATA_HOME="+at.Dir)
 	// A group of its own, so that the keyboard's interrupt reaches this process alone, which then stops it.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := onCore(core, c.cmd.Start); err != nil {
@@ -104,14 +106,13 @@ func (c *child) accepting(ctx context.Context) error {
 	}
 }
 
-// said returns the end of what the proxy has printed.
+// said returns the end of what the proxy has printed, in one line.
 func (c *child) said() string {
 	text, err := os.ReadFile(c.output.Name())
 	if err != nil {
 		return err.Error()
 	}
-	text = bytes.TrimSpace(text)
-	return string(text[max(0, len(text)-1000):])
+	return string(bytes.Join(bytes.Fields(text[max(0, len(text)-400):]), []byte(" ")))
 }
 
 // stop ends all processes of the child.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -20,6 +21,12 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "version":
 			os.Stdout.WriteString("relay 1\n")
+			return
+		case "check":
+			if os.Getenv("PEERS_TEST_RELAY") == "old" {
+				os.Stderr.WriteString("weir.toml:5:17: there is no key \"bulk\" in listeners.bench\n")
+				os.Exit(1)
+			}
 			return
 		case "run":
 			if os.Getenv("PEERS_TEST_RELAY") == "broken" {
@@ -68,12 +75,12 @@ func relayOptions(t *testing.T) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Weir: program, WeirName: "relay", Only: []string{}, Connections: 4, Rounds: 2, Round: 60 * time.Millisecond, Warmup: 20 * time.Millisecond}
+	return Options{Weir: program, WeirName: "relay", Only: []string{}, Wrk: "off", Connections: 4, Rounds: 2, Round: 60 * time.Millisecond, Warmup: 20 * time.Millisecond}
 }
 
 func TestAComparisonMeasuresEachProxyInEachScenario(t *testing.T) {
 	o := relayOptions(t)
-	o.Scenarios = []string{"large", "bare"}
+	o.Scenarios = []string{"large", "headers"}
 	var progress strings.Builder
 	o.Progress = &progress
 	r, err := Run(t.Context(), o)
@@ -124,9 +131,86 @@ func TestAProxyThatCannotHoldTheIdleIsNoted(t *testing.T) {
 func TestAProxyThatDoesNotStartSaysWhy(t *testing.T) {
 	o := relayOptions(t)
 	t.Setenv("PEERS_TEST_RELAY", "broken")
-	_, err := Run(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "relay ended at once: no such luck") {
-		t.Errorf("got %v, want that relay ended at once, and its words", err)
+	o.Scenarios = []string{"large"}
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "relay ended at once: no such luck"
+	row := r.Blocks[0].find("relay")
+	if row.Note != want || len(row.Samples) != 0 || !slices.Equal(r.Invalid, []string{"large, relay: " + want}) {
+		t.Errorf("got %+v, %q; want a row without samples, %q, and a run that is not to be trusted", row, r.Invalid, want)
+	}
+	if direct := r.Blocks[0].find(Direct); len(direct.Samples) != 2 {
+		t.Errorf("the others go on: %+v; want two rounds", direct)
+	}
+}
+
+func TestAProxyThatBreaksInARoundLeavesTheOthersTheirRounds(t *testing.T) {
+	// The stand-in relays bytes, and the endpoint waits for the end of a head that is none: no handshake ends.
+	o := relayOptions(t)
+	o.Scenarios = []string{"tls", "l4-small"}
+	r, err := Run(t.Context(), o)
+	if err != nil || len(r.Blocks) != 2 {
+		t.Fatalf("got %+v, %v", r, err)
+	}
+	if row := r.Blocks[0].find("relay"); len(row.Samples) != 0 || !strings.Contains(row.Note, "timeout") || len(r.Invalid) != 1 {
+		t.Errorf("over TLS: %+v, %q; want a note and a reason", row, r.Invalid)
+	}
+	if row := r.Blocks[1].find("relay"); len(row.Samples) != 2 || row.Note != "" {
+		t.Errorf("the next scenario: %+v; want two rounds", row)
+	}
+}
+
+func TestWhatWeirDoesNotKnowYetIsLeftOut(t *testing.T) {
+	o := relayOptions(t)
+	t.Setenv("PEERS_TEST_RELAY", "old")
+	o.Scenarios = []string{"large"}
+	r, err := Run(t.Context(), o)
+	if err != nil || r.Invalid != nil {
+		t.Fatalf("got %+v, %v; what is missing is no doubt about the rest", r, err)
+	}
+	if row := r.Blocks[0].find("relay"); row.Note != "not landed yet (there is no key listeners.bench.bulk)" || len(row.Samples) != 0 {
+		t.Errorf("got %+v", row)
+	}
+}
+
+func TestRelaysAreMeasuredInMessagesAndMebibytes(t *testing.T) {
+	o := relayOptions(t)
+	o.Scenarios = []string{"l4-small", "l4-bulk"}
+	r, err := Run(t.Context(), o)
+	if err != nil || r.Invalid != nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for i, unit := range []string{"message", "MiB"} {
+		b := &r.Blocks[i]
+		for _, name := range []string{Direct, "relay"} {
+			if s := b.find(name).Samples[1]; b.Unit != unit || s.Requests < 10 || s.Failed != 0 || (name == "relay") != (s.CPU > 0) {
+				t.Errorf("%s, %s: %s, %+v", b.Scenario, name, b.Unit, s)
+			}
+		}
+	}
+	if s := r.Blocks[1].find("relay").Samples[0]; s.P50 != 0 {
+		t.Errorf("a stream has a latency: %v", s.P50)
+	}
+}
+
+func TestACurveStartsTheProxiesAnewAtEachPoint(t *testing.T) {
+	o := relayOptions(t)
+	o.Scenarios = []string{"scale-routes"}
+	o.Rounds = 1
+	r, err := Run(t.Context(), o)
+	if err != nil || r.Invalid != nil || len(r.Blocks) != 3 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for i, point := range []int{1, 100, 10_000} {
+		b := &r.Blocks[i]
+		if b.Point != point || b.Axis != Routes || len(b.Rows) != 1 || len(b.Rows[0].Samples) != 1 {
+			t.Errorf("point %d: %+v", point, b)
+		}
+	}
+	if !strings.Contains(r.Configs["relay"], `path = "/r00000/*"`) || strings.Contains(r.Configs["relay"], "/r00001/*") {
+		t.Errorf("the config shown is not the first point's:\n%s", r.Configs["relay"])
 	}
 }
 
@@ -136,15 +220,21 @@ func TestAnAbsentWeirIsAnError(t *testing.T) {
 	}
 }
 
-func TestACancelledComparisonEnds(t *testing.T) {
+func TestACancelledComparisonReportsWhatItHas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := relayOptions(t)
+	o.Scenarios = []string{"large", "headers", "idle"}
 	o.Progress = writerFunc(func(p []byte) (int, error) {
 		cancel()
 		return len(p), nil
 	})
-	if _, err := Run(ctx, o); err != context.Canceled {
-		t.Errorf("got %v, want %v", err, context.Canceled)
+	r, err := Run(ctx, o)
+	if err != nil || !r.CutShort || len(r.Blocks) != 1 || len(r.Blocks[0].find(Direct).Samples) != 1 || len(r.Idle) != 0 || r.Invalid != nil {
+		t.Errorf("got %+v, %v; want one round of the first proxy, cut short", r, err)
+	}
+	// ctx has ended by now.
+	if r, err := Run(ctx, o); err != nil || !r.CutShort || len(r.Blocks) != 0 {
+		t.Errorf("cancelled before it began: %+v, %v", r, err)
 	}
 }
 
@@ -175,6 +265,67 @@ func TestInstalledPeersDoEqualWork(t *testing.T) {
 	}
 }
 
+// TestInstalledPeersDoEveryScenario runs each real peer through all kinds of work, for a moment each.
+func TestInstalledPeersDoEveryScenario(t *testing.T) {
+	for _, p := range rivals() {
+		t.Run(p.name, func(t *testing.T) {
+			if _, ok := lookup(p.program); !ok {
+				testkit.Require(t, p.program)
+			}
+			o := Options{Only: []string{p.name}, Wrk: "off", Connections: 4, Rounds: 1, Round: 100 * time.Millisecond, Warmup: 20 * time.Millisecond,
+				IdleConnections: 100, IdleRequests: 2, IdleWait: time.Millisecond}
+			o.Scenarios = slices.DeleteFunc(Names(), func(n string) bool { return n == "scale-endpoints" || n == "scale-conns" })
+			r, err := Run(t.Context(), o)
+			if err != nil || r.Invalid != nil {
+				t.Fatalf("%v, %q", err, r.Invalid)
+			}
+			for i := range r.Blocks {
+				b := &r.Blocks[i]
+				row, lack := b.find(p.name), p.lacks[b.Scenario]
+				if row.Note != lack || (lack == "") != (len(row.Samples) == 1) {
+					t.Errorf("%s: %+v; want one round, or the note %q", b.Scenario, row, lack)
+				}
+			}
+			if row := r.Idle[0]; row.Note != "" || row.Lost != 0 {
+				t.Errorf("idle: %+v", row)
+			}
+		})
+	}
+}
+
+func TestInstalledPeersHoldManyEndpoints(t *testing.T) {
+	for _, p := range rivals() {
+		t.Run(p.name, func(t *testing.T) {
+			if _, ok := lookup(p.program); !ok {
+				testkit.Require(t, p.program)
+			}
+			h := openHarness(t, Options{Rounds: 1, Round: 50 * time.Millisecond, Warmup: 20 * time.Millisecond, Connections: 4}, p)
+			s := Scenario{Name: "some", Axis: Endpoints, AnswerBytes: oneKiB, Points: []int{20}, Rounds: 1}
+			if err := h.run(t.Context(), []Scenario{s}); err != nil || h.result.Invalid != nil {
+				t.Fatalf("%v, %q", err, h.result.Invalid)
+			}
+			// Every endpoint had its turn.
+			if sample := h.result.Blocks[0].find(p.name).Samples[0]; sample.Upstream < 20 {
+				t.Errorf("%d connections to the 20 endpoints carried answers: %+v", sample.Upstream, sample)
+			}
+		})
+	}
+}
+
+// openHarness is a harness for one peer that is installed here.
+func openHarness(t *testing.T, o Options, p peer) *harness {
+	t.Helper()
+	o.fill()
+	p.program, _ = lookup(p.program)
+	h, err := open(o, []peer{p}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.close)
+	h.result.ProxyCore, h.result.LoadCore = -1, -1
+	return h
+}
+
 // seenThrough sends one bare request through p and returns the head that reaches the endpoint.
 func seenThrough(t *testing.T, p peer) string {
 	t.Helper()
@@ -188,7 +339,7 @@ func seenThrough(t *testing.T, p peer) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	c, err := start(t.Context(), p, ports{Most: 100, Port: port, Origin: l.Addr().(*net.TCPAddr).Port, Dir: dir}, -1)
+	c, err := start(t.Context(), p, setup{Most: 1000, Keep: 256, Port: port, Origins: []int{l.Addr().(*net.TCPAddr).Port}, Dir: dir}, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +350,10 @@ func seenThrough(t *testing.T, p peer) string {
 	}
 	defer client.Close()
 	s := Scenarios()[0]
-	if _, err := client.Write(s.request()); err != nil {
+	if _, err := client.Write(s.request("")); err != nil {
 		t.Fatal(err)
 	}
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
 	conn, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)

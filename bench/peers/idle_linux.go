@@ -3,6 +3,8 @@ package peers
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -12,52 +14,78 @@ import (
 const idleAtOnce = 64
 
 // idle measures each proxy, freshly started, by itself. One that cannot hold so many connections here is noted.
-func (h *harness) idle(ctx context.Context, s *Scenario, found []peer) error {
-	for _, p := range found {
-		if err := ctx.Err(); err != nil {
-			return err
+func (h *harness) idle(ctx context.Context, st *stage) error {
+	for _, p := range h.found {
+		if ctx.Err() != nil {
+			return nil
 		}
-		row, err := h.idleRow(ctx, s, p)
-		if err != nil && ctx.Err() == nil {
+		row, err := st.idleRow(ctx, p)
+		if ctx.Err() != nil {
+			return nil // what it had come to says nothing
+		}
+		if err != nil {
 			row.Note, _, _ = strings.Cut(err.Error(), "\n")
 		}
 		h.result.Idle = append(h.result.Idle, row)
 		if row.Lost > 0 {
 			h.result.Invalid = append(h.result.Invalid, fmt.Sprintf("idle, %s: %d connections lost", p.name, row.Lost))
 		}
-		fmt.Fprintln(h.options.Progress, idleLine(&row))
+		st.say("%s", idleLine(&row))
 	}
 	return nil
 }
 
-func (h *harness) idleRow(ctx context.Context, s *Scenario, p peer) (IdleRow, error) {
-	o := &h.options
+func (st *stage) idleRow(ctx context.Context, p peer) (IdleRow, error) {
+	o := &st.options
 	row := IdleRow{Proxy: p.name, Connections: o.IdleConnections, Requests: o.IdleRequests, Wait: o.IdleWait}
-	// nginx drops idle connections once fewer than a sixteenth of its slots are free.
-	c, err := h.start(ctx, p, o.IdleConnections+o.IdleConnections/10+idleAtOnce*4)
+	if need := st.descriptors(); need > st.files {
+		return row, fmt.Errorf("bench peers: it needs %d descriptors of the %d allowed here", need, st.files)
+	}
+	at := st.at
+	at.Dir = filepath.Join(st.dir, p.name+"-idle")
+	if err := os.Mkdir(at.Dir, 0o755); err != nil {
+		return row, err
+	}
+	c, err := st.start(ctx, p, at)
 	if err != nil {
 		return row, err
 	}
 	defer c.stop()
-	pids, err := family(c.cmd.Process.Pid)
+	if err := st.firstAnswer(ctx, c); err != nil {
+		return row, err
+	}
+	whose, err := pids(c)
 	if err != nil {
 		return row, err
 	}
-	if row.Before, err = resident(pids); err != nil {
+	if row.Before, err = resident(whose); err != nil {
 		return row, err
 	}
-	h.origin.begin(s.answer())
-	d := newLoad(h.loop, c.port, s.request())
+	d := newLoad(st.loop, c.port, st.scenario, 0)
 	defer d.disconnect()
-	if err := h.fillUp(ctx, d); err != nil {
+	if err := st.fillUp(ctx, d); err != nil {
 		return row, err
 	}
-	if err := h.rest(ctx); err != nil {
+	if err := st.rest(ctx); err != nil {
 		return row, err
 	}
 	row.Lost = d.failed
-	row.After, err = resident(pids)
+	row.After, err = resident(whose)
 	return row, err
+}
+
+// firstAnswer waits until all of a proxy is at work: one with several processes accepts before the last is there.
+func (st *stage) firstAnswer(ctx context.Context, c *child) error {
+	st.origin.begin(st.scenario)
+	d := newLoad(st.loop, c.port, st.scenario, 0)
+	defer d.disconnect()
+	if err := d.connect(1); err != nil {
+		return err
+	}
+	if err := st.spin(ctx, d, 0, 5*time.Second, 1); err != nil {
+		return err
+	}
+	return st.finish(d)
 }
 
 // fillUp opens the connections, a few at a time, and lets each send its requests.

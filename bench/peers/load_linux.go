@@ -9,12 +9,18 @@ import (
 
 // load is the closed loop: each connection sends the next request as soon as its answer is complete.
 type load struct {
-	loop    *loop
-	port    int
-	request []byte
-	socks   map[*sock]struct{}
-	halted  bool // no further requests
-	waiting int  // requests under way
+	loop     *loop
+	port     int
+	requests [][]byte // sent in turn
+	next     int
+	raw      int  // every answer is so many bytes, without a head; 0: HTTP
+	stream   bool // answers follow each other without being asked for
+	socks    map[*sock]struct{}
+	window   int     // requests under way at most; 0: one on each connection
+	turns    []*sock // connections that wait for their turn, beginning at first
+	first    int
+	halted   bool // no further requests
+	waiting  int  // requests under way
 
 	budget int64       // requests that each connection may send; 0: no end
 	spent  func(*sock) // called with a connection that has had its last answer
@@ -24,16 +30,34 @@ type load struct {
 	latency *hdrhistogram.Histogram // ns
 }
 
-func newLoad(l *loop, port int, request []byte) *load {
-	return &load{
-		loop: l, port: port, request: request, socks: make(map[*sock]struct{}),
-		latency: hdrhistogram.New(1000, int64(time.Minute), 3),
+// newLoad is the load of s at a port, for a proxy with so many routes (0: one for all paths).
+func newLoad(l *loop, port int, s *Scenario, routes int) *load {
+	d := &load{
+		loop: l, port: port, requests: s.requests(routes), socks: make(map[*sock]struct{}),
+		latency: newLatency(),
 	}
+	switch s.Kind {
+	case Echo:
+		d.raw = len(d.requests[0])
+	case Bulk:
+		d.raw, d.stream = 1<<20, true
+	}
+	return d
 }
 
-// connect opens n connections and sends a request on each.
+// atOnce is how many connections are opened before the loop turns: a listener's queue holds no more than thousands.
+const atOnce = 256
+
+// connect opens n connections and then sends a request on each, or on as many as the window allows. It may be called
+// from a turn of the loop for less than atOnce of them.
 func (d *load) connect(n int) error {
-	for range n {
+	opened := make([]*sock, 0, n)
+	for i := range n {
+		if i%atOnce == atOnce-1 {
+			if err := d.loop.turn(0); err != nil {
+				return err
+			}
+		}
 		fd, err := dial(d.port)
 		if err != nil {
 			return err
@@ -44,6 +68,13 @@ func (d *load) connect(n int) error {
 			return err
 		}
 		d.socks[s] = struct{}{}
+		opened = append(opened, s)
+	}
+	for _, s := range opened {
+		if d.window > 0 && d.waiting >= d.window {
+			d.turns = append(d.turns, s)
+			continue
+		}
 		d.ask(s, nanos())
 	}
 	return nil
@@ -63,16 +94,37 @@ func (d *load) disconnect() {
 	clear(d.socks)
 }
 
-// ask sends a request; it is small enough for a socket that has nothing under way to take whole.
+// ask sends a request; what a socket that has nothing under way doesn't take whole goes later.
 func (d *load) ask(s *sock, now int64) {
 	s.asked = now
-	n, err := d.loop.write(s, d.request)
-	if err != nil || n < len(d.request) {
+	request := d.requests[d.next]
+	// A stride that has no factor in common with the number of routes visits all, in no order that a table has.
+	if d.next += 7919; d.next >= len(d.requests) {
+		d.next %= len(d.requests)
+	}
+	n, err := d.loop.write(s, request)
+	if err != nil {
 		d.failed++
 		d.lose(s)
 		return
 	}
 	d.waiting++
+	if n < len(request) {
+		s.out = request[n:]
+		d.loop.wantWrite(s, true)
+	}
+}
+
+// push sends more of a long request.
+func (d *load) push(s *sock) {
+	n, err := d.loop.write(s, s.out)
+	if err != nil {
+		d.fail(s)
+		return
+	}
+	if s.out = s.out[n:]; len(s.out) == 0 {
+		d.loop.wantWrite(s, false)
+	}
 }
 
 // lose closes a connection for good: a round with a failure is void, so nobody needs it back.
@@ -88,6 +140,10 @@ func (d *load) fail(s *sock) {
 }
 
 func (d *load) ready(s *sock) {
+	if len(s.out) > 0 {
+		d.push(s)
+		return
+	}
 	data, again, err := d.loop.read(s)
 	if again {
 		return
@@ -103,6 +159,10 @@ func (d *load) ready(s *sock) {
 	}
 	s.rest -= len(data)
 	switch {
+	case d.stream:
+		for ; s.rest <= 0; s.rest += d.raw {
+			d.answers++
+		}
 	case s.rest < 0:
 		d.fail(s) // bytes that no request asked for
 	case s.rest == 0:
@@ -113,6 +173,10 @@ func (d *load) ready(s *sock) {
 // begin reads the head of an answer and sets how much is to come. It returns nil while the head is not whole, or
 // when the connection has been given up.
 func (d *load) begin(s *sock, data []byte) []byte {
+	if d.raw > 0 {
+		s.rest = d.raw
+		return data
+	}
 	if len(s.stash) > 0 {
 		s.stash = append(s.stash, data...)
 		data = s.stash
@@ -144,11 +208,28 @@ func (d *load) done(s *sock) {
 	case d.budget > 0 && s.count == d.budget:
 		d.spent(s)
 	case !d.halted:
-		d.ask(s, now)
+		d.ask(d.turnOf(s), now)
 	}
+}
+
+// turnOf returns who may send when s has had its answer: s itself, or who has waited longest, behind whom it waits.
+func (d *load) turnOf(s *sock) *sock {
+	for range d.turns {
+		d.turns[d.first], s = s, d.turns[d.first]
+		if d.first++; d.first == len(d.turns) {
+			d.first = 0
+		}
+		if _, there := d.socks[s]; there {
+			break
+		}
+	}
+	return s
 }
 
 var processStart = time.Now()
 
 // nanos reads the monotonic clock.
 func nanos() int64 { return int64(time.Since(processStart)) }
+
+// newLatency holds latencies of a microsecond to a minute, in nanoseconds.
+func newLatency() *hdrhistogram.Histogram { return hdrhistogram.New(1000, int64(time.Minute), 3) }

@@ -25,9 +25,9 @@ type sock struct {
 	ready func(s *sock) // called when it can be read, or written where it waits for that
 
 	stash []byte // a head that has not come whole
-	rest  int    // load: bytes of the answer that are still to come
+	rest  int    // bytes of the answer, or of the request's body, that are still to come
 	asked int64  // load: when the request was due to go, ns of the monotonic clock
-	out   []byte // endpoint: what the socket would not take yet
+	out   []byte // what the socket would not take yet
 	count int64  // answers: endpoint: in this round; load: ever
 }
 

@@ -29,7 +29,8 @@ func newRing(t *testing.T, answer string) *ring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.begin([]byte(answer))
+	o.begin(&Scenario{})
+	o.answer = []byte(answer)
 	return &ring{t, l, o}
 }
 
@@ -59,7 +60,7 @@ func (r *ring) idle() {
 // client is a plain connection to the endpoint.
 func (r *ring) client() *net.TCPConn {
 	r.t.Helper()
-	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.origin.port)))
+	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.origin.ports[0])))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -194,7 +195,7 @@ func TestTallyCountsWhatCarriedAnAnswerSinceTheReset(t *testing.T) {
 
 func TestTheClosedLoopAsksAgainUntilItIsHalted(t *testing.T) {
 	r := newRing(t, small)
-	d := newLoad(r.loop, r.origin.port, []byte("GET / HTTP/1.1\r\n\r\n"))
+	d := newLoad(r.loop, r.origin.ports[0], &Scenario{}, 0)
 	if err := d.connect(3); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestTheClosedLoopAsksAgainUntilItIsHalted(t *testing.T) {
 
 func TestABudgetIsSpentByEachConnection(t *testing.T) {
 	r := newRing(t, small)
-	d := newLoad(r.loop, r.origin.port, []byte("GET / HTTP/1.1\r\n\r\n"))
+	d := newLoad(r.loop, r.origin.ports[0], &Scenario{}, 0)
 	spent := map[*sock]int{}
 	d.budget, d.spent = 5, func(s *sock) { spent[s]++ }
 	if err := d.connect(4); err != nil {
@@ -257,7 +258,7 @@ func TestAnswersThatAreNotTheAgreedOnesAreFailures(t *testing.T) {
 		"a status of 200, HTTP/1.0": {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
 	} {
 		r := newRing(t, c.answer)
-		d := newLoad(r.loop, r.origin.port, []byte("GET / HTTP/1.1\r\n\r\n"))
+		d := newLoad(r.loop, r.origin.ports[0], &Scenario{}, 0)
 		if err := d.connect(1); err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +283,7 @@ func TestAnAnswerInPiecesIsOneAnswer(t *testing.T) {
 	defer l.Close()
 	r := newRing(t, small)
 	for cut := 1; cut < len(small); cut++ {
-		d := newLoad(r.loop, l.Addr().(*net.TCPAddr).Port, []byte("GET / HTTP/1.1\r\n\r\n"))
+		d := newLoad(r.loop, l.Addr().(*net.TCPAddr).Port, &Scenario{}, 0)
 		d.halted = true
 		if err := d.connect(1); err != nil {
 			t.Fatal(err)
@@ -320,7 +321,7 @@ func TestAConnectionThatEndsUnderARequestIsAFailure(t *testing.T) {
 		"reset":                    func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
 		"closed within the body":   func(c *net.TCPConn) { c.Read(make([]byte, 99)); c.Write([]byte(small[:len(small)-1])); c.Close() },
 	} {
-		d := newLoad(r.loop, l.Addr().(*net.TCPAddr).Port, []byte("GET / HTTP/1.1\r\n\r\n"))
+		d := newLoad(r.loop, l.Addr().(*net.TCPAddr).Port, &Scenario{}, 0)
 		if err := d.connect(1); err != nil {
 			t.Fatal(err)
 		}
@@ -342,7 +343,7 @@ func TestNobodyToConnectToIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newRing(t, small)
-	d := newLoad(r.loop, port, nil)
+	d := newLoad(r.loop, port, &Scenario{}, 0)
 	if err := d.connect(1); err == nil || len(d.socks) != 0 {
 		t.Errorf("got %v with %d connections", err, len(d.socks))
 	}
@@ -357,8 +358,9 @@ func TestAClosedLoopHoldsNoDescriptors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.begin([]byte(small))
-	d := newLoad(l, o.port, []byte("GET / HTTP/1.1\r\n\r\n"))
+	o.begin(&Scenario{})
+	o.answer = []byte(small)
+	d := newLoad(l, o.ports[0], &Scenario{}, 0)
 	if err := d.connect(5); err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +391,7 @@ func TestAClosedLoopHoldsNoDescriptors(t *testing.T) {
 
 func TestServingAnAnswerAllocatesNothing(t *testing.T) {
 	r := newRing(t, small)
-	d := newLoad(r.loop, r.origin.port, []byte("GET / HTTP/1.1\r\n\r\n"))
+	d := newLoad(r.loop, r.origin.ports[0], &Scenario{}, 0)
 	if err := d.connect(2); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,8 +18,8 @@ import (
 func TestZeroOptionsMeanTheirDefaults(t *testing.T) {
 	var o Options
 	o.fill()
-	if o.WeirName != "weir" || o.Rounds != 9 || o.Round != 2*time.Second || o.Warmup != 500*time.Millisecond || o.Connections != 64 ||
-		o.IdleConnections != 10_000 || o.IdleRequests != 100 || o.IdleWait != 30*time.Second || o.Progress == nil || !slices.Equal(o.Scenarios, []string{"bare", "fields"}) {
+	if o.WeirName != "weir" || o.Rounds != 0 || o.Round != time.Second || o.Warmup != 200*time.Millisecond || o.Connections != 64 ||
+		o.IdleConnections != 10_000 || o.IdleRequests != 10 || o.IdleWait != 10*time.Second || o.Progress == nil || !slices.Equal(o.Scenarios, Names()) {
 		t.Errorf("got %+v", o)
 	}
 	given := Options{WeirName: "w", Rounds: 1, Round: 1, Warmup: 1, Connections: 1, IdleConnections: 1, IdleRequests: 1, IdleWait: 1, Scenarios: []string{"idle"}, Progress: &bytes.Buffer{}}
@@ -30,14 +31,47 @@ func TestZeroOptionsMeanTheirDefaults(t *testing.T) {
 }
 
 func TestScenariosComeInTheOrderAskedFor(t *testing.T) {
-	o := Options{Scenarios: []string{"large", "bare"}}
+	o := Options{Scenarios: []string{"large", "small"}}
 	got, err := o.scenarios()
-	if err != nil || len(got) != 2 || got[0].Name != "large" || got[1].Name != "bare" {
+	if err != nil || len(got) != 2 || got[0].Name != "large" || got[1].Name != "small" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	o.Scenarios = []string{"bare", "Bare"}
-	if _, err := o.scenarios(); !errors.Is(err, ErrUsage) {
-		t.Errorf("an unknown name beside a known one: %v", err)
+	for want, names := range map[string][]string{
+		`unknown scenario "Small"`:             {"small", "Small"},
+		`scenario "small" is named twice`:      {"small", "large", "small"},
+		"there are small, headers, large, upl": {""},
+	} {
+		o.Scenarios = names
+		if _, err := o.scenarios(); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", names, err, want)
+		}
+	}
+}
+
+func TestFiguresThatMeanNothingAreRefused(t *testing.T) {
+	for want, o := range map[string]Options{
+		"-1 rounds; there may be 1 to 1000":                {Rounds: -1},
+		"1001 rounds":                                      {Rounds: 1001},
+		"-64 connections; there may be 1 to 50000":         {Connections: -64},
+		"70000 connections":                                {Connections: 70_000},
+		"-1 idle connections":                              {IdleConnections: -1},
+		"-5 requests on each idle connection":              {IdleRequests: -5},
+		"a round of -1s; it may last up to an hour":        {Round: -time.Second},
+		"a round of 2h0m0s":                                {Round: 2 * time.Hour},
+		"a warm-up of -1ns":                                {Warmup: -1},
+		"an idle wait of 1h0m1s":                           {IdleWait: time.Hour + time.Second},
+		`Weir can't be called "direct"`:                    {Weir: "/bin/true", WeirName: "direct"},
+		`Weir can't be called "nginx": another row of the`: {Weir: "/bin/true", WeirName: "nginx"},
+		`Weir can't be called "a/b"`:                       {Weir: "/bin/true", WeirName: "a/b"},
+		"there is no program /nowhere/wrk":                 {Weir: "/bin/true", Wrk: "/nowhere/wrk"},
+	} {
+		_, err := Run(t.Context(), o)
+		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want ErrUsage with %q", err, want)
+		}
+	}
+	if err := (&Options{Rounds: 1000, Round: time.Hour, Connections: 50_000}).check(); err != nil {
+		t.Errorf("the highest figures: %v", err)
 	}
 }
 
@@ -45,14 +79,22 @@ func TestScenariosAreRealHTTP(t *testing.T) {
 	// What the load and the endpoint exchange must be what a library reads, or the proxies would be judged by how
 	// they treat garbage.
 	for _, s := range Scenarios() {
-		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(s.request())))
-		if err != nil || r.Host != "api.example.com" || len(r.Header) != len(s.Fields) || r.ContentLength != 0 {
-			t.Errorf("%s: the request: %+v, %v", s.Name, r, err)
+		if s.Kind == Echo || s.Kind == Bulk {
+			continue
+		}
+		for i, text := range s.requests(3) {
+			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(text)))
+			if err != nil || r.Host != "api.example.com" || r.ContentLength != int64(s.BodyBytes) || !strings.HasPrefix(r.URL.Path, prefixes(3)[i]+"/v1/") {
+				t.Fatalf("%s: the request: %+v, %v", s.Name, r, err)
+			}
+			if n, err := io.Copy(io.Discard, r.Body); n != int64(s.BodyBytes) || err != nil || r.Close != (s.Kind == Handshake) {
+				t.Errorf("%s: %d bytes of body, %v; close is %v", s.Name, n, err, r.Close)
+			}
 		}
 		text := s.answer()
 		in := bufio.NewReader(bytes.NewReader(text))
 		a, err := http.ReadResponse(in, nil)
-		if err != nil || a.StatusCode != 200 || a.ContentLength != int64(s.AnswerBytes) {
+		if err != nil || a.StatusCode != 200 || a.ContentLength != int64(s.AnswerBytes) || (a.Header.Get("Cache-Control") == "no-store") == s.Cache {
 			t.Fatalf("%s: the answer: %+v, %v", s.Name, a, err)
 		}
 		var body bytes.Buffer
@@ -63,8 +105,37 @@ func TestScenariosAreRealHTTP(t *testing.T) {
 			t.Errorf("%s: the load takes the answer to end at %d of %d (%v, %v)", s.Name, end, len(text), known, ok)
 		}
 	}
-	if s := Scenarios()[1]; len(s.Fields) != 10 || s.Name != "fields" {
+	if s := Scenarios()[1]; len(s.Fields) != 10 || s.Name != "headers" {
 		t.Errorf("%s has %d fields, want ten", s.Name, len(s.Fields))
+	}
+}
+
+func TestEachScenarioSaysWhatItNeeds(t *testing.T) {
+	for _, s := range Scenarios() {
+		at := setupFor(&s, s.points()[0], 64)
+		if s.About == "" || (s.Rounds == 0) != (s.Kind == Idle) || at.Most < 64+64 || at.Keep < 256 {
+			t.Errorf("%+v: %+v", s, at)
+		}
+		if want := s.Name == "tls" || s.Name == "handshake"; at.TLS != want {
+			t.Errorf("%s: TLS is %v", s.Name, at.TLS)
+		}
+		if want := strings.HasPrefix(s.Name, "l4-"); at.Relay != want || (s.unit() != "request") != want {
+			t.Errorf("%s: a relay is %v, in %ss", s.Name, at.Relay, s.unit())
+		}
+	}
+	for what, c := range map[string]struct {
+		axis               Axis
+		point, connections int
+		routes, keep, most int
+	}{
+		"many routes":      {Routes, 500, 64, 500, 256, 1200},
+		"many endpoints":   {Endpoints, 1000, 64, 0, 4000, 5200},
+		"many connections": {Connections, 10_000, 10_000, 0, 1000, 14_250},
+	} {
+		at := setupFor(&Scenario{Axis: c.axis}, c.point, c.connections)
+		if at.Routes != c.routes || at.Keep != c.keep || at.Most != c.most {
+			t.Errorf("%s: %d routes, keeps %d, %d at most; want %+v", what, at.Routes, at.Keep, at.Most, c)
+		}
 	}
 }
 
@@ -127,22 +198,29 @@ func TestTheLineHasWeirFirstAndNamesWhoIsMissing(t *testing.T) {
 	weir := program(t, "weir", "")
 	nginx := program(t, "nginx", "")
 	t.Setenv("PATH", filepath.Dir(nginx))
-	_, haproxyToo := lookup("haproxy") // it may lie in one of the sbin folders
 	for what, c := range map[string]struct {
 		options Options
-		found   []string
-		missing []string
+		want    []string
 	}{
-		"everything":        {Options{Weir: weir, WeirName: "weir"}, []string{"weir", "nginx", "haproxy"}, nil},
-		"without Weir":      {Options{}, []string{"nginx", "haproxy"}, nil},
-		"Weir alone":        {Options{Weir: weir, WeirName: "new", Only: []string{}}, []string{"new"}, nil},
-		"one peer":          {Options{Weir: weir, WeirName: "weir", Only: []string{"nginx"}}, []string{"weir", "nginx"}, nil},
-		"the other one":     {Options{Only: []string{"haproxy"}}, []string{"haproxy"}, nil},
-		"Weir called nginx": {Options{Weir: weir, WeirName: "nginx", Only: []string{}}, []string{"nginx"}, nil},
+		"everything":        {Options{Weir: weir, WeirName: "weir"}, []string{"weir", "nginx", "haproxy", "varnish", "caddy"}},
+		"without Weir":      {Options{}, []string{"nginx", "haproxy", "varnish", "caddy"}},
+		"Weir alone":        {Options{Weir: weir, WeirName: "new", Only: []string{}}, []string{"new"}},
+		"one peer":          {Options{Weir: weir, WeirName: "weir", Only: []string{"nginx"}}, []string{"weir", "nginx"}},
+		"the other ones":    {Options{Only: []string{"caddy", "haproxy"}}, []string{"haproxy", "caddy"}},
+		"Weir called nginx": {Options{Weir: weir, WeirName: "nginx", Only: []string{}}, []string{"nginx"}},
 	} {
-		want, missing := c.found, c.missing
-		if i := slices.Index(want, "haproxy"); i >= 0 && !haproxyToo {
-			want, missing = slices.Delete(slices.Clone(want), i, i+1), []string{"haproxy"}
+		var want, missing []string
+		for _, name := range c.want {
+			program := name
+			if name == "varnish" {
+				program = "varnishd"
+			}
+			// Those that this test did not make may lie in one of the sbin folders.
+			if _, there := lookup(program); there || name == "weir" || name == "new" {
+				want = append(want, name)
+			} else {
+				missing = append(missing, name)
+			}
 		}
 		found, lack, err := line(&c.options)
 		var names []string
@@ -159,44 +237,76 @@ func TestTheLineHasWeirFirstAndNamesWhoIsMissing(t *testing.T) {
 }
 
 func TestEachConfigHoldsItsPorts(t *testing.T) {
-	at := ports{Port: 41001, Admin: 41002, Origin: 41003, Most: 4321, Dir: t.TempDir()}
 	for _, p := range append(rivals(), weirPeer("weir", "weir")) {
-		path, err := p.configure(at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := []string{strconv.Itoa(at.Port), strconv.Itoa(at.Origin)}
-		if p.name == "weir" {
-			want = append(want, strconv.Itoa(at.Admin))
-		} else {
-			want = append(want, strconv.Itoa(at.Most))
-		}
-		for _, w := range want {
-			if !strings.Contains(string(text), w) {
-				t.Errorf("%s: no %s in its config", p.name, w)
+		for what, at := range map[string]setup{
+			"plain":     {},
+			"relay":     {Relay: true},
+			"TLS":       {TLS: true},
+			"cache":     {Cache: true},
+			"routes":    {Routes: 3},
+			"endpoints": {Origins: []int{41003, 41004, 41005}},
+		} {
+			at.Port, at.Admin, at.Most, at.Keep, at.Dir = 41001, 41002, 4321, 777, t.TempDir()
+			if at.Origins == nil {
+				at.Origins = []int{41003}
+			}
+			path, err := p.configure(at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			args := p.args(path, at)
+			all := string(text) + strings.Join(args, " ")
+			want := []string{strconv.Itoa(at.Port)}
+			for _, port := range at.Origins {
+				want = append(want, strconv.Itoa(port))
+			}
+			for _, w := range want {
+				if !strings.Contains(all, w) {
+					t.Errorf("%s, %s: no %s in its config", p.name, what, w)
+				}
+			}
+			if strings.Contains(all, "{{") || strings.Contains(all, "<no value>") || !slices.Contains(args, path) {
+				t.Errorf("%s, %s: a gap is left, or it is started without its config: %v\n%s", p.name, what, args, text)
 			}
 		}
-		if strings.Contains(string(text), "{{") || strings.Contains(string(text), "<no value>") {
-			t.Errorf("%s: a gap is left:\n%s", p.name, text)
-		}
-		if args := p.args(path); !slices.Contains(args, path) {
-			t.Errorf("%s is started without its config: %v", p.name, args)
-		}
 	}
-	if _, err := (&peer{name: "x", conf: "none"}).configure(at); err == nil {
+	if _, err := (&peer{name: "x", conf: "none"}).configure(setup{Dir: t.TempDir()}); err == nil {
 		t.Error("a peer without a template is configured")
 	}
-	if _, err := (&peer{name: "weir", conf: "weir.toml"}).configure(ports{Dir: "/nowhere"}); err == nil {
+	if _, err := (&peer{name: "weir", conf: "weir.toml"}).configure(setup{Dir: "/nowhere"}); err == nil {
 		t.Error("a config is written into no folder")
 	}
 }
 
+func TestRoutesAreWrittenOneALine(t *testing.T) {
+	at := setup{Dir: t.TempDir(), Routes: 2}
+	if err := at.writeMap(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(at.Map()); err != nil || string(text) != "/r00000/ origin\n/r00001/ origin\n" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	if err := (setup{Dir: "/nowhere"}).writeMap(); err == nil {
+		t.Error("routes are written into no folder")
+	}
+}
+
+func TestWhoLacksWhatIsAScenario(t *testing.T) {
+	for _, p := range rivals() {
+		for name, why := range p.lacks {
+			if !slices.Contains(Names(), name) || why == "" {
+				t.Errorf("%s lacks %q because %q", p.name, name, why)
+			}
+		}
+	}
+}
+
 func TestTwoBuildsOfWeirDoNotShareAFile(t *testing.T) {
-	at := ports{Dir: t.TempDir()}
+	at := setup{Dir: t.TempDir(), Origins: []int{1}}
 	a, b := weirPeer("old", "x"), weirPeer("new", "x")
 	pathA, errA := a.configure(at)
 	pathB, errB := b.configure(at)
@@ -263,22 +373,19 @@ func TestIdleRowsDivideByTheirConnections(t *testing.T) {
 }
 
 func TestProgressReadsInOneLine(t *testing.T) {
+	small := &Block{Scenario: "small", Unit: "request"}
+	routes := &Block{Scenario: "scale-routes", Unit: "request", Axis: Routes, Point: 10_000}
 	for want, got := range map[string]string{
-		"  round 1/9  bare    weir        52,345/s    13.9 µs/request    1,640 answers on each of 64 connections":           progressLine(1, 9, "bare", "weir", &Sample{PerSecond: 52_345, CPU: 13_900, PerConnection: 1640, Upstream: 64}),
-		"  round 2/9  bare    direct     101,234/s                       3,125 answers on each of 64 connections":           progressLine(2, 9, "bare", Direct, &Sample{PerSecond: 101_234, PerConnection: 3125, Upstream: 64}),
-		"  round 3/9  fields  nginx        1,000/s    20.0 µs/request       10 answers on each of 64 connections  7 FAILED": progressLine(3, 9, "fields", "nginx", &Sample{PerSecond: 1000, CPU: 20_000, PerConnection: 10, Upstream: 64, Failed: 7}),
-		"  idle  weir     10.2 KiB for each of 10,000 connections":                                                          idleLine(&IdleRow{Proxy: "weir", Connections: 10_000, After: 10_240 * 10_240}),
-		"  idle  nginx    not measured: nginx ended at once":                                                                idleLine(&IdleRow{Proxy: "nginx", Note: "nginx ended at once"}),
+		"small 1/9 weir 52,345 request/s 13.9 µs each, core 98 % busy":                           progressLine(1, 9, small, "weir", &Sample{PerSecond: 52_345, CPU: 13_900, Busy: 0.98}),
+		"small 2/9 direct 101,234 request/s":                                                     progressLine(2, 9, small, Direct, &Sample{PerSecond: 101_234}),
+		"scale-routes, 10,000 routes 3/9 nginx 1 request/s 20.0 µs each, core 0 % busy 7 FAILED": progressLine(3, 9, routes, "nginx", &Sample{PerSecond: 1, CPU: 20_000, Failed: 7}),
+		"small by wrk 1/2 weir 5 request/s":                                                      progressLine(1, 2, &Block{Scenario: "small", Unit: "request", Generator: "wrk"}, "weir", &Sample{PerSecond: 5}),
+		"idle weir 10.2 KiB for each of 10,000 connections":                                      idleLine(&IdleRow{Proxy: "weir", Connections: 10_000, After: 10_240 * 10_240}),
+		"idle nginx not measured: nginx ended at once":                                           idleLine(&IdleRow{Proxy: "nginx", Note: "nginx ended at once"}),
 	} {
-		if strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
+		if strings.Join(strings.Fields(got), " ") != want {
 			t.Errorf("got  %q\nwant %q", got, want)
 		}
-	}
-	// With and without a reading the columns stay in place.
-	a := progressLine(1, 9, "bare", "weir", &Sample{PerSecond: 1, CPU: 1000, PerConnection: 1})
-	b := progressLine(1, 9, "bare", "weir", &Sample{PerSecond: 1, PerConnection: 1})
-	if x, y := len([]rune(a)), len([]rune(b)); x != y {
-		t.Errorf("%d and %d columns:\n%s\n%s", x, y, a, b)
 	}
 }
 
@@ -295,7 +402,7 @@ func TestManyReasonsAreCutAfterTen(t *testing.T) {
 	if strings.Count(text, "INVALID") != 11 || !strings.Contains(text, "and 4 more reasons") || strings.Contains(text, "reason 10") {
 		t.Errorf("got:\n%s", text)
 	}
-	if !strings.Contains(text, "nothing pinned") || strings.Contains(text, "keep-alive connections") {
+	if !strings.Contains(text, "nothing pinned") || strings.Contains(text, "idle:") {
 		t.Errorf("without cores and rounds:\n%s", text)
 	}
 }

@@ -2,7 +2,9 @@ package peers
 
 import (
 	"bytes"
+	"regexp"
 	"strconv"
+	"strings"
 )
 
 // parentOf reads the parent's process id from the text of /proc/PID/stat (proc_pid_stat(5)). The second field, the
@@ -71,4 +73,60 @@ func contentLength(l []byte) ([]byte, bool) {
 		return nil, false
 	}
 	return bytes.TrimSpace(l[len(lengthTag) : len(l)-2]), true
+}
+
+// streamModule reads from what `nginx -V` says where the module that relays TCP is. ok is false where there is none,
+// path is "" where it is compiled in.
+func streamModule(said string) (path string, ok bool) {
+	dir := ""
+	for _, word := range strings.Fields(said) {
+		if value, is := strings.CutPrefix(word, "--modules-path="); is {
+			dir = value
+		}
+		switch word {
+		case "--with-stream":
+			return "", true
+		case "--with-stream=dynamic":
+			ok = true
+		}
+	}
+	if !ok || dir == "" {
+		return "", false
+	}
+	return dir + "/ngx_stream_module.so", true
+}
+
+var unknownWords = regexp.MustCompile(`there is no key "([^"]+)" in (\S+)`)
+
+// unknownKey finds the first key in what `weir check` says that this Weir doesn't know.
+func unknownKey(said string) (string, bool) {
+	found := unknownWords.FindStringSubmatch(said)
+	if found == nil {
+		return "", false
+	}
+	return found[2] + "." + found[1], true
+}
+
+var wrkWords = regexp.MustCompile(`(?m)^\s*(\d+) requests in `)
+
+// wrkAnswers reads from what wrk prints how many answers it had. ok is false where it reports errors, or no figure.
+func wrkAnswers(said string) (answers int64, ok bool) {
+	found := wrkWords.FindStringSubmatch(said)
+	if found == nil || strings.Contains(said, "Socket errors:") || strings.Contains(said, "Non-2xx") {
+		return 0, false
+	}
+	answers, err := strconv.ParseInt(found[1], 10, 64)
+	return answers, err == nil
+}
+
+// valueOf returns what follows the name and the separator on the first line of text that begins so, as in
+// /proc/cpuinfo ("model name\t: AMD EPYC") and os-release (PRETTY_NAME="Debian").
+func valueOf(text, name, separator string) string {
+	for l := range strings.Lines(text) {
+		key, value, ok := strings.Cut(l, separator)
+		if ok && strings.TrimSpace(key) == name {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return ""
 }

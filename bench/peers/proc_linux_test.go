@@ -244,13 +244,8 @@ func TestALoopbackPortIsFree(t *testing.T) {
 
 func TestAStoppedChildLeavesNobody(t *testing.T) {
 	o := relayOptions(t)
-	h, err := open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer h.close()
-	h.result.ProxyCore = -1
-	c, err := h.start(t.Context(), weirPeer("relay", o.Weir), 100)
+	h := openHarness(t, o, weirPeer("relay", o.Weir))
+	c, err := h.start(t.Context(), weirPeer("relay", o.Weir), setup{Most: 100, Keep: 10, Dir: t.TempDir(), Origins: h.origin.ports})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +292,7 @@ func TestAChildThatIgnoresSIGTERMIsKilled(t *testing.T) {
 
 func TestWhatAProxySaidIsCutToItsEnd(t *testing.T) {
 	path := t.TempDir() + "/out"
-	if err := os.WriteFile(path, []byte(strings.Repeat("noise\n", 1000)+"the reason\n\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.Repeat("noise\n", 1000)+"the\n  reason\n\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := os.Open(path)

@@ -46,64 +46,118 @@ func TestRatiosCompareTheSameRounds(t *testing.T) {
 
 func TestTheWorstRatioNamesItsPlace(t *testing.T) {
 	r := Result{Subject: "weir", Blocks: []Block{
-		{Scenario: "bare", Rows: []Row{cpuRow(Direct, 1), cpuRow("weir", 9), cpuRow("nginx", 10), cpuRow("haproxy", 12)}},
-		{Scenario: "fields", Rows: []Row{cpuRow("weir", 19), cpuRow("nginx", 20)}},
+		{Scenario: "small", Rows: []Row{cpuRow(Direct, 1), cpuRow("weir", 9), cpuRow("nginx", 10), cpuRow("haproxy", 12)}},
+		{Scenario: "small", Generator: "wrk", Rows: []Row{cpuRow("weir", 99), cpuRow("nginx", 10)}},
+		{Scenario: "headers", Rows: []Row{cpuRow("weir", 19), cpuRow("nginx", 20)}},
+		{Scenario: "cache", Rows: []Row{{Proxy: "weir", Note: "not landed yet"}, cpuRow("nginx", 20)}},
 	}}
-	if ratio, scenario, peer := r.Worst(); ratio != 0.95 || scenario != "fields" || peer != "nginx" {
-		t.Errorf("got %v, %s, %s; want 0.95, fields, nginx", ratio, scenario, peer)
+	if ratio, scenario, peer := r.Worst(); ratio != 0.95 || scenario != "headers" || peer != "nginx" {
+		t.Errorf("got %v, %s, %s; want 0.95, headers, nginx", ratio, scenario, peer)
+	}
+	r.Blocks = append(r.Blocks, Block{Scenario: "scale-routes", Axis: Routes, Point: 10_000, Rows: []Row{cpuRow("weir", 3), cpuRow("nginx", 2)}})
+	if ratio, scenario, _ := r.Worst(); ratio != 1.5 || scenario != "scale-routes, 10,000 routes" {
+		t.Errorf("got %v, %s; want the point too", ratio, scenario)
 	}
 }
 
 func TestRoundsThatProveNothingAreNamed(t *testing.T) {
-	bare := Scenarios()[0]
+	small, stored := Scenarios()[0], Scenario{Name: "cache", Cache: true}
 	for name, c := range map[string]struct {
-		sample Sample
-		want   string
+		scenario *Scenario
+		sample   Sample
+		want     string
 	}{
-		"fine":               {Sample{Requests: 100_000, PerConnection: 1500}, ""},
-		"a failure":          {Sample{Requests: 100_000, PerConnection: 1500, Failed: 1}, "bare, weir, round 1: 1 failed requests"},
-		"no answers":         {Sample{}, "bare, weir, round 1: no answer"},
-		"connections closed": {Sample{Requests: 100_000, PerConnection: 999}, "bare, weir, round 1: 999 answers per upstream connection, fewer than 1000"},
+		"fine":               {&small, Sample{Requests: 100_000, PerConnection: 1500}, ""},
+		"a failure":          {&small, Sample{Requests: 100_000, PerConnection: 1500, Failed: 1}, "small, weir, round 1: 1 failed requests"},
+		"no answers":         {&small, Sample{}, "small, weir, round 1: no answer"},
+		"connections closed": {&small, Sample{Requests: 100_000, PerConnection: 99}, "small, weir, round 1: 99 answers per upstream connection, fewer than 100"},
+		"hits":               {&stored, Sample{Requests: 1000, Reached: 10}, ""},
+		"misses":             {&stored, Sample{Requests: 1000, Reached: 11}, "cache, weir, round 1: 11 of 1000 answers came from the endpoint, not from the store"},
 	} {
 		var r Result
-		r.add(&bare, "weir", c.sample)
-		if got := strings.Join(r.Invalid, "; "); got != c.want {
+		b := &r.Blocks[r.open(c.scenario, 0, 64, 1)]
+		if got := strings.Join(b.add(c.scenario, "weir", c.sample), "; "); got != c.want || len(b.Rows[0].Samples) != 1 {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
 	}
 }
 
-func TestTheTableReadsAsReviewed(t *testing.T) {
-	r := Result{
-		Subject: "weir", Rounds: 9, Round: 2 * time.Second, Connections: 64, ProxyCore: 0, LoadCore: 1,
-		Versions: map[string]string{"weir": "weir devel", "nginx": "nginx/1.22.1"}, Missing: []string{"haproxy"},
+func TestARowIsMadeOnce(t *testing.T) {
+	var b Block
+	b.row("weir").Note = "a"
+	b.row("nginx")
+	if b.row("weir").Note != "a" || len(b.Rows) != 2 || b.find("haproxy") != nil {
+		t.Errorf("got %+v", b.Rows)
 	}
-	s := Scenarios()[0]
-	for i := range 3 {
-		d := time.Duration(i) * 100
-		r.add(&s, Direct, Sample{Requests: 200_000, PerSecond: 101_234, P50: 610 * time.Microsecond, P99: 900 * time.Microsecond, PerConnection: 3125})
-		r.add(&s, "weir", Sample{Requests: 1e5, PerSecond: 52_345, CPU: 13_900 + d, P50: 1100 * time.Microsecond, P99: 1900 * time.Microsecond, RSS: 18 << 20, PerConnection: 1640})
-		r.add(&s, "nginx", Sample{Requests: 1e5, PerSecond: 48_000, CPU: 17_000 + 2*d, P50: 1200 * time.Microsecond, P99: 2 * time.Millisecond, RSS: 13 << 20, PerConnection: 1500})
+}
+
+// reviewed is a result with one of each thing that a report shows.
+func reviewed() *Result {
+	r := &Result{
+		Subject: "weir", When: time.Date(2026, 1, 5, 10, 0, 0, 0, time.UTC), Round: time.Second, Warmup: 200 * time.Millisecond, Connections: 64, ProxyCore: 0, LoadCore: 1,
+		Machine:  Machine{CPU: "AMD EPYC", Cores: 2, Memory: 24 << 30, Kernel: "Linux 6.18", Go: "go1.26"},
+		Versions: map[string]string{"weir": "weir devel", "nginx": "nginx/1.22.1"}, Missing: []string{"haproxy"},
+		Configs: map[string]string{"nginx": "worker_processes 1;\n", "weir": "[listeners.bench]\n"},
+	}
+	add := func(i int, name string, samples ...Sample) {
+		for n, s := range samples {
+			s.CPU += time.Duration(n) * s.CPU / 50
+			r.Blocks[i].row(name).Samples = append(r.Blocks[i].row(name).Samples, s)
+		}
+	}
+	thrice := func(s Sample) []Sample { return []Sample{s, s, s} }
+	all := Scenarios()
+	small, tls, bulk, routes := &all[0], &all[4], &all[8], &all[10]
+	for i, n := range []int{r.open(small, 0, 64, 3), r.open(small, 0, 64, 3)} {
+		if i == 1 {
+			r.Blocks[n].Generator = "wrk"
+		} else {
+			add(n, Direct, thrice(Sample{PerSecond: 101_234, P50: 610 * time.Microsecond, P99: 900 * time.Microsecond})...)
+		}
+		add(n, "weir", thrice(Sample{PerSecond: 52_345, CPU: 13_900, P50: 1100 * time.Microsecond, P99: 1900 * time.Microsecond, RSS: 18 << 20, Busy: 0.99})...)
+		add(n, "nginx", thrice(Sample{PerSecond: 48_000, CPU: 17_000 - time.Duration(i)*3000, P50: 1200 * time.Microsecond, P99: 2 * time.Millisecond, RSS: 13 << 20, Busy: 0.98})...)
+	}
+	n := r.open(tls, 0, 64, 5)
+	r.Blocks[n].row("weir").Note = "not landed yet (there is no key listeners.bench.tls)"
+	add(n, "nginx", thrice(Sample{PerSecond: 2000, CPU: 24_000, P50: time.Millisecond, P99: time.Millisecond, RSS: 13 << 20, Busy: 0.5})...)
+	n = r.open(bulk, 0, 8, 5)
+	add(n, "weir", thrice(Sample{PerSecond: 1400, CPU: 250_000, RSS: 14 << 20, Busy: 0.4})...)
+	add(n, "nginx", thrice(Sample{PerSecond: 1000, CPU: 900_000, RSS: 11 << 20, Busy: 0.99})...)
+	for i, point := range routes.Points {
+		n = r.open(routes, point, 64, 3)
+		add(n, "weir", thrice(Sample{PerSecond: 50_000, CPU: 14_000, Busy: 1})...)
+		add(n, "nginx", thrice(Sample{PerSecond: 50_000, CPU: 15_000 + time.Duration(i)*3000, Busy: 1})...)
+		r.Blocks[n].row("varnish").Note = "it has no table of routes"
 	}
 	r.Idle = []IdleRow{
-		{Proxy: "weir", Connections: 10_000, Requests: 100, Wait: 30 * time.Second, Before: 12 << 20, After: 112 << 20},
+		{Proxy: "weir", Connections: 10_000, Requests: 10, Wait: 10 * time.Second, Before: 12 << 20, After: 112 << 20},
 		{Proxy: "nginx", Note: "nginx ended at once"},
 	}
-	r.Invalid = []string{"bare, nginx, round 2: 1 failed requests"}
-	var b strings.Builder
-	if err := r.Print(&b); err != nil {
-		t.Fatal(err)
-	}
-	const golden = "testdata/table.txt"
+	r.Invalid = []string{"small, nginx, round 2: 1 failed requests"}
+	r.CutShort = true
+	return r
+}
+
+// golden compares a text with its file, or rewrites that.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
-	if err != nil || string(want) != b.String() {
-		t.Errorf("%v\ngot:\n%s\nwant:\n%s", err, b.String(), want)
+	want, err := os.ReadFile(path)
+	if err != nil || string(want) != got {
+		t.Errorf("%v\ngot:\n%s\nwant:\n%s", err, got, want)
 	}
+}
+
+func TestTheTableReadsAsReviewed(t *testing.T) {
+	var b strings.Builder
+	if err := reviewed().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/table.txt", b.String())
 	for _, l := range strings.Split(b.String(), "\n") {
 		if n := len([]rune(l)); n > 100 {
 			t.Errorf("%d columns: %s", n, l)
@@ -111,10 +165,83 @@ func TestTheTableReadsAsReviewed(t *testing.T) {
 	}
 }
 
+func TestThePageReadsAsReviewed(t *testing.T) {
+	var b strings.Builder
+	if err := reviewed().Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/page.md", b.String())
+	// Every row of a table has as many cells as its head.
+	cells := 0
+	for _, l := range strings.Split(b.String(), "\n") {
+		n := strings.Count(l, "|")
+		if n > 0 && cells > 0 && n != cells {
+			t.Errorf("%d cells below %d: %s", n-1, cells-1, l)
+		}
+		cells = n
+	}
+	failure := errors.New("disk full")
+	if err := reviewed().Markdown(fullDisk{failure}); err != failure {
+		t.Errorf("a writer that fails: %v", err)
+	}
+}
+
+func TestAPageOfLittleLeavesTheRestOut(t *testing.T) {
+	r := Result{Subject: "nginx", ProxyCore: -1, LoadCore: -1, Idle: []IdleRow{{Proxy: "nginx", Connections: 10}}}
+	var b strings.Builder
+	if err := r.Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]bool{
+		"## idle": true, "nothing pinned": true, "unknown, 0 cores": true, "## What this does not compare": true,
+		"## In short": false, "## Configurations": false, "wrk": false, "Cut short": false, "Not to be trusted": false, "not installed": false,
+	} {
+		if strings.Contains(b.String(), text) != want {
+			t.Errorf("%q is there: %v, want %v, in:\n%s", text, !want, want, b.String())
+		}
+	}
+}
+
+func TestTwoLoadsAgreeWithinFivePercentOrWhereTheirRangesMeet(t *testing.T) {
+	for _, c := range []struct {
+		ours, wrk Ratio
+		want      bool
+	}{
+		{Ratio{1, 0.99, 1.01}, Ratio{1.04, 1.03, 1.05}, true},
+		{Ratio{1, 0.99, 1.01}, Ratio{0.96, 0.95, 0.97}, true},
+		{Ratio{1, 0.99, 1.01}, Ratio{1.1, 1.05, 1.2}, false},
+		{Ratio{1, 0.99, 1.06}, Ratio{1.1, 1.05, 1.2}, true},
+		{Ratio{1, 0.9, 1.1}, Ratio{0.8, 0.7, 0.89}, false},
+		{Ratio{1, 0.9, 1.1}, Ratio{0.8, 0.7, 0.91}, true},
+	} {
+		check := CrossCheck{Scenario: "small", Peer: "nginx", Ours: c.ours, Wrk: c.wrk}
+		if got := check.Agrees(); got != c.want || strings.Contains(check.String(), "DISAGREE") == c.want {
+			t.Errorf("%v and %v agree: %v, want %v; %s", c.ours, c.wrk, got, c.want, &check)
+		}
+	}
+	all := reviewed().CrossChecks()
+	if len(all) != 1 || all[0].Peer != "nginx" || all[0].Agrees() {
+		t.Errorf("got %+v; want one disagreement, with nginx", all)
+	}
+	r := reviewed()
+	r.Blocks = r.Blocks[1:] // wrk alone
+	if all := r.CrossChecks(); len(all) != 0 {
+		t.Errorf("wrk is compared with nothing: %+v", all)
+	}
+}
+
+func TestLongNotesAreCut(t *testing.T) {
+	for text, want := range map[string]string{"": "", "µµµµ": "µµµµ", "µµµµµ": "µµµ…"} {
+		if got := cut(text, 4); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestWrongOptionsAreRefusedWithTheChoices(t *testing.T) {
 	for want, o := range map[string]Options{
-		"there are bare, fields, large, idle": {Scenarios: []string{"bear"}},
-		"there are nginx, haproxy":            {Only: []string{"apache"}},
+		"there are small, headers, large, upload, tls, handshake, cache, l4-small, l4-bulk, idle, scale-": {Scenarios: []string{"bear"}},
+		"there are nginx, haproxy, varnish, caddy":                                                        {Only: []string{"apache"}},
 	} {
 		_, err := Run(t.Context(), o)
 		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
