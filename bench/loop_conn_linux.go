@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"io"
-	"net"
 	"time"
 
 	"weir/internal/evloop"
@@ -306,7 +305,7 @@ func (c *conn) retry(err error) {
 		return
 	}
 	c.tried--
-	c.fail(fmt.Errorf("%v: %w", net.TCPAddrFromAddrPort(l.engine.addresses[c.address()]), err))
+	c.fail(fmt.Errorf("%v: %w", l.engine.addresses[c.address()], err))
 }
 
 // connected ends an attempt, and sends the request if it came to a connection.
