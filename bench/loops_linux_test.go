@@ -264,3 +264,25 @@ func TestARunLeavesNoDescriptorBehind(t *testing.T) {
 		t.Errorf("descriptors %v are left, before %v", after, before)
 	}
 }
+
+func TestARunThatIsOverBeforeItBeginsSendsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, host := range []string{"127.0.0.1", "no..such"} {
+		r, err := Run(ctx, Config{Target: "http://" + host + ":1", Duration: time.Hour})
+		if err != nil || !r.CutShort || r.Requests != 0 {
+			t.Errorf("%s: %v, %+v", host, err, r.Failures)
+		}
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	// What a request costs generator and endpoint together, on threads of their own.
+	at := startEndpoint(b, fine)
+	b.ReportAllocs()
+	r, err := Run(b.Context(), Config{Target: "http://" + at, Connections: 64, Threads: 1, Requests: int64(b.N)})
+	if err != nil || r.OK != int64(b.N) {
+		b.Fatal(err, r.OK)
+	}
+	b.ReportMetric(float64(r.CPU.Nanoseconds())/float64(b.N), "cpu-ns/op")
+}

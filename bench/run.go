@@ -77,6 +77,9 @@ func (r *run) drive(ctx context.Context) *Report {
 		time.AfterFunc(abortGrace, abort)
 	})
 	defer stop()
+	if ctx.Err() != nil {
+		r.schedule.close() // now, before anything is sent
+	}
 	over := make(chan struct{})
 	var clock sync.WaitGroup
 	clock.Go(func() { r.seconds(over) })
