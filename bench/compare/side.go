@@ -1,0 +1,129 @@
+package compare
+
+import (
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"weir/bench"
+)
+
+// side is all that the files of one side hold, cut into blocks of a second.
+type side struct {
+	values []float64 // the latencies that occur, in ns, ascending; a cell's bin is an index into them
+	files  [][]block // one after the other in time
+}
+
+// block is one second of one file.
+type block struct {
+	cells   []cell
+	seconds float64
+	ok, bad float64 // requests that got their answer, and those that failed or were never sent
+}
+
+// cell is how many requests of a block took values[bin].
+type cell struct {
+	bin   int
+	count float64
+}
+
+// newSide cuts the reports into seconds.
+func newSide(reports []*bench.Report) *side {
+	s := &side{}
+	bins := map[int64]int{}
+	for _, r := range reports {
+		for _, second := range r.Series {
+			for _, bar := range bars(second.Histogram) {
+				bins[bar.at] = 0
+			}
+		}
+	}
+	keys := make([]int64, 0, len(bins))
+	for at := range bins {
+		keys = append(keys, at)
+	}
+	slices.Sort(keys)
+	for i, at := range keys {
+		bins[at] = i
+		s.values = append(s.values, float64(at))
+	}
+	for _, r := range reports {
+		s.files = append(s.files, blocksOf(r, bins))
+	}
+	return s
+}
+
+// blocksOf cuts one report into seconds. A rest of less than half a second belongs to the second before it.
+func blocksOf(r *bench.Report, bins map[int64]int) []block {
+	var out []block
+	last := time.Duration(0)
+	for _, second := range r.Series {
+		b := block{
+			seconds: (second.At - last).Seconds(),
+			ok:      float64(second.OK),
+			bad:     float64(second.Failures.Total()),
+		}
+		last = second.At
+		for _, bar := range bars(second.Histogram) {
+			b.cells = append(b.cells, cell{bins[bar.at], float64(bar.count)})
+		}
+		if len(out) > 0 && b.seconds < 0.5 {
+			out[len(out)-1].add(&b)
+			continue
+		}
+		out = append(out, b)
+	}
+	// Nobody knows in which second a slot was given up, so every second bears its share.
+	for i := range out {
+		out[i].bad += float64(r.Unsent) / float64(len(out))
+	}
+	return out
+}
+
+// add takes in what o counts.
+func (b *block) add(o *block) {
+	b.cells = append(b.cells, o.cells...)
+	b.seconds += o.seconds
+	b.ok += o.ok
+	b.bad += o.bad
+}
+
+// bar is one occupied bin of a histogram, in the middle of its bounds.
+type bar struct{ at, count int64 }
+
+// bars returns the occupied bins of h, ascending. The packed form can't be walked, so it is spread out first.
+func bars(h bench.Histogram) []bar {
+	if h.Count() == 0 {
+		return nil
+	}
+	spread := hdrhistogram.New(h.LowestTrackableValue(), h.HighestTrackableValue(), int(h.SignificantFigures()))
+	h.MergeInto(spread)
+	var out []bar
+	for _, b := range spread.Distribution() {
+		if b.Count > 0 {
+			out = append(out, bar{(b.From + b.To) / 2, b.Count})
+		}
+	}
+	return out
+}
+
+// requests returns how many latencies the side holds.
+func (s *side) requests() float64 {
+	n := 0.0
+	for _, f := range s.files {
+		for i := range f {
+			n += f[i].ok
+		}
+	}
+	return n
+}
+
+// blocks returns how many blocks the side holds.
+func (s *side) blocks() int {
+	n := 0
+	for _, f := range s.files {
+		n += len(f)
+	}
+	return n
+}

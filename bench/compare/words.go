@@ -1,0 +1,123 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// loss says what became worse, the regressions first.
+func (r *Result) loss(worse []*Figure) string {
+	var beyond, within []*Figure
+	for _, l := range worse {
+		if l.Regression {
+			beyond = append(beyond, l)
+		} else {
+			within = append(within, l)
+		}
+	}
+	var said []string
+	if len(beyond) > 0 {
+		said = append(said, sentence("worse", beyond)+fmt.Sprintf(": beyond the tolerance of %s.", percent(r.Tolerance)))
+	}
+	if len(within) > 0 {
+		said = append(said, sentence("a little worse", within)+fmt.Sprintf(": within the tolerance of %s.", percent(r.Tolerance)))
+	}
+	return strings.Join(said, " ")
+}
+
+func gain(better []*Figure) string { return sentence("better", better) + "." }
+
+// sentence says by how much B differs in one figure that stands for the others, and names those.
+func sentence(how string, lines []*Figure) string {
+	chief := lines[0]
+	for _, l := range lines {
+		if l.of.headline && math.Abs(l.Change) > math.Abs(chief.Change) || l.Name == "p99" {
+			chief = l
+		}
+	}
+	text := fmt.Sprintf("B is %s %s (%s)", chief.words(how), at(chief), chief.interval())
+	var others []string
+	for _, l := range lines {
+		if l != chief {
+			others = append(others, l.Name)
+		}
+	}
+	if len(others) > 0 {
+		text += ", and differs likewise in " + strings.Join(others, ", ")
+	}
+	return text
+}
+
+// words names the change by its kind, such as "slower by 9.8 %".
+func (l *Figure) words(how string) string {
+	word := how
+	if l.of.kind == latency {
+		word = map[string]string{"worse": "slower", "a little worse": "a little slower", "better": "faster"}[how]
+	}
+	return word + " by " + strings.TrimLeft(l.change(l.Change), "+−")
+}
+
+func at(l *Figure) string {
+	switch l.of.kind {
+	case throughput, failures:
+		return "in " + l.Name
+	}
+	if l.Name == "mean" {
+		return "on average"
+	}
+	return "at " + strings.Replace(l.Name, "slowest", "the slowest", 1)
+}
+
+func why(l *Figure) string {
+	if l.Verdict == TooFew {
+		return fmt.Sprintf("too little data: %s needs %s requests a side.", l.Name, thousands(l.Needs))
+	}
+	return fmt.Sprintf("too little data or too unsteady. %s B may be %s; more or longer runs narrow that.", capital(at(l)), l.interval())
+}
+
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// interval says the ends of the interval in words.
+func (l *Figure) interval() string {
+	return fmt.Sprintf("%s to %s, 95 %% sure", l.change(l.Low), l.change(l.High))
+}
+
+// change writes a change: per cent, or points of a share.
+func (l *Figure) change(x float64) string {
+	if l.of.kind == failures {
+		return signed(x*100, 2) + " pt"
+	}
+	return signed(x*100, 1) + " %"
+}
+
+func signed(x float64, digits int) string {
+	text := fmt.Sprintf("%+.*f", digits, x)
+	if strings.Trim(text, "+-0.") == "" {
+		return strings.TrimLeft(text, "+-")
+	}
+	return strings.Replace(text, "-", "−", 1)
+}
+
+func percent(share float64) string {
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", share*100), "0"), ".") + " %"
+}
+
+// value writes a side's own value.
+func (l *Figure) value(x float64) string {
+	switch l.of.kind {
+	case throughput:
+		return fmt.Sprintf("%.1f/s", x)
+	case failures:
+		return fmt.Sprintf("%.2f %%", x*100)
+	}
+	switch d := time.Duration(x); {
+	case d >= 10*time.Second:
+		return fmt.Sprintf("%.2f s", x/1e9)
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%.2f ms", x/1e6)
+	default:
+		return fmt.Sprintf("%.1f µs", x/1e3)
+	}
+}
