@@ -222,4 +222,3 @@ func (r *Result) figure(name string) *Figure {
 	}
 	return nil
 }
-
