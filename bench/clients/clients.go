@@ -101,13 +101,13 @@ func (t *target) tlsFor(protos ...string) *tls.Config {
 }
 
 // dial opens a TCP connection.
-func (t *target) dial(ctx context.Context) (net.Conn, error) {
+func (t *target) dial(ctx context.Context) (*ears, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", t.address)
 	if err != nil {
 		return nil, &bench.ConnectError{Cause: err}
 	}
-	return conn, nil
+	return &ears{Conn: conn}, nil
 }
 
 // dialTLS opens a TCP connection and shakes hands. With protos the server must choose the first of them.

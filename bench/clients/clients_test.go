@@ -21,12 +21,26 @@ func TestATargetOfAnotherProtocolIsRefusedInWords(t *testing.T) {
 		{HTTP2, Config{Target: "http://user:secret@host/"}, "http://user:xxxxx@host/"},
 		{HTTP2, Config{Target: "http://host", Connections: -1}, "negative"},
 		{HTTP2, Config{Target: ""}, "needs"},
+		{HTTP3, Config{Target: "http://host"}, "HTTP/3 needs https://"},
+		{GRPC, Config{Target: "https://host:1/a.B/C"}, "gRPC needs grpc:// or grpcs://"},
+		{GRPC, Config{Target: "grpc://host/a.B/C"}, "lacks a port"},
+		{GRPC, Config{Target: "grpc://host:1/nonsense"}, "/package.Service/Method"},
+		{WebSocket, Config{Target: "http://host"}, "WebSocket needs ws:// or wss://"},
+		{TCPConnect, Config{Target: "http://host"}, "needs tcp:// or tls://"},
+		{TCPConnect, Config{Target: "tcp://host"}, "lacks a port"},
+		{bulkBy(Echo), Config{Target: "ws://host:1"}, "bulk needs tcp:// or tls://"},
+		{bulkBy(Echo), Config{Target: "tcp://host:1", Block: -1}, "negative"},
+		{bulkBy(9), Config{Target: "tcp://host:1"}, "no way 9"},
 	} {
 		_, err := d.make(d.cfg)
 		if !errors.Is(err, bench.ErrConfig) || !strings.Contains(err.Error(), d.says) {
 			t.Errorf("%+v: %v; want ErrConfig that says %q", d.cfg, err, d.says)
 		}
 	}
+}
+
+func bulkBy(way Way) func(Config) (Protocol, error) {
+	return func(cfg Config) (Protocol, error) { return TCPBulk(cfg, way) }
 }
 
 func TestThePortsOfASchemeAreFilledIn(t *testing.T) {

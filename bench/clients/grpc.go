@@ -151,6 +151,9 @@ func (g *grpcClient) call(ctx context.Context, l *grpcLink, path string, r *benc
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%v: %w", code, ctx.Err())
+	case code == codes.DeadlineExceeded && (!seen.ended.Load() || overdue(ctx)):
+		// The server knows our deadline and may be first to act on it, a moment before ctx.
+		return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	case err == nil && seen.again.Load():
 		return errRefusedStream
 	case err == nil, seen.ended.Load():
@@ -158,6 +161,12 @@ func (g *grpcClient) call(ctx context.Context, l *grpcLink, path string, r *benc
 		return nil
 	}
 	return sortGRPC(err, seen)
+}
+
+// overdue reports whether ctx's deadline has passed.
+func overdue(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // errRefusedStream is a call that came through only at a second attempt, which grpc-go makes on its own.

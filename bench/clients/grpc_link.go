@@ -52,7 +52,7 @@ func (t *target) dialGRPC(ctx context.Context) (*grpcLink, error) {
 	if err := l.ready(ctx); err != nil {
 		l.close()
 		conn.Close() // the channel may not have taken it
-		if listening.heard.Load() && ctx.Err() == nil {
+		if listening.heard.Load() > 0 && ctx.Err() == nil {
 			return nil, fmt.Errorf("%w: not HTTP/2: %w", bench.ErrMalformed, err)
 		}
 		return nil, err

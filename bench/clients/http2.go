@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 
 	"weir/bench"
 )
@@ -34,7 +33,7 @@ func HTTP2(cfg Config) (Protocol, error) {
 // http2Link is a connection of net/http's HTTP/2.
 type http2Link struct {
 	conn *http.ClientConn
-	ears *ears
+	ears *ears // of a connection in clear text
 }
 
 func (l *http2Link) usable() bool { return l.conn.Err() == nil }
@@ -45,39 +44,28 @@ func (l *http2Link) roundTrip(q *http.Request) (*http.Response, error) {
 	if err == nil || err.Error() != textStillborn {
 		return answer, err
 	}
-	if l.ears.heard.Load() {
+	if l.ears != nil && l.ears.heard.Load() > 0 {
 		return nil, notHTTP2(err)
 	}
 	return nil, fmt.Errorf("the server closed the connection at once (%w): %w", err, io.EOF)
 }
 
-// ears notes whether anything came on a connection: net/http does not say why one ended before its first request.
-type ears struct {
-	net.Conn
-	heard atomic.Bool
-}
-
-// Read notes that it got something.
-func (e *ears) Read(p []byte) (int, error) {
-	n, err := e.Conn.Read(p)
-	if n > 0 && !e.heard.Load() {
-		e.heard.Store(true)
-	}
-	return n, err
-}
-
 // dialHTTP2 opens a connection, with a Transport that serves it alone.
 func (t *target) dialHTTP2(ctx context.Context) (*http2Link, error) {
-	l := &http2Link{ears: &ears{}}
+	l := &http2Link{}
 	var protocols http.Protocols
 	protocols.SetHTTP2(t.secure)
 	protocols.SetUnencryptedHTTP2(!t.secure)
 	transport := &http.Transport{
 		Protocols:          &protocols,
 		DisableCompression: true,
-		DialContext: func(ctx context.Context, _, _ string) (conn net.Conn, err error) {
-			l.ears.Conn, err = t.dial(ctx)
-			return l.ears, err
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := t.dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			l.ears = conn
+			return conn, nil
 		},
 		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dialTLS(ctx, "h2") },
 		HTTP2:          &http.HTTP2Config{StrictMaxConcurrentRequests: true},

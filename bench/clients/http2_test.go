@@ -105,8 +105,8 @@ func TestHTTP2WorkersShareConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := run(t, p, bench.Config{Target: cfg.Target + "/echo", Method: "POST", Body: []byte("hello"), Connections: 3, Workers: 12, Requests: 600})
-		if r.OK != 600 || r.Failed() != 0 || r.Opened != 3 || r.Redials != 0 || s.accepted.Load() != 3 {
-			t.Errorf("ok %d, failed %v %v, opened %d, redials %d, accepted %d; want 600 on 3", r.OK, r.Failures, r.FirstFailures, r.Opened, r.Redials, s.accepted.Load())
+		if r.OK != 600 || r.Failed() != 0 || r.Opened > 3 || r.Redials != 0 || s.accepted.Load() != r.Opened {
+			t.Errorf("ok %d, failed %v %v, opened %d, redials %d, accepted %d; want 600 on at most 3", r.OK, r.Failures, r.FirstFailures, r.Opened, r.Redials, s.accepted.Load())
 		}
 		if r.BytesIn != 3000 || r.BytesOut != 3000 || r.Statuses[200] != 600 {
 			t.Errorf("%d in, %d out, statuses %v", r.BytesIn, r.BytesOut, r.Statuses)

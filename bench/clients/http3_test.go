@@ -102,8 +102,8 @@ func TestHTTP3WorkersShareConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := run(t, p, bench.Config{Target: cfg.Target + "/echo", Method: "POST", Body: []byte("hello"), Connections: 2, Workers: 8, Requests: 400})
-	if r.OK != 400 || r.Opened != 2 || r.Redials != 0 || o.accepted() != 2 || r.BytesIn != 2000 || r.BytesOut != 2000 {
-		t.Errorf("ok %d, %v, opened %d, redials %d, accepted %d, %d in, %d out; want 400 on 2", r.OK, r.FirstFailures, r.Opened, r.Redials, o.accepted(), r.BytesIn, r.BytesOut)
+	if r.OK != 400 || r.Opened > 2 || r.Redials != 0 || int64(o.accepted()) != r.Opened || r.BytesIn != 2000 || r.BytesOut != 2000 {
+		t.Errorf("ok %d, %v, opened %d, redials %d, accepted %d, %d in, %d out; want 400 on at most 2", r.OK, r.FirstFailures, r.Opened, r.Redials, o.accepted(), r.BytesIn, r.BytesOut)
 	}
 	if r.Settings.Protocol != "HTTP/3" {
 		t.Errorf("protocol %q", r.Settings.Protocol)

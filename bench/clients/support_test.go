@@ -160,8 +160,9 @@ func checkFailures(t *testing.T, all []failure) {
 			if f.within == 0 {
 				f.within = patience
 			}
+			c := f.client(t)
 			start := time.Now()
-			a, err := f.client(t).Do(t.Context(), start.Add(f.within), &f.request)
+			a, err := c.Do(t.Context(), start.Add(f.within), &f.request)
 			switch {
 			case err == nil:
 				t.Fatalf("no error, answer %+v", a)
