@@ -45,7 +45,7 @@ func TestAGeneratorThatCannotHoldTheRateSaysSo(t *testing.T) {
 	at := startEndpoint(t, fine)
 	for what, cfg := range map[string]Config{
 		"many idle connections": {Connections: 2000},
-		"always one busy":       {Connections: 2},
+		"always some busy":      {Connections: 16},
 	} {
 		cfg.Target, cfg.Source, cfg.Threads = "http://"+at, newSlow(t, 100*time.Microsecond), 1
 		cfg.Rate, cfg.Duration, cfg.Timeout = 10e6, time.Second, 500*time.Millisecond
