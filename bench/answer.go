@@ -7,7 +7,11 @@ import (
 	"weir/http7/wire"
 )
 
-const maxHead = 64 << 10
+const (
+	maxHead = 64 << 10
+	// keepStash is how much room for heads in pieces a connection keeps from one answer to the next.
+	keepStash = 16 << 10
+)
 
 // headLimits are a generator's: what a target may well send, but not without end.
 var headLimits = wire.Limits{HeadBytes: maxHead, Fields: 1000, TargetBytes: maxHead}
@@ -56,7 +60,9 @@ func (a *answerReader) begin(method string, wantBody bool) {
 		a.method = methodOther
 	}
 	a.parser.Reset()
-	a.stash = a.stash[:0]
+	if a.stash = a.stash[:0]; cap(a.stash) > keepStash {
+		a.stash = nil
+	}
 	a.got = answer{body: a.got.body[:0]}
 	a.inBody, a.started, a.want = false, false, wantBody
 }

@@ -98,6 +98,9 @@ func TestAHeadMayBeLargeButNotWithoutEnd(t *testing.T) {
 			if (err == nil) != c.ok || c.ok && a.got.bytes != int64(len(wire)) || cap(a.stash) > 4*maxHead {
 				t.Errorf("a field of %d bytes, %s: %+v, %v, %d kept", c.field, way, a.got, err, cap(a.stash))
 			}
+			if a.begin("GET", false); cap(a.stash) > keepStash {
+				t.Errorf("a field of %d bytes, %s: %d are kept for the next answer", c.field, way, cap(a.stash))
+			}
 		}
 	}
 }

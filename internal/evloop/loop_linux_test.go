@@ -227,24 +227,31 @@ func bothWays(t *testing.T, f func(t *testing.T, l *Loop)) {
 	})
 }
 
-func TestAWaitIsNeverShortAndHardlyLong(t *testing.T) {
+func TestAWaitIsHardlyLongerThanAskedFor(t *testing.T) {
 	bothWays(t, func(t *testing.T, l *Loop) {
 		ended := make(chan time.Duration)
 		go func() { // ends, with its thread, after the waits
 			LockThread()
-			best := time.Hour
+			best, waits := time.Hour, 0
 			for range 100 {
 				from := time.Now()
-				if n, err := l.Wait(200 * time.Microsecond); err != nil || n > 0 && l.timer < 0 {
-					t.Errorf("%d events, %v", n, err)
+				for left := 200 * time.Microsecond; left > 0; left = 200*time.Microsecond - time.Since(from) {
+					if _, err := l.Wait(left); err != nil {
+						t.Error(err)
+					}
+					l.Serve()
+					waits++
 				}
-				l.Serve()
 				best = min(best, time.Since(from))
+			}
+			// A signal may end a wait, but not many.
+			if waits > 300 {
+				t.Errorf("%d waits for 100 times", waits)
 			}
 			ended <- best
 		}()
 		// The best of them, so that a busy machine does not fail the test.
-		if best := <-ended; best < 200*time.Microsecond || best > 600*time.Microsecond {
+		if best := <-ended; best > 600*time.Microsecond {
 			t.Errorf("a wait of 200 µs takes %v", best)
 		}
 	})
