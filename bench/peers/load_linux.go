@@ -98,10 +98,7 @@ func (d *load) disconnect() {
 func (d *load) ask(s *sock, now int64) {
 	s.asked = now
 	request := d.requests[d.next]
-	// A stride that has no factor in common with the number of routes visits all, in no order that a table has.
-	if d.next += 7919; d.next >= len(d.requests) {
-		d.next %= len(d.requests)
-	}
+	d.advance()
 	n, err := d.loop.write(s, request)
 	if err != nil {
 		d.failed++
@@ -114,6 +111,10 @@ func (d *load) ask(s *sock, now int64) {
 		d.loop.wantWrite(s, true)
 	}
 }
+
+// advance goes on to the next request: a stride that has no factor in common with the number of routes visits all, in
+// no order that a table has.
+func (d *load) advance() { d.next = (d.next + 7919) % len(d.requests) }
 
 // push sends more of a long request.
 func (d *load) push(s *sock) {

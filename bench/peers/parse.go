@@ -116,7 +116,10 @@ func wrkAnswers(said string) (answers int64, ok bool) {
 		return 0, false
 	}
 	answers, err := strconv.ParseInt(found[1], 10, 64)
-	return answers, err == nil
+	if err != nil {
+		return 0, false
+	}
+	return answers, true
 }
 
 // valueOf returns what follows the name and the separator on the first line of text that begins so, as in
