@@ -69,7 +69,7 @@ func newLoop(e *loops, n, share int) (*loop, error) {
 	r := e.owner
 	l := &loop{
 		owner: r, engine: e, poll: poll, tally: r.ledger.tallies[n], open: r.schedule.open(),
-		maker: r.to.source.Maker(Wire, r.to.authority, r.cfg.Seed+uint64(n)),
+		maker: r.to.source.Maker(Wire, r.to.authority, r.cfg.Seed),
 		block: make([]byte, block), conns: make([]conn, share),
 		trials: list{way: dialling},
 	}
