@@ -19,6 +19,9 @@
 // (method of moments, as in DerSimonian and Laird 1986); redrawing three files as well would count the seconds' part twice.
 // Student's distribution replaces the normal one, with Satterthwaite's degrees of freedom.
 //
+// Seconds in which the generator itself was late by a quarter of the median latency are left out, and the result says
+// how many; if they are more than a third, all stay.
+//
 // Many figures are looked at, so a 95 % interval for each would raise more than one false alarm in forty. All intervals are
 // widened by one common factor: the smallest with which chance alone makes any figure of the table a regression in at
 // most 2 % of comparisons, taken from the draws themselves (the max-T method of Westfall and Young 1993). A figure
@@ -74,6 +77,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"weir/bench"
@@ -152,11 +156,14 @@ func Compare(a, b []Input, o Options) (*Result, error) {
 	if o.Draws <= 0 {
 		o.Draws = 2000
 	}
-	sa, sb := newSide(reportsOf(a)), newSide(reportsOf(b))
+	lag := patience(slices.Concat(a, b))
+	sa, sb := newSide(reportsOf(a), lag), newSide(reportsOf(b), lag)
 	r := &Result{
 		Format: Format, A: describe(a, sa), B: describe(b, sb),
 		Tolerance: o.Tolerance, Confidence: 0.95, Warnings: warnings(a, b),
 	}
+	r.warnOfLate("A", sa)
+	r.warnOfLate("B", sb)
 	r.judge(resample(sa, sb, o.Draws, o.Seed), sa, sb)
 	return r, nil
 }

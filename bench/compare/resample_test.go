@@ -34,7 +34,7 @@ func TestFewAlarmsAreFalseAndFewChangesAreMissed(t *testing.T) {
 func TestFiguresAreThoseOfTheRequests(t *testing.T) {
 	// 10,000 requests of 1 to 100 ms, evenly.
 	n := 0
-	s := newSide([]*bench.Report{report(2500, 4, func(int) float64 { n++; return float64(n%10000) / 100 })})
+	s := newSide([]*bench.Report{report(2500, 4, func(int) float64 { n++; return float64(n%10000) / 100 })}, time.Hour)
 	own, _ := s.bootstrap(1, rand.New(rand.NewPCG(1, 1)))
 	for i, want := range []float64{50, 50, 90, 99, 99.5, 99.75, 99.9} {
 		if got := math.Exp(own[i]) / 1e6; math.Abs(got/want-1) > 0.002 {
@@ -49,7 +49,7 @@ func TestFiguresAreThoseOfTheRequests(t *testing.T) {
 func TestTheStandardErrorOfAMeanIsThatOfTheTextbook(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	side := func() *side {
-		return newSide([]*bench.Report{report(400, 60, func(int) float64 { return 50 + 10*r.NormFloat64() })})
+		return newSide([]*bench.Report{report(400, 60, func(int) float64 { return 50 + 10*r.NormFloat64() })}, time.Hour)
 	}
 	s := resample(side(), side(), 1000, 1)
 	want := 10.0 / 50 / math.Sqrt(400*60) * math.Sqrt2
@@ -67,7 +67,7 @@ func TestSecondsThatHangTogetherWidenTheInterval(t *testing.T) {
 				weather, at = 5*r.Float64(), second
 			}
 			return 20 + weather + r.Float64()
-		})})
+		})}, time.Hour)
 	}
 	calm := resample(side(1, false), side(2, false), 300, 1).se[1]
 	weather := resample(side(1, true), side(2, true), 300, 1).se[1]
@@ -83,10 +83,45 @@ func TestAShortRestBelongsToTheSecondBeforeIt(t *testing.T) {
 	}{{20 * time.Millisecond, 5}, {499 * time.Millisecond, 5}, {600 * time.Millisecond, 6}} {
 		r := report(100, 6, func(int) float64 { return 20 })
 		r.Series[5].At = 5*time.Second + c.rest
-		s := newSide([]*bench.Report{r})
+		s := newSide([]*bench.Report{r}, time.Hour)
 		if s.blocks() != c.want || s.requests() != 600 {
 			t.Errorf("a rest of %v: %d blocks of %v requests, want %d of 600", c.rest, s.blocks(), s.requests(), c.want)
 		}
+	}
+}
+
+func TestSecondsOfALateGeneratorAreLeftOut(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		lag        [2][]time.Duration // of each second of two runs, in ms
+		kept, late int
+	}{
+		{"none is late", [2][]time.Duration{{1, 1, 1, 1, 1}, {1, 1, 1, 1, 1}}, 10, 0},
+		{"on the limit", [2][]time.Duration{{5, 1, 1, 1, 1}, {1, 1, 1, 1, 1}}, 10, 0},
+		{"one", [2][]time.Duration{{1, 1, 1, 6, 1}, {1, 1, 1, 1, 1}}, 9, 1},
+		{"a third", [2][]time.Duration{{9, 9, 1, 1}, {1, 1}}, 4, 2},
+		{"more than a third", [2][]time.Duration{{9, 9, 9, 1, 1}, {9, 1, 1, 1, 1}}, 10, 0},
+		{"a whole run", [2][]time.Duration{{9, 9}, {1, 1, 1, 1, 1, 1, 1, 1}}, 10, 0},
+		{"too little would be left", [2][]time.Duration{{1, 9, 1}, {1}}, 4, 0},
+	} {
+		var runs []*bench.Report
+		for _, lags := range c.lag {
+			r := report(10, len(lags), func(int) float64 { return 20 })
+			for i := range lags {
+				r.Series[i].Lag = lags[i] * time.Millisecond
+			}
+			runs = append(runs, r)
+		}
+		if s := newSide(runs, 5*time.Millisecond); s.blocks() != c.kept || s.late != c.late {
+			t.Errorf("%s: %d s kept, %d left out; want %d and %d", c.name, s.blocks(), s.late, c.kept, c.late)
+		}
+	}
+}
+
+func TestTheGeneratorMayBeLateByAQuarterOfTheFastestMedian(t *testing.T) {
+	with := func(p50 time.Duration) Input { return Input{"", &bench.Report{Latency: bench.Quantiles{P50: p50}}} }
+	if got := patience([]Input{with(40 * time.Millisecond), with(20 * time.Millisecond)}); got != 5*time.Millisecond {
+		t.Errorf("%v, want 5ms", got)
 	}
 }
 

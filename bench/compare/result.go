@@ -33,7 +33,9 @@ type Side struct {
 	Files    []string `json:"files"`
 	Targets  []string `json:"targets"`
 	Requests int64    `json:"requests"`
-	Seconds  int      `json:"seconds"`
+	// Seconds are those that were compared; LeftOut those in which the generator was late.
+	Seconds int `json:"seconds"`
+	LeftOut int `json:"left_out"`
 }
 
 // Verdict is what is found about a figure or all of them.
@@ -80,7 +82,7 @@ type Figure struct {
 }
 
 func describe(inputs []Input, s *side) Side {
-	out := Side{Requests: int64(s.requests()), Seconds: s.blocks()}
+	out := Side{Requests: int64(s.requests()), Seconds: s.blocks(), LeftOut: s.late}
 	seen := map[string]bool{}
 	for _, in := range inputs {
 		out.Files = append(out.Files, in.Name)

@@ -84,3 +84,11 @@ func differing(all []Input) []string {
 func sameRun(a, b *bench.Report) bool {
 	return a == b || !a.Started.IsZero() && a.Started.Equal(b.Started) && a.Elapsed == b.Elapsed && a.Requests == b.Requests
 }
+
+// warnOfLate says that seconds of a side are left out.
+func (r *Result) warnOfLate(name string, s *side) {
+	if s.late > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d of %d s of %s are left out: the generator itself was late in them",
+			s.late, s.late+s.blocks(), name))
+	}
+}

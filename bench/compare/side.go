@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -13,13 +14,15 @@ import (
 type side struct {
 	values []float64 // the latencies that occur, in ns, ascending; a cell's bin is an index into them
 	files  [][]block // one after the other in time
+	late   int       // seconds that are left out, because the generator was late in them
 }
 
 // block is one second of one file.
 type block struct {
 	cells   []cell
 	seconds float64
-	ok, bad float64 // requests that got their answer, and those that failed or were never sent
+	lag     time.Duration // the generator's worst
+	ok, bad float64       // requests that got their answer, and those that failed or were never sent
 }
 
 // cell is how many requests of a block took values[bin].
@@ -28,8 +31,9 @@ type cell struct {
 	count float64
 }
 
-// newSide cuts the reports into seconds.
-func newSide(reports []*bench.Report) *side {
+// newSide cuts the reports into seconds. Those in which the generator sent a request later than lag are left out, unless
+// they are more than a third.
+func newSide(reports []*bench.Report, lag time.Duration) *side {
 	s := &side{}
 	bins := map[int64]int{}
 	for _, r := range reports {
@@ -51,7 +55,43 @@ func newSide(reports []*bench.Report) *side {
 	for _, r := range reports {
 		s.files = append(s.files, blocksOf(r, bins))
 	}
+	s.leaveOut(lag)
 	return s
+}
+
+// generatorsShare is the part of the median latency by which a generator may be late in a second that counts. A
+// report is valid with one late request in a hundred, which is just what p99 is made of.
+const generatorsShare = 0.25
+
+// patience returns how late the generator may have been in a second of any of the runs.
+func patience(inputs []Input) time.Duration {
+	least := time.Duration(math.MaxInt64)
+	for _, in := range inputs {
+		least = min(least, in.Report.Latency.P50)
+	}
+	return time.Duration(float64(least) * generatorsShare)
+}
+
+// leaveOut drops the seconds that are the generator's own doing.
+func (s *side) leaveOut(lag time.Duration) {
+	kept := make([][]block, len(s.files))
+	n, late := 0, 0
+	for i, f := range s.files {
+		for k := range f {
+			if f[k].lag > lag {
+				late++
+				continue
+			}
+			kept[i] = append(kept[i], f[k])
+			n++
+		}
+		if len(kept[i]) == 0 {
+			return
+		}
+	}
+	if late > 0 && n >= fewestSeconds && 3*late <= n+late {
+		s.files, s.late = kept, late
+	}
 }
 
 // blocksOf cuts one report into seconds. A rest of less than half a second belongs to the second before it.
@@ -63,6 +103,7 @@ func blocksOf(r *bench.Report, bins map[int64]int) []block {
 			seconds: (second.At - last).Seconds(),
 			ok:      float64(second.OK),
 			bad:     float64(second.Failures.Total()),
+			lag:     second.Lag,
 		}
 		last = second.At
 		for _, bar := range bars(second.Histogram) {
@@ -87,6 +128,7 @@ func (b *block) add(o *block) {
 	b.seconds += o.seconds
 	b.ok += o.ok
 	b.bad += o.bad
+	b.lag = max(b.lag, o.lag)
 }
 
 // bar is one occupied bin of a histogram, in the middle of its bounds.
