@@ -64,15 +64,25 @@ func fill(h bench.Histogram, limits []time.Duration) []bin {
 	return bins
 }
 
-// fine sorts h into bins that are equally wide on a logarithmic scale, for a picture. Where the histogram's own buckets
-// are wider than a bin, what they hold is spread over the bins that they cover.
-func fine(h bench.Histogram, n int) []bar {
+// mostBars and fewestBars bound how many bins a picture has. They are at least thinnest apart, as a share.
+const (
+	mostBars   = 60
+	fewestBars = 8
+	thinnest   = 0.015
+)
+
+// fine sorts h into bins that are equally wide on a logarithmic scale, for a picture. What the histogram's own buckets
+// hold is spread over the bins that they cover, and no bin is thinner than two of them, or it would look like a comb.
+func fine(h bench.Histogram) []bar {
 	if h.Count() == 0 {
 		return nil
 	}
 	least := max(float64(h.Min()), 1)
 	most := max(float64(h.Max()), least*1.05)
-	low, wide := math.Log(least), math.Log(most/least)/float64(n)
+	low := math.Log(least)
+	n := int(math.Log(most/least) / max(thinnest, 2*bucketWidth(int64(least))/least))
+	n = min(max(n, fewestBars), mostBars)
+	wide := math.Log(most/least) / float64(n)
 	bars := make([]bar, n)
 	for i := range bars {
 		bars[i].From = math.Exp(low + float64(i)*wide)

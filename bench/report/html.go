@@ -105,22 +105,22 @@ func sheets(r *bench.Report, x *Extras) []sheet {
 		out = append(out, sheet{Table: latencyTable(r, x.Recorded)})
 	}
 	out = append(out, rows("Requests", figures(r)))
+	if s := rows("Statuses", statuses(r)); s.Table.Rows != nil {
+		s.Words = false
+		out = append(out, s)
+	}
+	if s := rows("Generator", generator(r)); s.Table.Rows != nil {
+		out = append(out, s)
+	}
 	if s := rows("Failures", failed(r)); s.Table.Rows != nil {
 		s.Table.Head = []string{"kind", "failed", "the first one"}
 		s.Wide = true
 		out = append(out, s)
 	}
-	if s := rows("Statuses", statuses(r)); s.Table.Rows != nil {
-		s.Words = false
-		out = append(out, s)
-	}
 	if len(r.Classes) > 0 {
 		out = append(out, sheet{Table: classTable(r, valid), Wide: true})
 	}
-	if s := rows("Generator", generator(r)); s.Table.Rows != nil {
-		out = append(out, s)
-	}
-	return append(out, sheet{Table: settingsTable(r), Words: true})
+	return append(out, sheet{Table: settingsTable(r), Wide: true, Words: true})
 }
 
 func rows(title string, list []figure) sheet {

@@ -60,7 +60,11 @@ func TestPagesOpenInABrowser(t *testing.T) {
 			}
 			keep(t, c.name+"-"+scheme+".png", b.picture())
 		}
-		keep(t, c.name+".pdf", b.paper())
+		pdf := b.paper()
+		if pages := bytes.Count(pdf, []byte("/Type /Page\n")); !bytes.HasPrefix(pdf, []byte("%PDF-")) || pages < 1 {
+			t.Errorf("%s: %d printed pages in %d bytes", c.name, pages, len(pdf))
+		}
+		keep(t, c.name+".pdf", pdf)
 		var sizes []struct{ Width, Height, Paths int }
 		b.evaluate(`[...document.querySelectorAll("svg.ch")].map(s => { const r = s.getBoundingClientRect();
 			return {Width: Math.round(r.width), Height: Math.round(r.height), Paths: s.querySelectorAll("path").length} })`, &sizes)

@@ -114,6 +114,7 @@ func byPercentile(r *bench.Report, recorded *Recorded) *drawn {
 		least, top = min(least, float64(recorded.Histogram.Min())), max(top, float64(recorded.Histogram.Max()))
 	}
 	d.X, d.Y = chart.Percentiles(most), chart.Latencies(least, top)
+	d.line(chart.First, false, "all requests", curve(r.Histogram, d.X.Max))
 	if len(r.Classes) <= mostClasses {
 		for i, c := range r.Classes {
 			if c.Histogram.Count() > 0 {
@@ -124,7 +125,6 @@ func byPercentile(r *bench.Report, recorded *Recorded) *drawn {
 	if recorded != nil {
 		d.line(chart.Reference, true, recorded.Name, curve(recorded.Histogram, d.X.Max))
 	}
-	d.line(chart.First, false, "all requests", curve(r.Histogram, d.X.Max))
 	d.Description = fmt.Sprintf("A line that rises from %s at the fastest over %s at the median and %s at 99 percent to %s at the slowest.",
 		latency(r.Latency.Min), latency(r.Latency.P50), latency(r.Latency.P99), latency(r.Latency.Max))
 	d.table = percentileTable(r, recorded)
@@ -161,7 +161,7 @@ func percentileTable(r *bench.Report, recorded *Recorded) table {
 func histogram(r *bench.Report) *drawn {
 	d := &drawn{}
 	d.ID, d.Title, d.BarInk = "histogram", "How often each latency came", chart.First
-	bars := fine(r.Histogram, 60)
+	bars := fine(r.Histogram)
 	top := 0.0
 	for _, b := range bars {
 		share := 100 * b.Count / float64(r.Histogram.Count())
@@ -169,9 +169,9 @@ func histogram(r *bench.Report) *drawn {
 		top = max(top, share)
 	}
 	d.X, d.Y = chart.LogLatencies(bars[0].From, bars[len(bars)-1].To), chart.Shares(top)
-	d.mark(chart.Second, "p50 "+latency(r.Latency.P50), float64(r.Latency.P50))
+	d.mark(chart.Strong, "p50 "+latency(r.Latency.P50), float64(r.Latency.P50))
 	d.mark(chart.Third, "p99 "+latency(r.Latency.P99), float64(r.Latency.P99))
-	d.note = "Share of the requests in each of 60 parts of the range, which is logarithmic."
+	d.note = fmt.Sprintf("Share of the requests in each of %d parts of the range, which is logarithmic.", len(bars))
 	d.Description = fmt.Sprintf("Bars over latencies from %s to %s; half of the requests were faster than %s.",
 		latency(r.Latency.Min), latency(r.Latency.Max), latency(r.Latency.P50))
 	d.table = table{Head: []string{"latency", "requests", "share"}}

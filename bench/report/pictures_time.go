@@ -73,9 +73,9 @@ func latencyOverTime(r *bench.Report, parts []moment) *drawn {
 	high := of(func(q *bench.Quantiles) time.Duration { return q.P99 })
 	top := of(func(q *bench.Quantiles) time.Duration { return q.Max })
 	d.X, d.Y = chart.Elapsed(end(parts)), chart.Latencies(smallest(median), largest(top))
-	d.line(chart.Fourth, false, "max", top)
-	d.line(chart.Third, false, "p99", high)
 	d.line(chart.First, false, "p50", median)
+	d.line(chart.Third, false, "p99", high)
+	d.line(chart.Fourth, false, "max", top)
 	d.Description = fmt.Sprintf("Lines for median, 99th percentile and maximum of each second; the slowest request took %s.", latency(r.Latency.Max))
 	d.table = table{Head: []string{"until", "OK", "p50", "p90", "p99", "max"}}
 	for _, m := range parts {
@@ -94,10 +94,10 @@ func rateOverTime(r *bench.Report, parts []moment) *drawn {
 	ended := values(parts, func(m *moment) float64 { return float64(m.Requests) / m.length() })
 	plan := planned(asked(r.Settings.Rate), end(parts))
 	d.X, d.Y = chart.Elapsed(end(parts)), chart.Rates(largest(ended, plan))
+	d.line(chart.First, false, "ended", ended)
 	if plan != nil {
 		d.line(chart.Reference, true, "asked for", plan)
 	}
-	d.line(chart.First, false, "ended", ended)
 	d.Description = fmt.Sprintf("A line of the requests that ended in each second; %s on average.", rate(float64(r.Requests), r.Elapsed))
 	d.table = table{Head: []string{"until", "ended", "a second", "failed", "received"}}
 	for _, m := range parts {
@@ -154,10 +154,10 @@ func lagOverTime(r *bench.Report, parts []moment) *drawn {
 	lag := values(parts, func(m *moment) float64 { return float64(m.Lag) })
 	allowed := float64(r.Settings.MaxLag)
 	d.X, d.Y = chart.Elapsed(end(parts)), chart.Latencies(smallest(lag), max(largest(lag), allowed))
+	d.line(chart.Fifth, false, "worst lag", lag)
 	if allowed > 0 {
 		d.line(chart.Reference, true, "allowed", []chart.Point{{X: 0, Y: allowed}, {X: d.X.Max, Y: allowed}})
 	}
-	d.line(chart.Fifth, false, "worst lag", lag)
 	d.Description = fmt.Sprintf("A line of the worst lag in each second; %s are allowed.", latency(r.Settings.MaxLag))
 	d.table = table{Head: []string{"until", "worst lag", "busy", "due while busy"}}
 	for _, m := range parts {
@@ -199,9 +199,9 @@ func capacity(c *Capacity) *drawn {
 	} else {
 		d.Description += "No rate held the goal."
 	}
-	d.line(chart.Fourth, false, "p99.9", lines[2])
-	d.line(chart.Third, false, "p99", lines[1])
 	d.line(chart.First, false, "p50", lines[0])
+	d.line(chart.Third, false, "p99", lines[1])
+	d.line(chart.Fourth, false, "p99.9", lines[2])
 	for i := range d.Lines {
 		d.Lines[i].Dots = true
 	}

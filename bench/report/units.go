@@ -96,7 +96,7 @@ func percent(n, of int64) string {
 	switch {
 	case n == of || n == 0:
 		return short(v, 0) + " %"
-	case v > 99.9991:
+	case v > 99.999:
 		return "> 99.999 %"
 	case v > 99.99:
 		return short(math.Floor(v*1000+1e-6)/1000, 3) + " %"
@@ -107,7 +107,7 @@ func percent(n, of int64) string {
 	case v < 1:
 		return short(v, 3) + " %"
 	}
-	return short(v, 1) + " %"
+	return strconv.FormatFloat(v, 'f', 1, 64) + " %"
 }
 
 // short writes v with at most so many digits behind the point, without zeros at the end.

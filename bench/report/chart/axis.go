@@ -61,8 +61,14 @@ func LogLatencies(least, most float64) Axis {
 	if most/least < 5 {
 		steps = []float64{1, 1.5, 2, 3, 4, 5, 6, 8}
 	}
-	a.Min, a.Max = below(least, steps), above(most, steps)
-	for decade := math.Pow(10, math.Floor(math.Log10(a.Min)+1e-9)); decade <= a.Max*1.001; decade *= 10 {
+	// The ends are steps if those are near.
+	if a.Min = below(least, steps); least/a.Min > 1.6 {
+		a.Min = least / 1.15
+	}
+	if a.Max = above(most, steps); a.Max/most > 1.6 {
+		a.Max = most * 1.15
+	}
+	for decade := below(a.Min, steps[:1]); decade <= a.Max*1.001; decade *= 10 {
 		for _, s := range steps {
 			if v := s * decade; v >= a.Min*0.999 && v <= a.Max*1.001 {
 				a.tick(v, nanos(v))
@@ -109,7 +115,11 @@ func counted(most float64, unit string) Axis {
 	step := decimal(most / 5)
 	a.Max = math.Ceil(most*1.02/step-1e-9) * step
 	for i := 0.0; i*step <= a.Max*(1+1e-9); i++ {
-		a.tick(i*step, number(i*step)+unit)
+		label := "0"
+		if i > 0 {
+			label = number(i*step, a.Max) + unit
+		}
+		a.tick(i*step, label)
 	}
 	return a
 }

@@ -29,7 +29,8 @@ type Chart struct {
 	// Bars are drawn behind the lines, in BarInk.
 	Bars   []Bar
 	BarInk Ink
-	Lines  []Line
+	// Lines are drawn so that the first one lies on top.
+	Lines []Line
 	// Marks are upright lines at points of X.
 	Marks []Mark
 	// Height is that of the picture where its width is 720. Default: 250.
@@ -79,7 +80,7 @@ func (c *Chart) SVG() (template.HTML, error) {
 		c.add(p, &Line{Ink: m.Ink, Dashed: true, Points: []Point{{m.X, c.Y.Min}, {m.X, c.Y.Max}}})
 	}
 	for i := range c.Lines {
-		c.add(p, &c.Lines[i])
+		c.add(p, &c.Lines[len(c.Lines)-1-i])
 	}
 	// The plotters have widened the axes to their own ranges.
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = c.X.Min, c.X.Max, c.Y.Min, c.Y.Max
@@ -88,8 +89,8 @@ func (c *Chart) SVG() (template.HTML, error) {
 		height = defaultHeight
 	}
 	canvas := vgsvg.New(width, vg.Length(height))
-	// Room for half of the last label, and for the upper half of the highest.
-	p.Draw(draw.Crop(draw.New(canvas), 2, -22, 2, -6))
+	// Room for labels in a wider font than the one that is measured, for half of the last one and of the highest.
+	p.Draw(draw.Crop(draw.New(canvas), 10, -24, 5, -6))
 	var raw bytes.Buffer
 	if _, err := canvas.WriteTo(&raw); err != nil {
 		return "", fmt.Errorf("chart %s: %w", c.ID, err)
@@ -98,9 +99,12 @@ func (c *Chart) SVG() (template.HTML, error) {
 }
 
 func (c *Chart) histogram() *plotter.Histogram {
-	h := &plotter.Histogram{FillColor: c.BarInk.colour()}
-	h.LineStyle.Width = 0
+	// A thin line in the same ink closes the seams between bars.
+	h := &plotter.Histogram{FillColor: c.BarInk.colour(), LineStyle: stroke(c.BarInk, 0.5)}
 	for _, b := range c.Bars {
+		if b.Height <= 0 {
+			continue
+		}
 		h.Bins = append(h.Bins, plotter.HistogramBin{Min: b.From, Max: b.To, Weight: b.Height})
 	}
 	return h

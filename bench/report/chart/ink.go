@@ -5,7 +5,8 @@ import "image/color"
 // Ink is a role that the page's style gives a colour.
 type Ink uint8
 
-// The inks. First to Fifth are told apart by any reader; Bad is for what should be zero; Reference stands back.
+// The inks. First to Fifth are told apart by any reader; Bad is for what should be zero; Reference stands
+// back; Strong is seen on top of any other.
 const (
 	First Ink = iota + 1
 	Second
@@ -14,6 +15,7 @@ const (
 	Fifth
 	Bad
 	Reference
+	Strong
 
 	grid
 	axis
@@ -22,7 +24,7 @@ const (
 	inks
 )
 
-var inkNames = [inks]string{"", "first", "second", "third", "fourth", "fifth", "bad", "reference", "grid", "axis", "x", "y"}
+var inkNames = [inks]string{"", "first", "second", "third", "fourth", "fifth", "bad", "reference", "strong", "grid", "axis", "x", "y"}
 
 // Class is the ink's name in the classes of a picture: stroke-NAME for lines, fill-NAME for areas and dots.
 func (i Ink) Class() string {
@@ -33,7 +35,7 @@ func (i Ink) Class() string {
 }
 
 // Inks returns those for data, in their order.
-func Inks() []Ink { return []Ink{First, Second, Third, Fourth, Fifth, Bad, Reference} }
+func Inks() []Ink { return []Ink{First, Second, Third, Fourth, Fifth, Bad, Reference, Strong} }
 
 // colour is what stands for the ink until restyle finds it. None of them is black, which vgsvg leaves out.
 func (i Ink) colour() color.Color { return color.NRGBA{B: uint8(i), A: 255} }

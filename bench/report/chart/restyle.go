@@ -84,11 +84,11 @@ func (r *restyler) open(e *xml.StartElement) error {
 func (r *restyler) text(label string) error {
 	e := r.label
 	r.label = nil
-	share := 0.5
-	class := "ch-x"
+	// Below its axis a label keeps a little distance.
+	share, class, down := 0.5, "ch-x", ` dy="3"`
 	for _, a := range e.Attr {
 		if a.Name.Local == "style" && strings.Contains(a.Value, "fill:"+hexOf(textY)) {
-			share, class = 1, "ch-y"
+			share, class, down = 1, "ch-y", ""
 		}
 	}
 	for i, a := range e.Attr {
@@ -106,7 +106,7 @@ func (r *restyler) text(label string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&r.out, `<text%s>%s`, strings.Replace(attributes, `class="`, `class="`+class+" ", 1), html.EscapeString(label))
+	fmt.Fprintf(&r.out, `<text%s%s>%s`, strings.Replace(attributes, `class="`, `class="`+class+" ", 1), down, html.EscapeString(label))
 	return nil
 }
 

@@ -1,10 +1,10 @@
 package chart
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"weir/internal/term"
 )
@@ -85,29 +85,25 @@ func elapsed(seconds, step float64) string {
 	case step >= 60:
 		return short(seconds/60) + " min"
 	case step >= 1 && seconds >= 60:
-		d := time.Duration(math.Round(seconds)) * time.Second
-		return strconv.Itoa(int(d/time.Minute)) + ":" + two(int(d%time.Minute/time.Second)) + " min"
+		whole := int(math.Round(seconds))
+		if whole%60 == 0 {
+			return strconv.Itoa(whole/60) + " min"
+		}
+		return fmt.Sprintf("%d:%02d min", whole/60, whole%60)
 	case step < 0.1:
 		return short(seconds*1000) + " ms"
 	}
 	return short(seconds) + " s"
 }
 
-func two(n int) string {
-	if n < 10 {
-		return "0" + strconv.Itoa(n)
-	}
-	return strconv.Itoa(n)
-}
-
-// number writes a round number: 0.5, 1,500, 20k, 1.5M.
-func number(v float64) string {
+// number writes a round number of a scale that ends at most: 0.5, 1,500, 200k, 1.5M.
+func number(v, most float64) string {
 	switch {
-	case v >= 1e9:
+	case most >= 2e9:
 		return short(v/1e9) + "G"
-	case v >= 1e6:
+	case most >= 2e6:
 		return short(v/1e6) + "M"
-	case v >= 1e4:
+	case most >= 1e5:
 		return short(v/1e3) + "k"
 	case v >= 1000:
 		return term.Count(int64(math.Round(v)))
