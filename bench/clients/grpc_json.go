@@ -119,6 +119,11 @@ func describe(ctx context.Context, conn *grpc.ClientConn, path string) (schema, 
 	if err != nil {
 		return schema{}, err
 	}
+	return methodOf(files, service, method)
+}
+
+// methodOf returns what a service's method takes.
+func methodOf(files *protoregistry.Files, service, method string) (schema, error) {
 	found, err := files.FindDescriptorByName(protoreflect.FullName(service))
 	if err != nil {
 		return schema{}, fmt.Errorf("%w: %v", bench.ErrConfig, err)
@@ -137,7 +142,7 @@ func describe(ctx context.Context, conn *grpc.ClientConn, path string) (schema, 
 	return schema{input: m.Input(), types: dynamicpb.NewTypes(files)}, nil
 }
 
-// fetchFiles asks for the file of a service and for all that it imports.
+// fetchFiles asks the server for the file of a service and for all that it imports.
 func fetchFiles(ctx context.Context, conn *grpc.ClientConn, service string) (*protoregistry.Files, error) {
 	ctx, cancel := context.WithTimeout(ctx, reflectionTimeout)
 	defer cancel() // ends the stream
@@ -145,10 +150,19 @@ func fetchFiles(ctx context.Context, conn *grpc.ClientConn, service string) (*pr
 	if err != nil {
 		return nil, sortReflection(ctx, err)
 	}
+	files, err := filesOf(stream, service)
+	if err != nil {
+		return nil, sortReflection(ctx, err)
+	}
+	return files, nil
+}
+
+// filesOf asks on a stream of reflection for the file of a service, and for what it imports and that imports.
+func filesOf(stream reflection.ServerReflection_ServerReflectionInfoClient, service string) (*protoregistry.Files, error) {
 	set := &fileSet{stream: stream, got: map[string]bool{}}
 	first := &reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: service}}
 	if err := set.fetch(first); err != nil {
-		return nil, sortReflection(ctx, err)
+		return nil, err
 	}
 	for i := 0; i < len(set.files.File); i++ {
 		for _, name := range set.files.File[i].Dependency {
@@ -157,7 +171,7 @@ func fetchFiles(ctx context.Context, conn *grpc.ClientConn, service string) (*pr
 			}
 			next := &reflection.ServerReflectionRequest{MessageRequest: &reflection.ServerReflectionRequest_FileByFilename{FileByFilename: name}}
 			if err := set.fetch(next); err != nil {
-				return nil, sortReflection(ctx, err)
+				return nil, err
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func (l *cutListener) cut() {
 }
 
 // rawServer serves until the test ends; secure is nil for clear text.
-func rawServer(t *testing.T, secure *tls.Config, options ...grpc.ServerOption) (*rawOrigin, string) {
+func rawServer(t testing.TB, secure *tls.Config, options ...grpc.ServerOption) (*rawOrigin, string) {
 	t.Helper()
 	o := &rawOrigin{asked: make(chan struct{}, 1)}
 	options = append(options, grpc.MaxRecvMsgSize(anySize), grpc.ForceServerCodecV2(rawCodec{}), grpc.UnknownServiceHandler(o.serve))
@@ -79,7 +79,7 @@ func rawServer(t *testing.T, secure *tls.Config, options ...grpc.ServerOption) (
 	return o, o.listener.Addr().String()
 }
 
-func serveGRPC(t *testing.T, s *grpc.Server, l net.Listener) {
+func serveGRPC(t testing.TB, s *grpc.Server, l net.Listener) {
 	var serving sync.WaitGroup
 	serving.Go(func() { s.Serve(l) })
 	t.Cleanup(func() {
@@ -126,7 +126,7 @@ func healthServer(t *testing.T, reflected bool) string {
 	return l.Addr().String()
 }
 
-func loopback(t *testing.T) net.Listener {
+func loopback(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

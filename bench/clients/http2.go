@@ -86,11 +86,14 @@ const (
 	textConnection = "connection error: "
 	textFrame      = "http2: failed reading the frame payload: "
 	textTooLarge   = "http2: frame too large"
+	textHead       = "malformed response from server"
+	textFromPeer   = "received from peer" // the Cause of a stream error that the server sent
 )
 
 // saysNotHTTP2 reports whether net/http complains of the bytes that came.
 func saysNotHTTP2(text string) bool {
-	return strings.HasPrefix(text, textConnection) || strings.HasPrefix(text, textFrame) || strings.HasPrefix(text, textTooLarge)
+	return strings.HasPrefix(text, textConnection) || strings.HasPrefix(text, textFrame) ||
+		strings.HasPrefix(text, textTooLarge) || strings.HasPrefix(text, textHead)
 }
 
 // streamError has the shape of net/http's error for one stream, which errors.As fills in (net/http/h2_error.go).
@@ -102,14 +105,8 @@ type streamError struct {
 
 func (e streamError) Error() string { return fmt.Sprintf("stream error %d", e.Code) }
 
-// Error codes of RFC 9113 §7 that say how a stream ended.
-const (
-	codeProtocol      = 0x1
-	codeFlowControl   = 0x3
-	codeFrameSize     = 0x6
-	codeRefusedStream = 0x7
-	codeCompression   = 0x9
-)
+// codeRefusedStream is REFUSED_STREAM (RFC 9113 §7).
+const codeRefusedStream = 0x7
 
 // sortHTTP2 makes err of net/http one that bench.KindOf sorts. begun says that the answer's head had come.
 func sortHTTP2(err error, begun bool) error {
@@ -121,7 +118,7 @@ func sortHTTP2(err error, begun bool) error {
 	case !begun && (text == textGoAway || text == textUnusable):
 		return &unprocessed{err}
 	case errors.As(err, &stream):
-		return sortStream(err, stream.Code, begun)
+		return sortStream(err, stream, begun)
 	case saysNotHTTP2(text):
 		return notHTTP2(err)
 	case begun:
@@ -130,14 +127,14 @@ func sortHTTP2(err error, begun bool) error {
 	return err
 }
 
-func sortStream(err error, code uint32, begun bool) error {
-	switch code {
-	case codeProtocol, codeFlowControl, codeFrameSize, codeCompression:
+func sortStream(err error, stream streamError, begun bool) error {
+	switch {
+	case stream.Cause == nil || stream.Cause.Error() != textFromPeer:
+		// It was net/http that ended the stream, for what had come on it.
 		return fmt.Errorf("%w: %w", bench.ErrMalformed, err)
-	case codeRefusedStream:
+	case stream.Code == codeRefusedStream:
 		return fmt.Errorf("the server refused the stream: %w", err)
-	}
-	if begun {
+	case begun:
 		return fmt.Errorf("%w: %w", bench.ErrShort, err)
 	}
 	return err

@@ -18,7 +18,7 @@ import (
 var quiet = log.New(io.Discard, "", 0)
 
 // h2Server serves HTTP/2 by h until the test ends: over TLS, or in clear text with prior knowledge.
-func h2Server(t *testing.T, secure bool, h http.Handler) (*h2Origin, Config) {
+func h2Server(t testing.TB, secure bool, h http.Handler) (*h2Origin, Config) {
 	t.Helper()
 	s := &h2Origin{Server: httptest.NewUnstartedServer(h)}
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -72,6 +72,7 @@ func TestHTTP2CarriesWhatTheRequestNames(t *testing.T) {
 				"GET other.example /saw X-A: 1; X-A: 2"},
 			{"its own User-Agent", bench.Request{Method: "GET", Path: []byte("/saw"), Expect: anything,
 				Header: []bench.Field{{Name: "User-Agent", Value: "me"}}}, "GET " + host + " /saw User-Agent: me"},
+			{"two slashes", get("//saw"), ""},
 			{"HEAD", bench.Request{Method: "HEAD", Path: []byte("/saw"), Expect: anything}, ""},
 		} {
 			a := mustAsk(t, c, d.request)
@@ -237,13 +238,16 @@ func TestEveryWayToFailInHTTP2IsToldApart(t *testing.T) {
 		{name: "HTTP/1 behind TLS", client: direct(h1TLS.URL), request: get("/"), kind: bench.TLS, says: "does not speak h2 here"},
 		{name: "HTTP/1 in clear text", client: direct(h1.URL), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
 		{name: "garbage", client: direct("http://" + listen(t, saying("what do you want of me?\n"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
-		{name: "a frame where SETTINGS is due", client: direct("http://" + listen(t, saying("\x00\x00\x08\x06\x00\x00\x00\x00\x00whatever"))), request: get("/"), kind: bench.Malformed, says: "PROTOCOL_ERROR"},
+		{name: "a frame where SETTINGS is due", client: direct("http://" + listen(t, saying("\x00\x00\x08\x06\x00\x00\x00\x00\x00whatever"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
 		{name: "a head that does not decode", client: direct("http://" + listen(t, saying(settings+"\x00\x00\x04\x01\x05\x00\x00\x00\x01\xff\xff\xff\xff"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
+		{name: "an answer without a status", client: direct("http://" + listen(t, saying(settings+"\x00\x00\x05\x01\x05\x00\x00\x00\x01\x40\x01a\x01b"))), request: get("/"), kind: bench.Malformed, says: "status"},
+		{name: "a field that must not be", client: direct("http://" + listen(t, saying(settings+"\x00\x00\x05\x01\x05\x00\x00\x00\x01\x40\x01A\x01b"))), request: get("/"), kind: bench.Malformed, says: "PROTOCOL_ERROR"},
+		{name: "a request that the server finds malformed", client: direct(plain.Target), request: get("/%zz"), kind: bench.Reset, says: "received from peer"},
 		{name: "a close without an answer", client: direct("http://" + listen(t, closing)), request: get("/"), kind: bench.Reset, says: "EOF"},
 		{name: "an answer cut by a reset", client: direct(plain.Target), request: get("/cut"), kind: bench.ShortBody, says: "cut short"},
 		{name: "a timeout", client: direct(plain.Target), request: get("/hang"), within: 30 * time.Millisecond, kind: bench.Timeout, says: "deadline"},
 		{name: "a handshake that hangs", client: direct("https://" + listen(t, hang(nil))), request: get("/"), within: 30 * time.Millisecond, kind: bench.TLS, says: "deadline"},
-		{name: "a path that is none", client: direct(plain.Target), request: get("no-slash"), kind: bench.Reset, says: "path"},
+		{name: "a path that is none", client: direct(plain.Target), request: get("no-slash"), kind: bench.Reset, says: "slash"},
 	})
 }
 

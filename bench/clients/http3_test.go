@@ -41,7 +41,7 @@ func (o *h3Origin) drop(code http3.ErrCode) {
 }
 
 // h3Server serves HTTP/3 by h until the test ends.
-func h3Server(t *testing.T, h http.Handler, limits *quic.Config) (*h3Origin, Config) {
+func h3Server(t testing.TB, h http.Handler, limits *quic.Config) (*h3Origin, Config) {
 	t.Helper()
 	serverTLS, clientTLS := certificate(t)
 	socket, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -82,6 +82,7 @@ func TestHTTP3CarriesWhatTheRequestNames(t *testing.T) {
 			bench.Request{Method: "GET", Path: []byte("/saw"), Expect: anything, Host: "other.example",
 				Header: []bench.Field{{Name: "X-A", Value: "1"}, {Name: "Connection", Value: "keep-alive"}, {Name: "x-a", Value: "2"}}},
 			"GET other.example /saw X-A: 1; X-A: 2"},
+		{"two slashes", get("//saw"), ""},
 		{"HEAD", bench.Request{Method: "HEAD", Path: []byte("/saw"), Expect: anything}, ""},
 	} {
 		a := mustAsk(t, c, d.request)
@@ -279,6 +280,7 @@ func TestEveryWayToFailInHTTP3IsToldApart(t *testing.T) {
 		{name: "an unknown certificate", client: to(Config{Target: fine.Target}), request: get("/"), kind: bench.TLS, says: "certificate"},
 		{name: "a server of another protocol", client: to(other), request: get("/"), kind: bench.TLS, says: "does not speak h3 here"},
 		{name: "garbage", client: to(garbage), request: get("/"), kind: bench.Malformed, says: "not HTTP/3"},
+		{name: "a request that the server finds malformed", client: to(fine), request: get("/%zz"), kind: bench.Reset, says: "H3_MESSAGE_ERROR"},
 		{name: "a close without an answer", client: to(closing), request: get("/"), kind: bench.Reset, says: "tired"},
 		{name: "an answer that ends early", client: to(fine), request: get("/short"), kind: bench.ShortBody, says: "cut short"},
 		{name: "a timeout", client: to(fine), request: get("/hang"), within: 100 * time.Millisecond, kind: bench.Timeout, says: "deadline"},

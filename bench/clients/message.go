@@ -19,9 +19,9 @@ const scratchBytes = 32 << 10
 // httpRequest makes r a net/http request on ctx. It sends what r names and nothing else that would be worth bytes:
 // no User-Agent, no Accept-Encoding. Fields of HTTP/1 connections are left out (RFC 9113 §8.2.2).
 func (t *target) httpRequest(ctx context.Context, r *bench.Request) (*http.Request, *lentBody, error) {
-	u, err := url.ParseRequestURI(string(r.Path))
+	u, err := originForm(string(r.Path))
 	if err != nil {
-		return nil, nil, fmt.Errorf("path: %w", err)
+		return nil, nil, err
 	}
 	u.Scheme, u.Host = t.url.Scheme, t.authority
 	q := &http.Request{Method: r.Method, URL: u, Host: r.Host, Header: make(http.Header, len(r.Header)+1)}
@@ -42,6 +42,22 @@ func (t *target) httpRequest(ctx context.Context, r *bench.Request) (*http.Reque
 	return q.WithContext(ctx), body, nil
 }
 
+// originForm makes path a URL whose RequestURI is path, byte for byte: a replayed log has paths that are no URL's.
+func originForm(path string) (*url.URL, error) {
+	switch {
+	case strings.HasPrefix(path, "//"): // net/url would take it for a host
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			return nil, fmt.Errorf("path: %w", err)
+		}
+		return u, nil
+	case path == "*", strings.HasPrefix(path, "/"):
+		return &url.URL{Opaque: path}, nil
+	}
+	return nil, fmt.Errorf("path %q does not begin with a slash", path)
+}
+
+// ofConnection reports whether a field belongs to an HTTP/1 connection (RFC 9110 §7.6.1).
 func ofConnection(name string) bool {
 	switch strings.ToLower(name) {
 	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "te", "upgrade":

@@ -21,7 +21,7 @@ import (
 const patience = 20 * time.Second
 
 // listen serves each connection by f until the test ends and returns the address.
-func listen(t *testing.T, f func(net.Conn)) string {
+func listen(t testing.TB, f func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -33,7 +33,7 @@ func listen(t *testing.T, f func(net.Conn)) string {
 
 // serve is listen for a listener that is there; when the test ends its connections are cut, and their goroutines
 // have ended.
-func serve(t *testing.T, l net.Listener, f func(net.Conn)) {
+func serve(t testing.TB, l net.Listener, f func(net.Conn)) {
 	var serving sync.WaitGroup
 	var mu sync.Mutex
 	open := map[net.Conn]bool{}
@@ -75,7 +75,7 @@ func refusing(t *testing.T) string {
 }
 
 // certificate is a TLS config for a server at 127.0.0.1, and one for clients that trust it.
-func certificate(t *testing.T, protos ...string) (server, client *tls.Config) {
+func certificate(t testing.TB, protos ...string) (server, client *tls.Config) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	s.StartTLS()

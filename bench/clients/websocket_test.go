@@ -30,7 +30,7 @@ type wsOrigin struct {
 	serving  sync.WaitGroup
 }
 
-func wsServer(t *testing.T, secure bool) (*wsOrigin, Config) {
+func wsServer(t testing.TB, secure bool) (*wsOrigin, Config) {
 	t.Helper()
 	o := &wsOrigin{asked: make(chan struct{}, 1), bye: make(chan struct{})}
 	s := httptest.NewUnstartedServer(o)
