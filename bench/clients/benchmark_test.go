@@ -21,7 +21,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 		{"WebSocket", func(b *testing.B) (Protocol, error) { return WebSocket(wsFor(b)) }, get("/echo")},
 		{"TCPConnect", func(b *testing.B) (Protocol, error) { return TCPConnect(Config{Target: echoFor(b)}) }, get("/")},
 		{"TCPBulk64KiB", func(b *testing.B) (Protocol, error) {
-			return TCPBulk(Config{Target: echoFor(b), Block: 64 << 10}, Echo)
+			return TCPBulk(Config{Target: echoFor(b), Block: 64 << 10})
 		}, get("/")},
 	} {
 		b.Run(d.name, func(b *testing.B) {

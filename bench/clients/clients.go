@@ -37,6 +37,8 @@ type Config struct {
 	// Block is how many bytes one request of TCPBulk moves. Default: the request's body; 1 MiB if that is empty.
 	// Not used elsewhere.
 	Block int
+	// Way is the direction in which TCPBulk moves bytes. Default: Echo. Not used elsewhere.
+	Way Way
 }
 
 // Protocol is one way to speak to a target, for bench.Config.

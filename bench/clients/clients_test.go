@@ -28,19 +28,15 @@ func TestATargetOfAnotherProtocolIsRefusedInWords(t *testing.T) {
 		{WebSocket, Config{Target: "http://host"}, "WebSocket needs ws:// or wss://"},
 		{TCPConnect, Config{Target: "http://host"}, "needs tcp:// or tls://"},
 		{TCPConnect, Config{Target: "tcp://host"}, "lacks a port"},
-		{bulkBy(Echo), Config{Target: "ws://host:1"}, "bulk needs tcp:// or tls://"},
-		{bulkBy(Echo), Config{Target: "tcp://host:1", Block: -1}, "negative"},
-		{bulkBy(9), Config{Target: "tcp://host:1"}, "no way 9"},
+		{TCPBulk, Config{Target: "ws://host:1"}, "bulk needs tcp:// or tls://"},
+		{TCPBulk, Config{Target: "tcp://host:1", Block: -1}, "negative"},
+		{TCPBulk, Config{Way: 9, Target: "tcp://host:1"}, "no way 9"},
 	} {
 		_, err := d.make(d.cfg)
 		if !errors.Is(err, bench.ErrConfig) || !strings.Contains(err.Error(), d.says) {
 			t.Errorf("%+v: %v; want ErrConfig that says %q", d.cfg, err, d.says)
 		}
 	}
-}
-
-func bulkBy(way Way) func(Config) (Protocol, error) {
-	return func(cfg Config) (Protocol, error) { return TCPBulk(cfg, way) }
 }
 
 func TestThePortsOfASchemeAreFilledIn(t *testing.T) {

@@ -30,19 +30,19 @@ const (
 // defaultBlock is what a request of TCPBulk moves where nothing says how much.
 const defaultBlock = 1 << 20
 
-// TCPBulk moves one block per request, cfg.Block or the body, over a tcp:// or tls:// connection that each worker
+// TCPBulk moves one block per request, cfg.Block or the body, by cfg.Way over a tcp:// or tls:// connection that each worker
 // keeps (unless cfg.Fresh); throughput is the report's bytes by its time. With many blocks under way the measured
 // latency is mostly that of the buffers between the two ends. A target that ends a connection within a block is a
 // failure; with Echo and Send, one that ends it between two is dialled again.
-func TCPBulk(cfg Config, way Way) (Protocol, error) {
+func TCPBulk(cfg Config) (Protocol, error) {
 	t, err := check(cfg, "bulk", "tcp", "tls")
 	if err != nil {
 		return Protocol{}, err
 	}
 	names := map[Way]string{Echo: "echo", Send: "send", Receive: "receive"}
-	name, ok := names[way]
+	name, ok := names[cfg.Way]
 	if !ok {
-		return Protocol{}, fmt.Errorf("%w: bulk has no way %d", bench.ErrConfig, way)
+		return Protocol{}, fmt.Errorf("%w: bulk has no way %d", bench.ErrConfig, cfg.Way)
 	}
 	name = "TCP bulk " + name
 	if t.secure {
@@ -51,14 +51,13 @@ func TCPBulk(cfg Config, way Way) (Protocol, error) {
 	size := cmp.Or(t.Block, defaultBlock)
 	pattern := []byte(strings.Repeat("weir-bulk\n", size/10+1)[:size]) // shared, never written
 	return Protocol{Name: name, Client: func(int) (bench.Client, error) {
-		return &bulk{to: t, way: way, pattern: pattern}, nil
+		return &bulk{to: t, pattern: pattern}, nil
 	}}, nil
 }
 
 // bulk is the Client of one worker.
 type bulk struct {
 	to      *target
-	way     Way
 	pattern []byte
 	conn    net.Conn // nil: none
 	body    bodyReader
@@ -80,7 +79,7 @@ func (b *bulk) drop() {
 // Do moves one block.
 func (b *bulk) Do(ctx context.Context, deadline time.Time, r *bench.Request) (a bench.Answer, err error) {
 	if b.conn != nil {
-		if ended, _ := idle(b.conn); ended && b.way != Receive {
+		if ended, _ := idle(b.conn); ended && b.to.Way != Receive {
 			b.drop()
 			a.Reopened = true
 		}
@@ -114,7 +113,7 @@ func (b *bulk) block(r *bench.Request) []byte {
 }
 
 func (b *bulk) move(block []byte, keep bool, a *bench.Answer) error {
-	switch b.way {
+	switch b.to.Way {
 	case Send:
 		n, err := b.conn.Write(block)
 		a.Out = int64(n)

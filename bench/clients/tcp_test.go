@@ -85,16 +85,15 @@ func TestBulkMovesBlocksEachWay(t *testing.T) {
 	const block = 300_000
 	for _, d := range []struct {
 		name    string
-		way     Way
 		cfg     Config
 		in, out int64
 	}{
-		{"TCP bulk echo", Echo, Config{Target: "tcp://" + echo, Block: block}, 40 * block, 40 * block},
-		{"TCP bulk send", Send, Config{Target: "tcp://" + sink, Block: block}, 0, 40 * block},
-		{"TCP bulk receive", Receive, Config{Target: "tcp://" + source, Block: block}, 40 * block, 0},
-		{"TCP bulk echo over TLS", Echo, Config{Target: "tls://" + secure, TLS: trust, Block: block}, 40 * block, 40 * block},
+		{"TCP bulk echo", Config{Way: Echo, Target: "tcp://" + echo, Block: block}, 40 * block, 40 * block},
+		{"TCP bulk send", Config{Way: Send, Target: "tcp://" + sink, Block: block}, 0, 40 * block},
+		{"TCP bulk receive", Config{Way: Receive, Target: "tcp://" + source, Block: block}, 40 * block, 0},
+		{"TCP bulk echo over TLS", Config{Way: Echo, Target: "tls://" + secure, TLS: trust, Block: block}, 40 * block, 40 * block},
 	} {
-		p, err := TCPBulk(d.cfg, d.way)
+		p, err := TCPBulk(d.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +115,7 @@ func TestABlockIsTheBodyUnlessItsSizeIsGiven(t *testing.T) {
 	}{
 		{0, "", 1 << 20}, {0, "hello", 5}, {7, "hello", 7}, {7, "", 7},
 	} {
-		c := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: d.block}, Echo))
+		c := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: d.block}))
 		a := mustAsk(t, c, post("/", d.body))
 		if a.In != int64(d.want) || a.Out != int64(d.want) || len(a.Body) != d.want || d.want == 5 && string(a.Body) != d.body {
 			t.Errorf("block %d, body %q: %d in, %d out, kept %d; want %d", d.block, d.body, a.In, a.Out, len(a.Body), d.want)
@@ -127,7 +126,7 @@ func TestABlockIsTheBodyUnlessItsSizeIsGiven(t *testing.T) {
 func TestBulkDialsAgainOnlyBetweenBlocks(t *testing.T) {
 	// The server ends each connection behind one block of five bytes.
 	address := listen(t, func(c net.Conn) { io.CopyN(c, c, 5) })
-	c := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: 5}, Echo))
+	c := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: 5}))
 	b := c.(*bulk)
 	for i := range 3 {
 		if a := mustAsk(t, c, get("/")); !a.Opened || a.Reopened != (i > 0) {
@@ -137,7 +136,7 @@ func TestBulkDialsAgainOnlyBetweenBlocks(t *testing.T) {
 			time.Sleep(time.Millisecond) // until the end is here
 		}
 	}
-	fresh := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: 5, Fresh: true}, Echo))
+	fresh := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: 5, Fresh: true}))
 	for i := range 2 {
 		if a := mustAsk(t, fresh, get("/")); !a.Opened || a.Reopened {
 			t.Errorf("fresh block %d: %+v", i, a)
@@ -148,7 +147,7 @@ func TestBulkDialsAgainOnlyBetweenBlocks(t *testing.T) {
 func TestEveryWayToFailInBulkIsToldApart(t *testing.T) {
 	to := func(way Way, target string) func(*testing.T) bench.Client {
 		return func(t *testing.T) bench.Client {
-			return must(t)(TCPBulk(Config{Target: target, Block: 1 << 20}, way))
+			return must(t)(TCPBulk(Config{Target: target, Block: 1 << 20, Way: way}))
 		}
 	}
 	silent := "tcp://" + listen(t, hang(nil))
@@ -161,7 +160,7 @@ func TestEveryWayToFailInBulkIsToldApart(t *testing.T) {
 		{name: "no echo in time", client: to(Echo, silent), within: 30 * time.Millisecond, kind: bench.Timeout, says: "timeout"},
 		{name: "a source that is silent", client: to(Receive, silent), within: 30 * time.Millisecond, kind: bench.Timeout, says: "timeout"},
 		{name: "a sink that is full", client: func(t *testing.T) bench.Client {
-			return must(t)(TCPBulk(Config{Target: deaf, Block: 16 << 20}, Send))
+			return must(t)(TCPBulk(Config{Target: deaf, Block: 16 << 20, Way: Send}))
 		}, within: 100 * time.Millisecond, kind: bench.Timeout, says: "timeout"},
 	})
 }
@@ -169,7 +168,7 @@ func TestEveryWayToFailInBulkIsToldApart(t *testing.T) {
 func TestBulkGivesUpWhenTheRunEnds(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	address := listen(t, hang(asked))
-	checkGivesUp(t, must(t)(TCPBulk(Config{Target: "tcp://" + address}, Echo)), get("/"), asked)
+	checkGivesUp(t, must(t)(TCPBulk(Config{Target: "tcp://" + address})), get("/"), asked)
 }
 
 func TestIdleTellsAnEndFromBytesAndFromNothing(t *testing.T) {
