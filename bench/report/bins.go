@@ -30,7 +30,8 @@ func coarse(h bench.Histogram) []bin {
 // limits are the steps in every power of ten from at most least to above most.
 func limits(least, most time.Duration, steps []float64) []time.Duration {
 	var out []time.Duration
-	for decade := math.Pow(10, math.Floor(math.Log10(float64(least)))); ; decade *= 10 {
+	// No time is longer than 1e19 ns.
+	for decade := math.Pow(10, math.Floor(math.Log10(float64(least)))); decade < 1e18; decade *= 10 {
 		for _, s := range steps {
 			v := time.Duration(math.Round(s * decade))
 			if v <= least {
@@ -42,6 +43,7 @@ func limits(least, most time.Duration, steps []float64) []time.Duration {
 			}
 		}
 	}
+	return append(out, most)
 }
 
 // fill counts what lies between the limits.

@@ -43,10 +43,23 @@ func notices(r *bench.Report) []notice {
 	case r.Requests == 0:
 		out = append(out, notice{failure, "NOTHING ENDED", []string{"No request was answered or failed in the measured time."}})
 	case r.OK == 0:
-		out = append(out, notice{failure, "ALL FAILED", []string{"No request got the answer that it expects, so there are no latencies."}})
+		out = append(out, notice{failure, "ALL FAILED", []string{"No request got the answer that it expects, so there are no latencies." + first(r)}})
 	}
 	return out
 }
+
+// first says how the first kind of failure showed itself.
+func first(r *bench.Report) string {
+	for k, n := range r.Failures {
+		if text := r.FirstFailures[jsonName(bench.Kind(k))]; n > 0 && text != "" {
+			return " The first: " + text
+		}
+	}
+	return ""
+}
+
+// jsonName is the kind's name in Report.FirstFailures.
+func jsonName(k bench.Kind) string { return strings.ReplaceAll(k.String(), " ", "_") }
 
 func sentences(reasons []string) []string {
 	var out []string
@@ -149,9 +162,8 @@ func reuse(r *bench.Report) string {
 func failed(r *bench.Report) []figure {
 	var out []figure
 	for k, n := range r.Failures {
-		kind := bench.Kind(k).String()
-		if n > 0 {
-			out = append(out, figure{Label: kind, Value: term.Count(n), Note: r.FirstFailures[strings.ReplaceAll(kind, " ", "_")], Bad: true})
+		if kind := bench.Kind(k); n > 0 {
+			out = append(out, figure{Label: kind.String(), Value: term.Count(n), Note: r.FirstFailures[jsonName(kind)], Bad: true})
 		}
 	}
 	if r.Unsent > 0 {

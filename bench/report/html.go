@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -27,7 +28,10 @@ func HTML(w io.Writer, r *bench.Report, x *Extras) error {
 	if x == nil {
 		x = &Extras{}
 	}
-	t, err := template.New("page").Parse(pageText)
+	if x.Recorded != nil && x.Recorded.Histogram.Count() == 0 {
+		x = &Extras{Capacity: x.Capacity}
+	}
+	t, err := template.New("page").Funcs(template.FuncMap{"keep": together}).Parse(pageText)
 	if err != nil {
 		return err
 	}
@@ -37,6 +41,11 @@ func HTML(w io.Writer, r *bench.Report, x *Extras) error {
 	}
 	return t.Execute(w, p)
 }
+
+var unit = regexp.MustCompile(`(\d) (ns|µs|ms|s|min|h|[kMGT]?B|%)`)
+
+// together keeps a number on the line of its unit.
+func together(words string) string { return unit.ReplaceAllString(words, "$1\u00a0$2") }
 
 // page is what the template shows.
 type page struct {

@@ -9,15 +9,6 @@ import (
 	"weir/bench"
 )
 
-func rendered(t *testing.T, r *bench.Report, x *Extras) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	if err := HTML(&out, r, x); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
 // keep writes pictures where WEIR_PICTURES says, for a person to look at.
 func keep(t *testing.T, name string, data []byte) {
 	t.Helper()
