@@ -52,6 +52,7 @@ func (e *unexpectedStatus) Error() string { return fmt.Sprintf("status %d", e.st
 // ConnectError marks a failure to connect, so that its refusal is not taken for a reset.
 type ConnectError struct{ Cause error }
 
+// Error says that it was the connecting, and why.
 func (e *ConnectError) Error() string { return "connect: " + e.Cause.Error() }
 
 // Unwrap returns the cause.
@@ -60,6 +61,7 @@ func (e *ConnectError) Unwrap() error { return e.Cause }
 // TLSError marks a failure of the TLS handshake: a certificate that does not verify, no common version.
 type TLSError struct{ Cause error }
 
+// Error says that it was the handshake, and why.
 func (e *TLSError) Error() string { return "TLS: " + e.Cause.Error() }
 
 // Unwrap returns the cause.

@@ -15,11 +15,11 @@ type ledger struct {
 	first [kinds]string // the first failure of each kind
 }
 
-func newLedger(classes []string, tallies int) *ledger {
+func newLedger(classes []string, tallies int, maxLag time.Duration) *ledger {
 	l := &ledger{classes: classes}
 	l.report = Report{Format: ReportFormat, Histogram: NewHistogram(), LagHistogram: NewHistogram(), Invalid: []string{}, Statuses: map[int]int64{}}
 	for range tallies {
-		l.tallies = append(l.tallies, newTally(len(classes)))
+		l.tallies = append(l.tallies, newTally(len(classes), maxLag))
 	}
 	for _, name := range classes {
 		l.report.Classes = append(l.report.Classes, Class{Name: name, Histogram: NewHistogram()})
@@ -69,6 +69,7 @@ func (l *ledger) add(sum *Second, i *interval) {
 	r := &l.report
 	r.LagHistogram.MergeFrom(i.lag)
 	r.BytesOut += i.out
+	r.Distorted += i.distorted
 	r.Opened += i.opened
 	r.Redials += i.reopened
 	for status, n := range i.statuses {

@@ -92,7 +92,7 @@ func TestSamplesBeyondTheScaleAreKeptAtItsEnds(t *testing.T) {
 }
 
 func TestALedgerTakesDownEachFate(t *testing.T) {
-	l := newLedger([]string{"read", "write"}, 2)
+	l := newLedger([]string{"read", "write"}, 2, time.Second)
 	slow, ms := 30*time.Millisecond, time.Millisecond
 	l.tallies[0].note(&done{lag: 2 * ms, took: 10 * ms, status: 200, in: 100, out: 5, opened: true})
 	l.tallies[0].note(&done{late: true, lag: -1, took: slow, status: 200, in: 50, out: 5, class: 1, opened: true, reopened: true})
@@ -135,7 +135,7 @@ func TestALedgerTakesDownEachFate(t *testing.T) {
 }
 
 func TestSecondsOfManyWorkersAddUp(t *testing.T) {
-	l := newLedger([]string{"all"}, 2)
+	l := newLedger([]string{"all"}, 2, time.Second)
 	var workers sync.WaitGroup
 	const each, writers = 2000, 4
 	for w := range writers {
@@ -220,14 +220,14 @@ func TestFailuresReadAsAListAndAsJSON(t *testing.T) {
 }
 
 func TestAReportOfNothingDividesByNothing(t *testing.T) {
-	r := newLedger([]string{"all"}, 1).finish(0, 0)
+	r := newLedger([]string{"all"}, 1, time.Second).finish(0, 0)
 	if r.PerSecond() != 0 || r.Latency != (Quantiles{}) || r.Lag != (Quantiles{}) || r.Failed() != 0 {
 		t.Errorf("got %+v", r)
 	}
 }
 
 func TestNotingARequestAllocatesNothing(t *testing.T) {
-	l := newLedger([]string{"a", "b"}, 1)
+	l := newLedger([]string{"a", "b"}, 1, time.Second)
 	if n := testing.AllocsPerRun(1000, func() { l.tallies[0].note(&done{lag: 5, took: time.Millisecond, in: 9, class: 1}) }); n != 0 {
 		t.Fatalf("a note costs %v allocations", n)
 	}

@@ -59,6 +59,9 @@ type Report struct {
 	Histogram Histogram `json:"latency_hdr"`
 	// Lag is how late the generator itself sent: its own share of the latency.
 	Lag Quantiles `json:"lag"`
+	// Distorted requests were sent more than Settings.MaxLag after they could have been, by the generator's own doing; of
+	// those that waited for a free connection, only where that is more than a fiftieth of their latency.
+	Distorted int64 `json:"distorted"`
 	// LagHistogram holds the lag of every slot for which it is known.
 	LagHistogram Histogram `json:"lag_hdr"`
 	// Classes has the figures of each kind of request, where the source has several.

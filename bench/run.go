@@ -54,7 +54,7 @@ func (r *run) now() time.Duration { return time.Since(r.start) }
 
 // open makes the engine, and the ledger with a tally for each of its threads.
 func (r *run) open(ctx context.Context) error {
-	r.ledger = newLedger(r.to.source.Classes(), r.cfg.Threads)
+	r.ledger = newLedger(r.to.source.Classes(), r.cfg.Threads, r.cfg.MaxLag)
 	r.ledger.report.Program = r.cfg.Program
 	r.ledger.report.Target = r.cfg.Target
 	r.ledger.report.Machine = ThisMachine()

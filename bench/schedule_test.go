@@ -223,7 +223,7 @@ func TestProgressTellsWholeSecondsOfTheMeasuredPart(t *testing.T) {
 		var told []Second
 		r := &run{
 			cfg:    Config{Warmup: 700 * time.Millisecond, Progress: func(s Second) { told = append(told, s) }},
-			ledger: newLedger([]string{"all"}, 1), start: time.Now(), engine: lazy{},
+			ledger: newLedger([]string{"all"}, 1, time.Second), start: time.Now(), engine: lazy{},
 		}
 		over := make(chan struct{})
 		ended := make(chan struct{})

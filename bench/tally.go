@@ -26,6 +26,8 @@ type done struct {
 
 // tally takes down the requests of one worker or loop. Its lock is contended once a second, when the seconds turn.
 type tally struct {
+	maxLag time.Duration
+
 	mu  sync.Mutex
 	cur *interval
 	old *interval // empty, for the next turn
@@ -33,15 +35,17 @@ type tally struct {
 
 // interval is what a tally counts in one second.
 type interval struct {
-	count    Second
-	out      int64
-	late     int64
-	opened   int64
-	reopened int64
-	statuses [600]int64
-	latency  *hdrhistogram.Histogram
-	lag      *hdrhistogram.Histogram
-	classes  []classInterval
+	count Second
+	out   int64
+	late  int64
+	// distorted requests were sent so late by the generator that it shows in their latency.
+	distorted int64
+	opened    int64
+	reopened  int64
+	statuses  [600]int64
+	latency   *hdrhistogram.Histogram
+	lag       *hdrhistogram.Histogram
+	classes   []classInterval
 }
 
 type classInterval struct {
@@ -50,8 +54,8 @@ type classInterval struct {
 	latency  *hdrhistogram.Histogram
 }
 
-func newTally(classes int) *tally {
-	return &tally{cur: newInterval(classes), old: newInterval(classes)}
+func newTally(classes int, maxLag time.Duration) *tally {
+	return &tally{maxLag: maxLag, cur: newInterval(classes), old: newInterval(classes)}
 }
 
 func newInterval(classes int) *interval {
@@ -68,11 +72,11 @@ func newInterval(classes int) *interval {
 // note takes down a request. It does not allocate.
 func (t *tally) note(d *done) {
 	t.mu.Lock()
-	t.cur.note(d)
+	t.cur.note(d, t.maxLag)
 	t.mu.Unlock()
 }
 
-func (i *interval) note(d *done) {
+func (i *interval) note(d *done, maxLag time.Duration) {
 	i.count.Requests++
 	i.count.BytesIn += d.in
 	i.out += d.out
@@ -105,6 +109,18 @@ func (i *interval) note(d *done) {
 		record(i.lag, d.lag)
 		i.count.Lag = max(i.count.Lag, d.lag)
 	}
+	if d.distorted(maxLag) {
+		i.distorted++
+	}
+}
+
+// late slots have waited for the target anyway: behind a stall of seconds, hundreds of answers come at one instant, and
+// the milliseconds that taking them in costs are nothing beside it.
+const lagShare = 0.02
+
+// distorted reports whether the generator's own lag shows in the latency.
+func (d *done) distorted(maxLag time.Duration) bool {
+	return d.lag > maxLag && (!d.late || float64(d.lag) > lagShare*float64(d.took))
 }
 
 // turn returns what has been counted since the last turn. The result is valid until the next one, and must be
@@ -118,7 +134,7 @@ func (t *tally) turn() *interval {
 
 // empty makes the interval ready for use again.
 func (i *interval) empty() {
-	i.count, i.out, i.late, i.opened, i.reopened = Second{}, 0, 0, 0, 0
+	i.count, i.out, i.late, i.distorted, i.opened, i.reopened = Second{}, 0, 0, 0, 0, 0
 	i.statuses = [600]int64{}
 	i.latency.Reset()
 	i.lag.Reset()

@@ -8,5 +8,6 @@ import (
 )
 
 func TestSoakTruth(t *testing.T) {
-	checkTruth(t, Config{Connections: 200, Rate: 500, Duration: 20 * time.Second}, 0.02, 0.05, 300*time.Microsecond)
+	strict := map[float64]float64{0.1: 0.02, 0.5: 0.02, 0.75: 0.02, 0.9: 0.02, 0.99: 0.02, 0.999: 0.05}
+	checkTruth(t, Config{Connections: 200, Rate: 500, Duration: 20 * time.Second}, strict, 300*time.Microsecond)
 }

@@ -6,37 +6,49 @@ import (
 	"time"
 )
 
-func TestARunIsInvalidWhereTheGeneratorWasLate(t *testing.T) {
-	lag := func(late int, by time.Duration) Histogram {
-		h := NewHistogram()
-		for n := range 1000 {
-			if n < late {
-				h.Record(by)
-			} else {
-				h.Record(50 * time.Microsecond)
-			}
+func TestALagIsADistortionWhereItShowsInTheLatency(t *testing.T) {
+	ms := time.Millisecond
+	for _, c := range []struct {
+		what string
+		d    done
+		want bool
+	}{
+		{"sent at once", done{lag: 100 * time.Microsecond, took: ms}, false},
+		{"sent late", done{lag: 2 * ms, took: 3 * ms}, true},
+		{"sent late, though the answer took long", done{lag: 2 * ms, took: 300 * ms}, true},
+		{"sent late after a long wait for a connection", done{late: true, lag: 2 * ms, took: 300 * ms}, false},
+		{"sent late after a short wait for a connection", done{late: true, lag: 2 * ms, took: 30 * ms}, true},
+		{"lag unknown", done{late: true, lag: -1, took: ms}, false},
+	} {
+		l := newLedger([]string{"all"}, 1, ms)
+		l.tallies[0].note(&c.d)
+		l.turn(time.Second, 0)
+		if got := l.finish(time.Second, 0).Distorted == 1; got != c.want {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
 		}
-		return h
 	}
+}
+
+func TestARunIsInvalidWhereTheGeneratorWasLate(t *testing.T) {
 	second := func(busy float64, late int64) Second { return Second{Requests: 1000, Late: late, Busy: busy} }
 	for _, c := range []struct {
 		what   string
-		lag    Histogram
+		late   int64 // of 1,000 by the generator's doing
 		series []Second
 		loop   string
 		want   string // empty: valid
 	}{
-		{"on time", lag(0, 0), []Second{second(0.5, 0)}, "open", ""},
-		{"one in two hundred late", lag(5, 8*time.Millisecond), []Second{second(0.5, 0)}, "open", ""},
-		{"one in fifty late", lag(20, 8*time.Millisecond), []Second{second(0.5, 0)}, "open", "sent late"},
-		{"one in fifty late by less than the limit", lag(20, 900*time.Microsecond), []Second{second(0.5, 0)}, "open", ""},
-		{"the target holds slots up", lag(0, 0), []Second{second(0.6, 900)}, "open", ""},
-		{"no rest, but nothing was due", lag(0, 0), []Second{second(1, 0)}, "open", ""},
-		{"no rest and slots were due", lag(0, 0), []Second{second(1, 300), second(0.2, 0)}, "open", "in 1 of 2 s"},
-		{"a burst of catching up", lag(0, 0), []Second{second(1, 15), second(0.2, 0)}, "open", ""},
-		{"a closed loop has no schedule", lag(900, time.Second), []Second{second(1, 1000)}, "closed", ""},
+		{"on time", 0, []Second{second(0.5, 0)}, "open", ""},
+		{"one in two hundred late", 5, []Second{second(0.5, 0)}, "open", ""},
+		{"one in fifty late", 20, []Second{second(0.5, 0)}, "open", "sent 20 of 1000 requests more than 1ms after their time"},
+		{"a single one of ten late", 1, []Second{{Requests: 10}}, "open", ""},
+		{"the target holds slots up", 0, []Second{second(0.6, 900)}, "open", ""},
+		{"no rest, but nothing was due", 0, []Second{second(1, 0)}, "open", ""},
+		{"no rest and slots were due", 0, []Second{second(1, 300), second(0.2, 0)}, "open", "in 1 of 2 s"},
+		{"a burst of catching up", 0, []Second{second(1, 15), second(0.2, 0)}, "open", ""},
+		{"a closed loop has no schedule", 900, []Second{second(1, 1000)}, "closed", ""},
 	} {
-		r := &Report{Settings: Settings{Loop: c.loop}, Lag: c.lag.Quantiles(), Series: c.series}
+		r := &Report{Settings: Settings{Loop: c.loop}, Distorted: c.late, Series: c.series}
 		for _, s := range c.series {
 			r.Requests += s.Requests
 		}

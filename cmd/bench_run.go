@@ -1,0 +1,147 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"weir/bench"
+	"weir/bench/report"
+	"weir/bench/scenario"
+	"weir/bench/slo"
+)
+
+// bench is weir bench URL.
+func (p *program) bench(f *benchFlags, target string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	outs, err := f.outputs()
+	if err != nil {
+		return err
+	}
+	cfg, err := f.config(withScheme(target, f.scheme()))
+	if err != nil {
+		return err
+	}
+	var goal slo.SLO
+	if f.slo != "" {
+		if goal, err = slo.Parse(f.slo); err != nil {
+			return fmt.Errorf("--slo: %w", err)
+		}
+	}
+	if err := f.speak(&cfg, f.tcp); err != nil {
+		return err
+	}
+	if f.scenario != "" {
+		if cfg.Source, err = p.scenario(f.scenario); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if f.findCapacity {
+		return p.capacity(ctx, f, cfg, goal, outs)
+	}
+	r, err := p.send(ctx, cfg, f.quiet)
+	if err != nil {
+		return err
+	}
+	return p.conclude(outs, &measured{Report: r, SLO: goal.Judge(r)})
+}
+
+// scenario loads what --scenario names; its problems are printed as those of a config.
+func (p *program) scenario(path string) (bench.Source, error) {
+	s, problems := scenario.Load(path)
+	fmt.Fprint(p.err, problems.String())
+	if s == nil {
+		return nil, &exit{code: Bad}
+	}
+	return s.Source(), nil
+}
+
+// send runs cfg with progress on stderr. A target that can't be reached ends it early.
+func (p *program) send(ctx context.Context, cfg bench.Config, quiet bool) (*bench.Report, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	away := &unreachable{give: cancel}
+	cfg.Progress = away.second
+	run := func() (*bench.Report, error) { return report.Watch(ctx, p.err, cfg) }
+	if quiet {
+		run = func() (*bench.Report, error) { return bench.Run(ctx, cfg) }
+	}
+	r, err := run()
+	switch {
+	case errors.Is(err, bench.ErrConfig):
+		return nil, err // the command line described it
+	case err != nil:
+		return nil, fail(CouldNotRun, err)
+	}
+	return r, nil
+}
+
+// unreachable gives a run up whose first seconds brought nothing but failures to connect.
+type unreachable struct {
+	give    func()
+	seconds int
+	reached bool
+}
+
+const reachPatience = 2 // seconds
+
+func (u *unreachable) second(s bench.Second) {
+	u.seconds++
+	u.reached = u.reached || s.Requests > s.Failures[bench.Connect]+s.Failures[bench.TLS]
+	if !u.reached && u.seconds >= reachPatience && s.Failures.Total() > 0 {
+		u.give()
+	}
+}
+
+// conclude writes the reports and turns what was measured into an exit code.
+func (p *program) conclude(outs []output, m *measured) error {
+	if err := p.writeReports(outs, m); err != nil {
+		return err
+	}
+	switch {
+	case m.Requests+m.Unsent > 0 && answered(m.Report) == 0:
+		return fail(CouldNotRun, errors.New(nothing(m.Report)))
+	case !m.Valid():
+		return &exit{Invalid, "weir: the measurement is invalid: " + strings.Join(m.Invalid, "; ")}
+	}
+	switch slo.Outcome(m.SLO) {
+	case slo.Missed:
+		return &exit{Bad, "weir: the SLO is missed: " + missed(m.SLO)}
+	case slo.Unknown:
+		return &exit{code: Invalid}
+	}
+	return nil
+}
+
+// answered counts the complete answers, whatever their status.
+func answered(r *bench.Report) int64 {
+	return r.OK + r.Failures[bench.Status] + r.Failures[bench.Body]
+}
+
+// nothing says why there was no answer at all.
+func nothing(r *bench.Report) string {
+	text := fmt.Sprintf("no answer from %s: %s", r.Target, r.Failures)
+	for _, why := range r.FirstFailures {
+		return text + "; first: " + why
+	}
+	return text
+}
+
+// missed lists the promises that were not kept.
+func missed(verdicts []slo.Verdict) string {
+	var texts []string
+	for _, v := range verdicts {
+		if v.State == slo.Missed {
+			texts = append(texts, v.Text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
