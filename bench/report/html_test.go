@@ -96,6 +96,9 @@ func TestEveryPictureCanBeHeardAndReadAsATable(t *testing.T) {
 			}
 		}
 	}
+	if want := `<title id="percentiles-t">Latency by percentile</title><desc id="percentiles-d">A line that rises from `; !strings.Contains(page, want) {
+		t.Errorf("no %s", want)
+	}
 	ids := map[string]bool{}
 	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if ids[m[1]] {

@@ -102,10 +102,13 @@ func (c *Chart) histogram() *plotter.Histogram {
 	// A thin line in the same ink closes the seams between bars.
 	h := &plotter.Histogram{FillColor: c.BarInk.colour(), LineStyle: stroke(c.BarInk, 0.5)}
 	for _, b := range c.Bars {
-		if b.Height <= 0 {
+		from, okFrom := c.X.place(b.From)
+		to, okTo := c.X.place(b.To)
+		height, ok := c.Y.place(b.Height)
+		if !okFrom || !okTo || !ok || b.Height <= 0 {
 			continue
 		}
-		h.Bins = append(h.Bins, plotter.HistogramBin{Min: b.From, Max: b.To, Weight: b.Height})
+		h.Bins = append(h.Bins, plotter.HistogramBin{Min: from, Max: to, Weight: height})
 	}
 	return h
 }

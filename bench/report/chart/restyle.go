@@ -74,7 +74,7 @@ func (r *restyler) open(e *xml.StartElement) error {
 		return nil
 	}
 	c := r.chart
-	fmt.Fprintf(&r.out, `<svg class="ch" role="img" aria-labelledby="%s-t %[1]s-d"%s><title id="%[1]s-t">%s</title><desc id="%[1]s-d">%s</desc>`,
+	fmt.Fprintf(&r.out, `<svg class="ch" role="img" aria-labelledby="%[1]s-t %[1]s-d"%[2]s><title id="%[1]s-t">%[3]s</title><desc id="%[1]s-d">%[4]s</desc>`,
 		html.EscapeString(c.ID), attributes, html.EscapeString(c.Title), html.EscapeString(c.Description))
 	return nil
 }

@@ -104,7 +104,7 @@ func number(v, most float64) string {
 	case most >= 2e6:
 		return short(v/1e6) + "M"
 	case most >= 1e5:
-		return short(v/1e3) + "k"
+		return term.Count(int64(math.Round(v/1e3))) + "k"
 	case v >= 1000:
 		return term.Count(int64(math.Round(v)))
 	}
