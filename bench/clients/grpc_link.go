@@ -25,6 +25,9 @@ func (l *grpcLink) close()       { _ = l.conn.Close() } // it fails only where i
 // calls that found no connection any more.
 var errOver = errors.New("this call's connection has ended")
 
+// errBrief is a server that closes behind its SETTINGS.
+var errBrief = errors.New("the server closed the connection at once")
+
 // dialGRPC opens a connection, gives it to a channel and waits until the server's SETTINGS have come.
 func (t *target) dialGRPC(ctx context.Context) (*grpcLink, error) {
 	conn, err := t.dialPlainOr(ctx, "h2")
@@ -52,7 +55,7 @@ func (t *target) dialGRPC(ctx context.Context) (*grpcLink, error) {
 	if err := l.ready(ctx); err != nil {
 		l.close()
 		conn.Close() // the channel may not have taken it
-		if listening.heard.Load() > 0 && ctx.Err() == nil {
+		if !t.secure && listening.babble() && ctx.Err() == nil {
 			return nil, fmt.Errorf("%w: not HTTP/2: %w", bench.ErrMalformed, err)
 		}
 		return nil, err
@@ -63,16 +66,16 @@ func (t *target) dialGRPC(ctx context.Context) (*grpcLink, error) {
 // ready waits for the channel, and returns why it does not come up.
 func (l *grpcLink) ready(ctx context.Context) error {
 	l.conn.Connect()
-	for {
-		switch state := l.conn.GetState(); state {
-		case connectivity.Ready:
+	for moved := false; ; moved = true {
+		switch state := l.conn.GetState(); {
+		case state == connectivity.Ready:
 			return nil
-		case connectivity.TransientFailure, connectivity.Shutdown:
+		case state == connectivity.TransientFailure, state == connectivity.Shutdown:
 			return l.why(ctx)
-		default:
-			if !l.conn.WaitForStateChange(ctx, state) {
-				return ctx.Err()
-			}
+		case state == connectivity.Idle && moved:
+			return errBrief // it was up and down again before anybody looked
+		case !l.conn.WaitForStateChange(ctx, state):
+			return ctx.Err()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -287,6 +288,43 @@ func TestAJSONBodyIsEncodedByReflection(t *testing.T) {
 	}
 }
 
+func TestAReflectionIsAskedOnceForAllConnections(t *testing.T) {
+	address := healthServer(t, true)
+	p, err := GRPC(Config{Target: "grpc://" + address + check1, Fresh: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := worker(t, p, 0).(*grpcClient).schemas
+	for n, body := range []string{`{}`, `{"service":""}`, `{ }`} {
+		if a := mustAsk(t, worker(t, p, n), post(check1, body)); a.Status != 200 || !a.Opened {
+			t.Errorf("%s: %+v", body, a)
+		}
+	}
+	if len(known.known) != 1 || known.known[check1].input.FullName() != "grpc.health.v1.HealthCheckRequest" {
+		t.Errorf("known: %v", known.known)
+	}
+}
+
+func TestAMethodThatIsMissingIsRememberedAndALostConnectionIsNot(t *testing.T) {
+	address := healthServer(t, false)
+	p, err := GRPC(Config{Target: "grpc://" + address + check1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := worker(t, p, 0).(*grpcClient)
+	over, end := context.WithCancel(t.Context())
+	end()
+	r := post(check1, "{}")
+	if _, err := c.Do(over, time.Now().Add(patience), &r); err == nil || len(c.schemas.known) != 0 {
+		t.Errorf("%v, known %v; want nothing remembered", err, c.schemas.known)
+	}
+	for range 2 {
+		if _, err := ask(t, c, r); !errors.Is(err, bench.ErrConfig) || len(c.schemas.known) != 1 {
+			t.Errorf("%v, known %v; want one refusal, remembered", err, c.schemas.known)
+		}
+	}
+}
+
 func TestGRPCMessageEncodesBeforeTheRun(t *testing.T) {
 	cfg := Config{Target: "grpc://" + healthServer(t, true) + check1}
 	want, err := proto.Marshal(&health1.HealthCheckRequest{Service: "a"})
@@ -361,6 +399,8 @@ func TestEveryWayToFailInGRPCIsToldApart(t *testing.T) {
 		{name: "a close without SETTINGS", client: to("grpc://"+listen(t, func(c net.Conn) { c.Read(make([]byte, 4096)) }), nil), request: echo, kind: bench.Reset, says: "error reading server preface"},
 		{name: "a stream reset", client: to("grpc"+strings.TrimPrefix(aborting.Target, "http"), nil), request: echo, kind: bench.Reset, says: "RST_STREAM"},
 		{name: "an answer cut by a reset", client: to("grpc"+strings.TrimPrefix(aborting.Target, "http"), nil), request: post("/a.B/Half", ""), kind: bench.ShortBody, says: "cut short"},
+		{name: "a server that closes behind its SETTINGS", client: to("grpc://"+listen(t, saying("\x00\x00\x00\x04\x00\x00\x00\x00\x00")), nil), request: echo, kind: bench.Reset, says: ""},
+		{name: "a refused stream", client: to("grpc://"+listen(t, framing("\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x07")), nil), request: echo, kind: bench.Reset, says: "Unavailable"},
 		{name: "a timeout", client: to("grpc://"+raw, nil), request: post("/test.Raw/Hang", ""), within: 50 * time.Millisecond, kind: bench.Timeout, says: "DeadlineExceeded"},
 		{name: "a server that says nothing", client: to("grpc://"+listen(t, hang(nil)), nil), request: echo, within: 50 * time.Millisecond, kind: bench.Timeout, says: "deadline"},
 		{name: "a path that is no method", client: to("grpc://"+raw, nil), request: post("/", ""), kind: bench.Reset, says: "/package.Service/Method"},

@@ -44,7 +44,7 @@ func (l *http2Link) roundTrip(q *http.Request) (*http.Response, error) {
 	if err == nil || err.Error() != textStillborn {
 		return answer, err
 	}
-	if l.ears != nil && l.ears.heard.Load() > 0 {
+	if l.ears != nil && l.ears.babble() {
 		return nil, notHTTP2(err)
 	}
 	return nil, fmt.Errorf("the server closed the connection at once (%w): %w", err, io.EOF)

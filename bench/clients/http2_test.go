@@ -1,6 +1,8 @@
 package clients
 
 import (
+	"bufio"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -212,6 +214,31 @@ func TestHTTP2WaitsForAStreamBeyondTheServersLimit(t *testing.T) {
 	}
 }
 
+// framing sends its SETTINGS, reads up to the first request's HEADERS, answers with frames and closes.
+func framing(frames string) func(net.Conn) {
+	return func(c net.Conn) {
+		io.WriteString(c, "\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+		in := bufio.NewReader(c)
+		in.Discard(len(http2Preface))
+		for {
+			head, err := in.Peek(9) // length, type, flags, stream (RFC 9113 §4.1)
+			if err != nil {
+				return
+			}
+			kind := head[3]
+			in.Discard(9 + int(head[0])<<16 + int(head[1])<<8 + int(head[2]))
+			if kind == 1 {
+				break
+			}
+		}
+		io.WriteString(c, frames)
+		c.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, c)
+	}
+}
+
+const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
 func TestEveryWayToFailInHTTP2IsToldApart(t *testing.T) {
 	_, trusting := certificate(t)
 	direct := func(target string) func(*testing.T) bench.Client {
@@ -228,8 +255,8 @@ func TestEveryWayToFailInHTTP2IsToldApart(t *testing.T) {
 	h1TLS.StartTLS()
 	t.Cleanup(h1TLS.Close)
 	closing := func(c net.Conn) { c.Read(make([]byte, 4096)) }
+	noALPN, _ := secured(t, func(c net.Conn) { c.(*tls.Conn).Handshake() })
 	untrusted := func(t *testing.T) bench.Client { return must(t)(HTTP2(Config{Target: secure.Target})) }
-	const settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 	checkFailures(t, []failure{
 		{name: "nobody listens", client: direct("http://" + refusing(t)), request: get("/"), kind: bench.Connect, says: "refused"},
 		{name: "nobody listens, TLS", client: direct("https://" + refusing(t)), request: get("/"), kind: bench.Connect, says: "refused"},
@@ -239,9 +266,13 @@ func TestEveryWayToFailInHTTP2IsToldApart(t *testing.T) {
 		{name: "HTTP/1 in clear text", client: direct(h1.URL), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
 		{name: "garbage", client: direct("http://" + listen(t, saying("what do you want of me?\n"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
 		{name: "a frame where SETTINGS is due", client: direct("http://" + listen(t, saying("\x00\x00\x08\x06\x00\x00\x00\x00\x00whatever"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
-		{name: "a head that does not decode", client: direct("http://" + listen(t, saying(settings+"\x00\x00\x04\x01\x05\x00\x00\x00\x01\xff\xff\xff\xff"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
-		{name: "an answer without a status", client: direct("http://" + listen(t, saying(settings+"\x00\x00\x05\x01\x05\x00\x00\x00\x01\x40\x01a\x01b"))), request: get("/"), kind: bench.Malformed, says: "status"},
-		{name: "a field that must not be", client: direct("http://" + listen(t, saying(settings+"\x00\x00\x05\x01\x05\x00\x00\x00\x01\x40\x01A\x01b"))), request: get("/"), kind: bench.Malformed, says: "PROTOCOL_ERROR"},
+		{name: "a head that does not decode", client: direct("http://" + listen(t, framing("\x00\x00\x04\x01\x05\x00\x00\x00\x01\xff\xff\xff\xff"))), request: get("/"), kind: bench.Malformed, says: "not HTTP/2"},
+		{name: "an answer without a status", client: direct("http://" + listen(t, framing("\x00\x00\x05\x01\x05\x00\x00\x00\x01\x40\x01a\x01b"))), request: get("/"), kind: bench.Malformed, says: "status"},
+		{name: "a field that must not be", client: direct("http://" + listen(t, framing("\x00\x00\x05\x01\x05\x00\x00\x00\x01\x40\x01A\x01b"))), request: get("/"), kind: bench.Malformed, says: "PROTOCOL_ERROR"},
+		{name: "TLS without ALPN", client: direct("https://" + noALPN), request: get("/"), kind: bench.TLS, says: `does not speak h2 here: asked by ALPN, it chose ""`},
+		{name: "a server that closes behind its SETTINGS", client: direct("http://" + listen(t, saying("\x00\x00\x00\x04\x00\x00\x00\x00\x00"))), request: get("/"), kind: bench.Reset, says: ""},
+		{name: "a refused stream", client: direct("http://" + listen(t, framing("\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x07"))), request: get("/"), kind: bench.Reset, says: "refused the stream"},
+		{name: "a connection that is sent away", client: direct("http://" + listen(t, framing("\x00\x00\x08\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0b"))), request: get("/"), kind: bench.Reset, says: ""},
 		{name: "a request that the server finds malformed", client: direct(plain.Target), request: get("/%zz"), kind: bench.Reset, says: "received from peer"},
 		{name: "a close without an answer", client: direct("http://" + listen(t, closing)), request: get("/"), kind: bench.Reset, says: "EOF"},
 		{name: "an answer cut by a reset", client: direct(plain.Target), request: get("/cut"), kind: bench.ShortBody, says: "cut short"},

@@ -301,3 +301,16 @@ func TestHTTP3VerifiesAgainstTheTargetsName(t *testing.T) {
 		t.Errorf("%v; want a refusal that names not.this.example", err)
 	}
 }
+
+func TestHTTP3TakesAnEarlyAnswerAndItsBodyBack(t *testing.T) {
+	_, cfg := h3Server(t, newOrigin(), nil)
+	c := must(t)(HTTP3(cfg))
+	r := post("/early", strings.Repeat("x", 8<<20))
+	for range 3 {
+		a := mustAsk(t, c, r)
+		if a.Status != 403 || a.Out > int64(len(r.Body)) {
+			t.Errorf("%d, %d out; want 403 and at most the body", a.Status, a.Out)
+		}
+		clear(r.Body)
+	}
+}

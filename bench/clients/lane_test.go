@@ -98,6 +98,20 @@ func TestWhatWasNotProcessedGoesAgainWhereOthersWereServed(t *testing.T) {
 	}
 }
 
+func TestAFreshLaneKeepsNothing(t *testing.T) {
+	l, dialled := fakeLane()
+	l.fresh = true
+	l.join()
+	defer l.leave()
+	for n, result := range []error{nil, io.EOF, &unprocessed{io.EOF}, nil} {
+		var a bench.Answer
+		err := l.do(t.Context(), &a, func(*fakeLink) error { return result })
+		if err != result || !a.Opened || a.Reopened || len(dialled()) != n+1 || !dialled()[n].closed.Load() {
+			t.Errorf("request %d: %v, %+v, %d connections; want %v and one more, closed", n, err, a, len(dialled()), result)
+		}
+	}
+}
+
 func TestManyWorkersWaitForOneDial(t *testing.T) {
 	started, release := make(chan struct{}), make(chan struct{})
 	var dials, opened atomic.Int64

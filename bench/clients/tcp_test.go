@@ -229,3 +229,31 @@ func TestAComparerSeesEveryDifference(t *testing.T) {
 		}
 	}
 }
+
+func TestBabbleIsWhatDoesNotBeginWithSETTINGS(t *testing.T) {
+	for _, d := range []struct {
+		parts []string
+		want  bool
+	}{
+		{nil, false},
+		{[]string{"\x00\x00\x06\x04\x00"}, false},
+		{[]string{"\x00", "\x00\x06", "\x04"}, false},
+		{[]string{"HTTP/1.1 400 Bad Request"}, true},
+		{[]string{"\x00\x00\x08\x07"}, true},
+		{[]string{"\x00\x00"}, true},
+	} {
+		near, far := net.Pipe()
+		e := &ears{Conn: near}
+		for _, part := range d.parts {
+			go io.WriteString(far, part)
+			if _, err := io.ReadFull(e, make([]byte, len(part))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if e.babble() != d.want {
+			t.Errorf("%q: %v, want %v", d.parts, e.babble(), d.want)
+		}
+		near.Close()
+		far.Close()
+	}
+}
