@@ -43,6 +43,9 @@ func limits(least, most time.Duration, steps []float64) []time.Duration {
 			}
 		}
 	}
+	if len(out) == 0 {
+		out = append(out, least)
+	}
 	return append(out, most)
 }
 

@@ -98,7 +98,11 @@ func curve(h bench.Histogram, end float64) []chart.Point {
 	if len(points) > 0 {
 		points[0].Y = float64(h.Min())
 	}
-	return append(points, chart.Point{X: end, Y: float64(h.Quantile(1 - 1/max(end, 1)))})
+	last := h.Quantile(1 - 1/max(end, 1))
+	if end == float64(h.Count()) {
+		last = time.Duration(h.Max())
+	}
+	return append(points, chart.Point{X: end, Y: float64(last)})
 }
 
 // mostClasses have a line of their own in the picture of percentiles.

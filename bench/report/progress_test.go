@@ -34,9 +34,9 @@ func play(t *testing.T, p *Progress, seconds int) {
 	t.Helper()
 	var drawing sync.WaitGroup
 	drawing.Go(func() { p.Run(t.Context()) })
-	time.Sleep(p.cfg.Warmup)
+	<-time.After(p.cfg.Warmup)
 	for n := range seconds {
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		p.Second(second(n + 1))
 	}
 	synctest.Wait()
