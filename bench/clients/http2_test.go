@@ -162,9 +162,7 @@ func TestHTTP2TellsAClosedIdleConnectionFromALostOne(t *testing.T) {
 	}
 	lane := c.(*exchanger[*http2Link]).lane
 	s.CloseClientConnections()
-	for lane.current.link.usable() { // until the end is noticed
-		time.Sleep(time.Millisecond)
-	}
+	until(t, "the end is noticed", func() bool { return !lane.current.link.usable() })
 	if a := mustAsk(t, c, get("/")); !a.Opened || !a.Reopened {
 		t.Errorf("behind an idle close: %+v; want reopened", a)
 	}
@@ -196,7 +194,7 @@ func TestHTTP2WaitsForAStreamBeyondTheServersLimit(t *testing.T) {
 	var now, most atomic.Int64
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		most.Store(max(most.Load(), now.Add(1)))
-		time.Sleep(time.Millisecond) // the work of the endpoint
+		<-time.After(time.Millisecond) // the work of the endpoint
 		now.Add(-1)
 	}))
 	s.Config.Protocols = new(http.Protocols)

@@ -207,7 +207,7 @@ func TestHTTP3WaitsForAStreamBeyondTheServersLimit(t *testing.T) {
 	var now, most atomic.Int64
 	h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		most.Store(max(most.Load(), now.Add(1)))
-		time.Sleep(time.Millisecond) // the work of the endpoint
+		<-time.After(time.Millisecond) // the work of the endpoint
 		now.Add(-1)
 	})
 	_, cfg := h3Server(t, h, &quic.Config{MaxIncomingStreams: 2})

@@ -259,3 +259,15 @@ func saying(text string) func(net.Conn) {
 		io.Copy(io.Discard, c)
 	}
 }
+
+// until waits for what another side brings about and no channel tells.
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for end := time.Now().Add(patience); !happened(); <-look.C {
+		if time.Now().After(end) {
+			t.Fatalf("waited %v in vain: %s", patience, what)
+		}
+	}
+}

@@ -132,9 +132,7 @@ func TestBulkDialsAgainOnlyBetweenBlocks(t *testing.T) {
 		if a := mustAsk(t, c, get("/")); !a.Opened || a.Reopened != (i > 0) {
 			t.Errorf("block %d: %+v", i, a)
 		}
-		for ended := false; !ended; ended, _ = idle(b.conn) {
-			time.Sleep(time.Millisecond) // until the end is here
-		}
+		until(t, "the end is here", func() bool { ended, _ := idle(b.conn); return ended })
 	}
 	fresh := must(t)(TCPBulk(Config{Target: "tcp://" + address, Block: 5, Fresh: true}))
 	for i := range 2 {
@@ -200,11 +198,10 @@ func TestIdleTellsAnEndFromBytesAndFromNothing(t *testing.T) {
 			d.do(far)
 		}
 		var ended, pending bool
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
-			if ended, pending = idle(near); d.do == nil || ended || pending {
-				break
-			}
-		}
+		until(t, d.name, func() bool {
+			ended, pending = idle(near)
+			return d.do == nil || ended || pending
+		})
 		if ended != d.ended || pending != d.pending {
 			t.Errorf("%s: ended %v, pending %v", d.name, ended, pending)
 		}

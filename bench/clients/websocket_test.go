@@ -219,9 +219,7 @@ func TestAGoodbyeBetweenMessagesIsARedialAndNoFailure(t *testing.T) {
 				}
 				o.bye <- struct{}{}
 				w := c.(*webSocket)
-				for ended, pending := false, false; !ended && !pending; ended, pending = idle(w.raw) {
-					time.Sleep(time.Millisecond) // until the goodbye is here
-				}
+				until(t, "the goodbye is here", func() bool { ended, pending := idle(w.raw); return ended || pending })
 			}
 		}
 	}
