@@ -247,6 +247,15 @@ func (t *timetable) when(x float64) (time.Duration, bool) {
 	return 0, false
 }
 
+// expected returns how many slots are still to come, by the integral of the rate: for Poisson arrivals, on average.
+func (t *timetable) expected() int64 {
+	if t.times != nil {
+		return int64(len(t.times)) - t.n
+	}
+	last := t.pieces[len(t.pieces)-1]
+	return max(0, int64(math.Ceil(last.base+(last.From+last.To)/2*last.For.Seconds()-slack-t.x)))
+}
+
 // reach solves From·t + (To-From)/(2·For)·t² = slots for t.
 func (p *piece) reach(slots float64) time.Duration {
 	if slots <= 0 {

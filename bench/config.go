@@ -45,7 +45,8 @@ type Config struct {
 	Workers int
 	// Fresh gives each request a connection of its own, so that connecting is part of its latency.
 	Fresh bool
-	// Threads is how many threads the loops of plain HTTP/1.1 use. Default: GOMAXPROCS, at most Connections.
+	// Threads is how many threads the loops of plain HTTP/1.1 use. Default: GOMAXPROCS, at most Connections. All else
+	// uses GOMAXPROCS.
 	Threads int
 
 	// Rate is how many requests a second the schedule asks for: the open loop, evenly spread. Default: 0, the closed
@@ -120,6 +121,9 @@ func (c *Config) compile() (*target, error) {
 	}
 	if t.name == "" || (u.Scheme == "tcp" && u.Port() == "") {
 		return nil, fmt.Errorf("%w: target %q lacks a host or a port", ErrConfig, c.Target)
+	}
+	if c.Client != nil || u.Scheme != "http" {
+		c.Threads = runtime.GOMAXPROCS(0)
 	}
 	if t.source == nil {
 		t.source, err = c.fixedSource(u)

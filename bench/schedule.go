@@ -41,8 +41,8 @@ func newSchedule(cfg *Config, now func() time.Duration) *schedule {
 	if cfg.Arrivals != nil {
 		s.table = newTimetable(cfg.Arrivals, cfg.Warmup, end, cfg.Seed)
 		if cfg.Duration > 0 {
-			// What could not be sent in time still is, for as long as an answer might take.
-			s.until += cfg.Timeout
+			// What could not be sent in time still is, for as long as an answer might take, and no longer than the run.
+			s.until += min(cfg.Timeout, cfg.Duration)
 		}
 	}
 	return s
@@ -89,17 +89,21 @@ func (s *schedule) left() int64 {
 	if s.limit > 0 {
 		most = max(0, s.limit-s.taken.Load())
 	}
-	for n := int64(0); n < most; {
+	n := int64(0)
+	for ; n < min(most, countable); n++ {
 		at, ok := s.table.next()
 		if !ok {
 			return n
 		}
-		if at >= s.warm {
-			n++
+		if at < s.warm {
+			n--
 		}
 	}
-	return most
+	return min(most, n+s.table.expected())
 }
+
+// countable slots are counted one by one; of more, the rest is computed.
+const countable = 1_000_000
 
 // close ends the schedule.
 func (s *schedule) close() { s.shut.Store(true) }

@@ -104,17 +104,33 @@ func TestEverySlotGoesToOneClaimer(t *testing.T) {
 
 func TestOverdueSlotsAreGivenUpAtTheEnd(t *testing.T) {
 	var c clockwork
-	s := newSchedule(&Config{Arrivals: Constant(1000), Duration: 10 * time.Millisecond, Timeout: time.Second}, c.now)
-	c.set(time.Second + 9*time.Millisecond)
+	s := newSchedule(&Config{Arrivals: Constant(1000), Duration: 10 * time.Millisecond, Timeout: 5 * time.Millisecond}, c.now)
+	c.set(14 * time.Millisecond)
 	if slot, ok := s.claim(); !ok || slot.at != 0 {
 		t.Errorf("within the patience: %+v, %v", slot, ok)
 	}
-	c.set(time.Second + 10*time.Millisecond)
+	c.set(15 * time.Millisecond)
 	if _, ok := s.claim(); ok {
 		t.Error("a slot behind the end")
 	}
 	if n := s.left(); n != 9 {
 		t.Errorf("%d slots left of 10, want 9", n)
+	}
+}
+
+func TestManySlotsThatAreLeftAreComputed(t *testing.T) {
+	var c clockwork
+	for _, cfg := range []*Config{
+		{Arrivals: Constant(5e6), Duration: 10 * time.Second},
+		{Arrivals: &Arrivals{Steps: []Step{{0, 1e7, 10 * time.Second}}}, Duration: 10 * time.Second},
+	} {
+		if n := newSchedule(cfg, c.now).left(); n != 50_000_000 {
+			t.Errorf("%v: %d slots left, want 50,000,000", cfg.Arrivals, n)
+		}
+	}
+	limited := newSchedule(&Config{Arrivals: Constant(5e6), Duration: 10 * time.Second, Requests: 7_000_000}, c.now)
+	if n := limited.left(); n != 7_000_000 {
+		t.Errorf("%d slots left of a limit of 7,000,000", n)
 	}
 }
 

@@ -15,9 +15,10 @@ const (
 	distortedShare = 0.01
 )
 
-// judge says why the latencies of an open loop are not to be trusted. Two things make them the generator's own:
-// it sent late although a connection was free, or slots queued while one of its threads worked without a rest, so
-// that the queue is as much its doing as the target's.
+// judge says why the latencies of an open loop are not to be trusted. Three things make them the generator's own:
+// it sent late although a connection was free; slots queued and, by what a request costs it, no target could be so fast
+// that it would have held the rate; or slots queued while one of its threads worked without a rest, so that the queue is
+// as much its doing as the target's.
 func (r *Report) judge(maxLag time.Duration) {
 	if r.Settings.Loop != "open" || r.Requests == 0 {
 		return
@@ -25,6 +26,12 @@ func (r *Report) judge(maxLag time.Duration) {
 	if float64(r.Distorted) > max(1, distortedShare*float64(r.Requests)) {
 		r.Invalid = append(r.Invalid, fmt.Sprintf(
 			"the generator sent %d of %d requests more than %v after their time (--max-lag)", r.Distorted, r.Requests, maxLag))
+	}
+	if needs := r.needs(); needs > float64(r.Settings.Threads) && float64(r.Late) > starvedShare*float64(r.Requests) {
+		r.Invalid = append(r.Invalid, fmt.Sprintf(
+			"the generator can't hold this rate: at %v a request it needs %.1f cores, and it uses %d",
+			(r.CPU/time.Duration(r.Requests)).Round(100*time.Nanosecond), needs, r.Settings.Threads))
+		return
 	}
 	var starved int64
 	seconds := 0
@@ -38,4 +45,13 @@ func (r *Report) judge(maxLag time.Duration) {
 		r.Invalid = append(r.Invalid, fmt.Sprintf(
 			"the generator can't hold this rate: in %d of %d s it had no rest while requests were due", seconds, len(r.Series)))
 	}
+}
+
+// needs returns how many cores the whole timetable takes at what a request cost.
+func (r *Report) needs() float64 {
+	if r.Settings.Duration <= 0 {
+		return 0
+	}
+	due := float64(r.Requests+r.Unsent) / r.Settings.Duration.Seconds()
+	return due * r.CPU.Seconds() / float64(r.Requests)
 }

@@ -29,6 +29,26 @@ func TestALagIsADistortionWhereItShowsInTheLatency(t *testing.T) {
 	}
 }
 
+func TestARateBeyondTheGeneratorsMeansIsInvalid(t *testing.T) {
+	for _, c := range []struct {
+		what                   string
+		requests, unsent, late int64
+		cpu                    time.Duration
+		want                   bool
+	}{
+		{"half a core of one", 500_000, 0, 400_000, 5 * time.Second, false},
+		{"twelve cores of one", 500_000, 9_500_000, 499_000, 6 * time.Second, true},
+		{"more than a core, but nothing queued", 500_000, 0, 100, 11 * time.Second, false},
+	} {
+		r := &Report{Requests: c.requests, Unsent: c.unsent, Late: c.late, CPU: c.cpu}
+		r.Settings = Settings{Loop: "open", Threads: 1, Duration: 10 * time.Second}
+		r.judge(time.Millisecond)
+		if r.Valid() == c.want {
+			t.Errorf("%s: %v", c.what, r.Invalid)
+		}
+	}
+}
+
 func TestARunIsInvalidWhereTheGeneratorWasLate(t *testing.T) {
 	second := func(busy float64, late int64) Second { return Second{Requests: 1000, Late: late, Busy: busy} }
 	for _, c := range []struct {

@@ -16,10 +16,10 @@ func (p *program) benchCommand() *cobra.Command {
 			"It exits 1 if the --slo is missed, 3 if nothing could be measured, and 4 if the measurement is\n" +
 			"invalid because the generator itself could not send on time.",
 		Example: `  weir bench http://localhost:8080/ -c 64 -d 10s
-  weir bench http://localhost:8080/ -r 2000 -d 30s --warmup 3s --slo p99<20ms,errors<0.1%
+  weir bench http://localhost:8080/ -r 2000 -d 30s --warmup 3s --slo 'p99<20ms,errors<0.1%'
   weir bench https://localhost:8443/ --http2 -r 500 --arrivals poisson --insecure
   weir bench http://localhost:8080/ --ramp 100:5000/60s --out text --out html=report.html
-  weir bench http://localhost:8080/ --slo p99<20ms --find-capacity
+  weir bench http://localhost:8080/ --slo 'p99<20ms' --find-capacity
   weir bench http://localhost:8080/ --scenario shop.toml -r 300 -d 1m
   weir bench tcp://localhost:9000 --tcp=connect -c 8`,
 		Args: cobra.MaximumNArgs(1),

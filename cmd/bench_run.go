@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"weir/bench/report"
 	"weir/bench/scenario"
 	"weir/bench/slo"
+	"weir/internal/term"
 )
 
 // bench is weir bench URL.
@@ -80,8 +82,23 @@ func (p *program) send(ctx context.Context, cfg bench.Config, quiet bool) (*benc
 		return nil, err // the command line described it
 	case err != nil:
 		return nil, fail(CouldNotRun, err)
+	case r.Requests > 0 && r.Requests == r.Failures[bench.Connect]+r.Failures[bench.TLS]:
+		return nil, &exit{CouldNotRun, outOfReach(r)}
 	}
 	return r, nil
+}
+
+// outOfReach says why no connection could be made.
+func outOfReach(r *bench.Report) string {
+	why := cmp.Or(r.FirstFailures["tls"], r.FirstFailures["connect"])
+	text := fmt.Sprintf("weir: can't reach %s: %s (%s)", r.Target, why, term.Plural(r.Requests, "attempt"))
+	switch {
+	case strings.Contains(why, "x509: "):
+		text += "\n  hint: --cacert FILE names the authority to trust, --insecure trusts any"
+	case strings.Contains(why, "first record does not look like"):
+		text += "\n  hint: does the target speak plain HTTP? then the URL begins with http://"
+	}
+	return text
 }
 
 // unreachable gives a run up whose first seconds brought nothing but failures to connect.
