@@ -16,12 +16,12 @@ import (
 type level uint8
 
 const (
-	note level = iota
+	success level = iota
 	warning
 	failure
 )
 
-func (l level) String() string { return [...]string{"note", "warning", "failure"}[l] }
+func (l level) String() string { return [...]string{"success", "warning", "failure"}[l] }
 
 // notice is what a reader must know before the figures.
 type notice struct {
@@ -243,8 +243,12 @@ func (p *point) value(n int64) string {
 func generator(r *bench.Report) []figure {
 	var out []figure
 	if r.LagHistogram.Count() > 0 || r.Lag != (bench.Quantiles{}) {
-		out = append(out, figure{Label: "Lag", Value: latency(r.Lag.P99), Bad: r.Settings.Loop == "open" && r.Lag.P99 > r.Settings.MaxLag,
+		out = append(out, figure{Label: "Lag", Value: latency(r.Lag.P99),
 			Note: fmt.Sprintf("p99 behind the intended time; p50 %s, max %s; %s allowed", latency(r.Lag.P50), latency(r.Lag.Max), latency(r.Settings.MaxLag))})
+	}
+	if r.Distorted > 0 {
+		out = append(out, figure{Label: "Sent late", Value: term.Count(r.Distorted), Bad: !r.Valid(),
+			Note: fmt.Sprintf("%s of the requests, by more than %s and by the generator's own doing", percent(r.Distorted, r.Requests), latency(r.Settings.MaxLag))})
 	}
 	if r.CPU > 0 && r.Requests > 0 {
 		text := latency(r.CPU / time.Duration(r.Requests))

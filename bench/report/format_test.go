@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"weir/bench"
+	"weir/bench/replay"
+	"weir/bench/slo"
 )
 
 // described reads the keys of each table of the page, with their kinds, by the table's heading.
@@ -59,7 +61,10 @@ func kindOf(t *testing.T, of reflect.Type, key string) string {
 	case reflect.Bool:
 		return "boolean"
 	case reflect.Float64:
-		return "share"
+		if key == "busy" {
+			return "share"
+		}
+		return "number"
 	case reflect.Int, reflect.Int64, reflect.Uint64:
 		if strings.HasPrefix(key, "bytes_") {
 			return "bytes"
@@ -77,6 +82,8 @@ func TestThePageDescribesEveryKeyOfTheFormat(t *testing.T) {
 	for heading, of := range map[string]reflect.Type{
 		"The report": reflect.TypeFor[bench.Report](), "Machine": reflect.TypeFor[bench.Machine](), "Settings": reflect.TypeFor[bench.Settings](),
 		"Quantiles": reflect.TypeFor[bench.Quantiles](), "Class": reflect.TypeFor[bench.Class](), "Second": reflect.TypeFor[bench.Second](),
+		"Verdict": reflect.TypeFor[slo.Verdict](), "Capacity": reflect.TypeFor[slo.Capacity](), "Probe": reflect.TypeFor[slo.Probe](),
+		"Comparison": reflect.TypeFor[replay.Comparison](), "Pair": reflect.TypeFor[replay.Pair](), "Difference": reflect.TypeFor[replay.Difference](),
 	} {
 		var want [][2]string
 		for i := range of.NumField() {

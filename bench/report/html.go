@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func HTML(w io.Writer, r *bench.Report, x *Extras) error {
 		x = &Extras{}
 	}
 	if x.Recorded != nil && x.Recorded.Histogram.Count() == 0 {
-		x = &Extras{Capacity: x.Capacity}
+		x = &Extras{Capacity: x.Capacity, Goals: x.Goals}
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{"keep": together}).Parse(pageText)
 	if err != nil {
@@ -76,12 +77,27 @@ func newPage(r *bench.Report, x *Extras) (*page, error) {
 	p := &page{
 		Report: r, Title: r.Target + " – load test", Program: r.Program, Started: r.Started,
 		Style: template.CSS(style), StyleHash: base64.StdEncoding.EncodeToString(hash[:]),
-		Settings: settings(r), Notices: notices(r), Tiles: tiles(r), Tables: sheets(r, x), Remarks: remarks(r),
+		Settings: settings(r), Notices: append(notices(r), goals(x.Goals)...), Tiles: tiles(r), Tables: sheets(r, x), Remarks: remarks(r),
 		Footer: "Format " + r.Format + ". Every figure leaves the warm-up out.",
 	}
 	var err error
 	p.Pictures, err = pictures(r, x)
 	return p, err
+}
+
+// goals says what came of them, those that were missed first.
+func goals(list []Goal) []notice {
+	missed, unknown, met := notice{Level: failure, Head: "GOAL MISSED"}, notice{Level: warning, Head: "GOAL UNDECIDED"}, notice{Level: success, Head: "GOAL MET"}
+	for _, g := range list {
+		to := &unknown
+		if g.Missed {
+			to = &missed
+		} else if g.Met {
+			to = &met
+		}
+		to.Text = append(to.Text, g.Text)
+	}
+	return slices.DeleteFunc([]notice{missed, unknown, met}, func(n notice) bool { return n.Text == nil })
 }
 
 // tiles are the figures that one looks for first.

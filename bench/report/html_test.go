@@ -76,7 +76,7 @@ func TestAnInvalidPageHasNoLatencies(t *testing.T) {
 			t.Errorf("%q is in the page", bad)
 		}
 	}
-	for _, want := range []string{"INVALID", "The generator sent late", "--max-lag", "Rate over time", "lag-time-t", "read order"} {
+	for _, want := range []string{"INVALID", "The generator sent 2711 of 59564", "--max-lag", "Rate over time", "lag-time-t", "read order"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in the page", want)
 		}

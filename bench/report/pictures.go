@@ -191,6 +191,16 @@ type Extras struct {
 	Capacity *Capacity
 	// Recorded adds latencies to compare with, as a replayed log has them.
 	Recorded *Recorded
+	// Goals are what was demanded of the run, and what came of each.
+	Goals []Goal
+}
+
+// Goal is one demand on a run.
+type Goal struct {
+	// Text says it and what came of it, such as "p99 < 20 ms: met, 11.3 ms".
+	Text string
+	// Met and Missed exclude each other; neither means that the run can't tell.
+	Met, Missed bool
 }
 
 // Recorded are latencies that were measured elsewhere.

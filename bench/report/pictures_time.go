@@ -149,7 +149,7 @@ func failuresOverTime(parts []moment) *drawn {
 
 func lagOverTime(r *bench.Report, parts []moment) *drawn {
 	d := &drawn{note: "The latest that the generator itself sent, behind the intended time. " +
-		"A run is invalid when 1 % of its requests are later than allowed, not when a single one is."}
+		"A run is invalid when that spoils more than 1 % of its requests, not when a single one is late."}
 	d.ID, d.Title, d.Height = "lag-time", "The generator's own lag", 180
 	lag := values(parts, func(m *moment) float64 { return float64(m.Lag) })
 	allowed := float64(r.Settings.MaxLag)
@@ -168,7 +168,7 @@ func lagOverTime(r *bench.Report, parts []moment) *drawn {
 
 // capacity draws the rungs of a search whose latencies are to be trusted; nil where there are none.
 func capacity(c *Capacity) *drawn {
-	rungs := slices.SortedFunc(slices.Values(c.Rungs), func(a, b Rung) int { return cmp.Compare(a.Rate, b.Rate) })
+	rungs := slices.SortedStableFunc(slices.Values(c.Rungs), func(a, b Rung) int { return cmp.Compare(a.Rate, b.Rate) })
 	d := &drawn{note: "Each dot is a run at that rate. Goal: " + c.Goal + "."}
 	d.ID, d.Title = "capacity", "Latency by rate"
 	d.table = table{Head: []string{"rate", "p50", "p99", "p99.9", "failed", "verdict"}}

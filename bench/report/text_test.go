@@ -78,7 +78,7 @@ func TestAnInvalidRunHasNoLatencies(t *testing.T) {
 			t.Errorf("%q is in:\n%s", bad, text)
 		}
 	}
-	for _, want := range []string{"INVALID: The generator sent late", "-r", "cores", "--max-lag"} {
+	for _, want := range []string{"INVALID: The generator sent 2711 of 59564", "-r", "cores", "--max-lag"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in:\n%s", want, text)
 		}
