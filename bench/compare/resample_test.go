@@ -13,7 +13,7 @@ func TestFewAlarmsAreFalseAndFewChangesAreMissed(t *testing.T) {
 	// The seeds are fixed, so this fails only when the method changes.
 	pairs := 20
 	if testing.Short() {
-		pairs = 4 // the race detector's run
+		pairs = 2 // the race detector's run
 	}
 	for _, c := range []struct {
 		shape, shift, rate int
