@@ -24,6 +24,8 @@ type Client interface {
 type Answer struct {
 	// Status is the HTTP status; for protocols without one, 0 or what Request.Expect understands.
 	Status int
+	// Note is what the protocol says of a status besides its number, such as gRPC's code and message.
+	Note string
 	// In and Out are the bytes read and written for it, as far as the library tells; at least the bodies'.
 	In, Out int64
 	// Body is the start of the body where the request's Expect wants it; valid until the next Do.
@@ -45,9 +47,17 @@ var (
 )
 
 // unexpectedStatus is a complete answer with a status that its request does not expect.
-type unexpectedStatus struct{ status int }
+type unexpectedStatus struct {
+	status int
+	note   string
+}
 
-func (e *unexpectedStatus) Error() string { return fmt.Sprintf("status %d", e.status) }
+func (e *unexpectedStatus) Error() string {
+	if e.note == "" {
+		return fmt.Sprintf("status %d", e.status)
+	}
+	return fmt.Sprintf("status %d: %s", e.status, e.note)
+}
 
 // ConnectError marks a failure to connect, so that its refusal is not taken for a reset.
 type ConnectError struct{ Cause error }

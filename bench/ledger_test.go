@@ -183,7 +183,7 @@ func TestErrorsAreSortedIntoKinds(t *testing.T) {
 		{errors.New("what nobody thought of"), Reset},
 		{ErrShort, ShortBody},
 		{fmt.Errorf("%w: x", ErrMalformed), Malformed},
-		{&unexpectedStatus{404}, Status},
+		{&unexpectedStatus{status: 404}, Status},
 		{errBody, Body},
 		{&TLSError{io.EOF}, TLS},
 		{&ConnectError{&TLSError{timeout}}, TLS},

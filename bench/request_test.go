@@ -46,6 +46,18 @@ func TestFixedRequestsThatCannotBeSentAreRefused(t *testing.T) {
 	}
 }
 
+func TestAnUnexpectedStatusSaysWhatTheProtocolSays(t *testing.T) {
+	var e *Expect
+	for want, a := range map[string]Answer{
+		"status 404":                         {Status: 404},
+		"status 503: Unavailable: try later": {Status: 503, Note: "Unavailable: try later"},
+	} {
+		if err := e.judge(&a); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 func TestAFixedRequestIsTheSameInBothForms(t *testing.T) {
 	source, err := Fixed("PUT", "/x", []Field{{"Host", "api"}, {"A", "1"}}, []byte("body"))
 	if err != nil {

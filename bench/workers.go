@@ -122,7 +122,7 @@ func (w *workers) take(wake chan struct{}) (turn, bool) {
 func (e *Expect) judge(a *Answer) error {
 	switch {
 	case a.Status != 0 && !e.StatusFine(a.Status):
-		return &unexpectedStatus{a.Status}
+		return &unexpectedStatus{a.Status, a.Note}
 	case e.WantsBody() && !e.Body(a.Body):
 		return errBody
 	}

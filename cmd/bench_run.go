@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"weir/bench"
+	"weir/bench/clients"
 	"weir/bench/report"
 	"weir/bench/scenario"
 	"weir/bench/slo"
@@ -19,6 +22,8 @@ import (
 
 // bench is weir bench URL.
 func (p *program) bench(f *benchFlags, target string) error {
+	// net/http and quic-go log what the report counts.
+	log.SetOutput(io.Discard)
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -36,7 +41,12 @@ func (p *program) bench(f *benchFlags, target string) error {
 			return fmt.Errorf("--slo: %w", err)
 		}
 	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
 	if err := f.speak(&cfg, f.tcp); err != nil {
+		return err
+	}
+	if err := encode(ctx, &cfg); err != nil {
 		return err
 	}
 	if f.scenario != "" {
@@ -44,8 +54,6 @@ func (p *program) bench(f *benchFlags, target string) error {
 			return err
 		}
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
 	if f.findCapacity {
 		return p.capacity(ctx, f, cfg, goal, outs)
 	}
@@ -54,6 +62,24 @@ func (p *program) bench(f *benchFlags, target string) error {
 		return err
 	}
 	return p.conclude(outs, &measured{Report: r, SLO: goal.Judge(r)})
+}
+
+// encode makes a JSON body the message of a gRPC target, once and before the run.
+func encode(ctx context.Context, cfg *bench.Config) error {
+	if !strings.HasPrefix(cfg.Target, "grpc") {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	message, err := clients.GRPCMessage(ctx, clients.Config{Target: cfg.Target, TLS: cfg.TLS}, cfg.Body)
+	switch {
+	case errors.Is(err, bench.ErrConfig):
+		return err
+	case err != nil:
+		return fail(CouldNotRun, fmt.Errorf("can't ask %s how to encode the message: %w", cfg.Target, err))
+	}
+	cfg.Body = message
+	return nil
 }
 
 // scenario loads what --scenario names; its problems are printed as those of a config.

@@ -158,6 +158,9 @@ func (g *grpcClient) call(ctx context.Context, l *grpcLink, path string, r *benc
 		return errRefusedStream
 	case err == nil, seen.ended.Load():
 		a.Status = GRPCStatus(uint32(code))
+		if err != nil {
+			a.Note = fmt.Sprintf("%v: %s", code, status.Convert(err).Message())
+		}
 		return nil
 	}
 	return sortGRPC(err, seen)

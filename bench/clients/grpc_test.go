@@ -424,6 +424,9 @@ func TestARunNamesTheStatusOfAFailedCall(t *testing.T) {
 	if r.Failures[bench.Status] != 10 || r.Statuses[503] != 10 {
 		t.Errorf("failures %v, statuses %v; want 10 of status 503", r.Failures, r.Statuses)
 	}
+	if first := r.FirstFailures["status"]; !strings.HasPrefix(first, "status 503: Unavailable: ") {
+		t.Errorf("the first failure is %q, want gRPC's code in it", first)
+	}
 }
 
 func FuzzABodyIsTakenForJSONOnlyWhereItIsAnObject(f *testing.F) {
