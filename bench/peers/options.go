@@ -39,7 +39,7 @@ type Options struct {
 	Connections int
 	// Wrk is the wrk that cross-checks the load, "off" for none. Default: the one in PATH, if any.
 	Wrk string
-	// IdleConnections (default 10,000) send IdleRequests (default 10) each in the scenario "idle", and then
+	// IdleConnections (default 10,000) send IdleRequests (default 5) each in the scenario "idle", and then
 	// nothing for IdleWait (default 10s).
 	IdleConnections, IdleRequests int
 	IdleWait                      time.Duration
@@ -62,7 +62,7 @@ func (o *Options) fill() {
 	o.Warmup = cmp.Or(o.Warmup, 200*time.Millisecond)
 	o.Connections = cmp.Or(o.Connections, 64)
 	o.IdleConnections = cmp.Or(o.IdleConnections, 10_000)
-	o.IdleRequests = cmp.Or(o.IdleRequests, 10)
+	o.IdleRequests = cmp.Or(o.IdleRequests, 5)
 	o.IdleWait = cmp.Or(o.IdleWait, 10*time.Second)
 }
 

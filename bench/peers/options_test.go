@@ -19,7 +19,7 @@ func TestZeroOptionsMeanTheirDefaults(t *testing.T) {
 	var o Options
 	o.fill()
 	if o.WeirName != "weir" || o.Rounds != 0 || o.Round != time.Second || o.Warmup != 200*time.Millisecond || o.Connections != 64 ||
-		o.IdleConnections != 10_000 || o.IdleRequests != 10 || o.IdleWait != 10*time.Second || o.Progress == nil || !slices.Equal(o.Scenarios, Names()) {
+		o.IdleConnections != 10_000 || o.IdleRequests != 5 || o.IdleWait != 10*time.Second || o.Progress == nil || !slices.Equal(o.Scenarios, Names()) {
 		t.Errorf("got %+v", o)
 	}
 	given := Options{WeirName: "w", Rounds: 1, Round: 1, Warmup: 1, Connections: 1, IdleConnections: 1, IdleRequests: 1, IdleWait: 1, Scenarios: []string{"idle"}, Progress: &bytes.Buffer{}}

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 )
 
 //go:embed conf
@@ -143,12 +145,22 @@ func lookup(program string) (string, bool) {
 
 // versionOf asks the program and returns the first line that it says.
 func (p *peer) versionOf() string {
-	out, err := exec.Command(p.program, p.version...).CombinedOutput()
+	out, err := ask(p.program, p.version...)
 	text, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	if err != nil || text == "" {
 		return p.name + ", version unknown"
 	}
 	return strings.TrimPrefix(text, "nginx version: ")
+}
+
+// askPatience is how long a program may take to say something about itself, or about a config.
+const askPatience = 20 * time.Second
+
+// ask runs a program to its end and returns all that it says.
+func ask(program string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), askPatience)
+	defer cancel()
+	return exec.CommandContext(ctx, program, args...).CombinedOutput()
 }
 
 // configure writes the peer's config into at.Dir and returns its path.
@@ -179,7 +191,7 @@ func (p *peer) lack(s *Scenario, at *setup) string {
 	case p.weir:
 		return p.notLanded(*at)
 	case p.name == "nginx" && at.Relay:
-		out, _ := exec.Command(p.program, "-V").CombinedOutput() // says nothing where it fails
+		out, _ := ask(p.program, "-V") // says nothing where it fails
 		module, ok := streamModule(string(out))
 		if _, err := os.Stat(module); !ok || (module != "" && err != nil) {
 			return "its stream module is not installed"
@@ -196,7 +208,7 @@ func (p *peer) notLanded(at setup) string {
 	if err != nil {
 		return "" // starting it meets that again
 	}
-	out, err := exec.Command(p.program, "check", conf).CombinedOutput()
+	out, err := ask(p.program, "check", conf)
 	if err == nil {
 		return ""
 	}

@@ -40,6 +40,9 @@ func (st *stage) byLoop(ctx context.Context, c *child) (Sample, error) {
 	if err := st.spin(ctx, d, st.options.Warmup, max(5*time.Second, st.options.Warmup), first); err != nil {
 		return Sample{}, err
 	}
+	if d.answers == 0 && ctx.Err() == nil {
+		return Sample{}, errStuck
+	}
 	// A failure while warming up voids the round like any other.
 	failed := d.failed
 	d.reset()
@@ -113,7 +116,7 @@ func (h *harness) since(before reading, answers int64, latency *hdrhistogram.His
 	return s, err
 }
 
-var errStuck = errors.New("bench peers: no answer for five seconds")
+var errStuck = errors.New("bench peers: no answer for seconds")
 
 // spin serves the loop for so long and, on a slow machine, on to enough answers, but no longer than most. It ends
 // early when ctx does.

@@ -189,7 +189,7 @@ func (st *stage) round(ctx context.Context, n int, c *child) error {
 		return err
 	}
 	st.file(st.block, n, c, sample)
-	if st.cross < 0 {
+	if st.cross < 0 || c == nil {
 		return nil
 	}
 	if sample, err = st.byWrk(ctx, c); err != nil || ctx.Err() != nil {

@@ -28,7 +28,7 @@ func wrkOf(o *Options) (string, error) {
 
 // wrkVersion asks wrk, which ends with an error after it has said it.
 func wrkVersion(program string) string {
-	out, _ := exec.Command(program, "-v").CombinedOutput()
+	out, _ := ask(program, "-v")
 	text, _, _ := strings.Cut(strings.TrimSpace(string(out)), " Copyright")
 	return text
 }
