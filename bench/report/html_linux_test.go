@@ -9,11 +9,11 @@ import (
 	"weir/bench"
 )
 
-// keep writes pictures where WEIR_PICTURES says, for a person to look at.
-func keep(t *testing.T, name string, data []byte) {
+// keep writes what make returns to the folder that WEIR_PICTURES names, if it names one, for a person to look at.
+func keep(t *testing.T, name string, make func() []byte) {
 	t.Helper()
 	if to := os.Getenv("WEIR_PICTURES"); to != "" {
-		if err := os.WriteFile(filepath.Join(to, name), data, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(to, name), make(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +38,7 @@ func TestPagesOpenInABrowser(t *testing.T) {
 		{"single", single(), nil, 4},
 	} {
 		page := rendered(t, c.report, c.extras)
-		keep(t, c.name+".html", page)
+		keep(t, c.name+".html", func() []byte { return page })
 		for _, scheme := range []string{"light", "dark"} {
 			b.width(1100)
 			b.scheme(scheme)
@@ -49,13 +49,13 @@ func TestPagesOpenInABrowser(t *testing.T) {
 			if len(b.complaints) > 0 {
 				t.Errorf("%s: complaints: %s", c.name, b.complaints)
 			}
-			keep(t, c.name+"-"+scheme+".png", b.picture())
+			keep(t, c.name+"-"+scheme+".png", b.picture)
 		}
 		pdf := b.paper()
 		if pages := bytes.Count(pdf, []byte("/Type /Page\n")); !bytes.HasPrefix(pdf, []byte("%PDF-")) || pages < 1 {
 			t.Errorf("%s: %d printed pages in %d bytes", c.name, pages, len(pdf))
 		}
-		keep(t, c.name+".pdf", pdf)
+		keep(t, c.name+".pdf", func() []byte { return pdf })
 		var sizes []struct{ Width, Height, Paths int }
 		b.evaluate(`[...document.querySelectorAll("svg.ch")].map(s => { const r = s.getBoundingClientRect();
 			return {Width: Math.round(r.width), Height: Math.round(r.height), Paths: s.querySelectorAll("path").length} })`, &sizes)

@@ -152,7 +152,7 @@ func TestNoLabelTouchesAnotherAndNothingIsCutOff(t *testing.T) {
 				t.Errorf("%s at %d: %s", name, width, f)
 			}
 		}
-		keep(t, name+"-phone.png", b.picture())
+		keep(t, name+"-phone.png", b.picture)
 	}
 }
 

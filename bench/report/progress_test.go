@@ -211,6 +211,43 @@ func TestAnInterruptIsAnsweredAtOnce(t *testing.T) {
 	})
 }
 
+// stuck is a terminal whose user has pressed Ctrl-S.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Write(text []byte) (int, error) {
+	<-s.release
+	return len(text), nil
+}
+
+func TestATerminalThatIsHeldUpDoesNotHoldUpTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := stuck{make(chan struct{})}
+		p := onScreen(NewProgress(out, &bench.Config{Rate: 1000, Duration: time.Minute}), 80)
+		var drawing sync.WaitGroup
+		drawing.Go(func() { p.Run(t.Context()) })
+		for n := range 100 {
+			p.Second(second(n + 1)) // synctest would report a deadlock
+			synctest.Wait()
+		}
+		close(out.release)
+		p.Close()
+		drawing.Wait()
+		if p.requests != 100_000 || p.failed != 1000 {
+			t.Errorf("%d requests, %d failed", p.requests, p.failed)
+		}
+	})
+}
+
+func TestALineFitsATerminalThatIsMadeNarrow(t *testing.T) {
+	p := NewProgress(&bytes.Buffer{}, &bench.Config{Rate: 1000})
+	p.now, p.seconds = second(1), 1
+	for _, columns := range []int{0, 20, 40, narrowest - 1, 200} {
+		if got := p.figures(columns); utf8.RuneCountInString(got) > max(columns, 2) {
+			t.Errorf("%d columns: %q", columns, got)
+		}
+	}
+}
+
 func TestWatchRunsAndTells(t *testing.T) {
 	endpoint := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }))
 	defer endpoint.Close()
