@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -132,11 +133,28 @@ func (r *Report) PerSecond() float64 {
 	return float64(r.Requests) / r.Elapsed.Seconds()
 }
 
-// Write writes the report as JSON.
+// Sound returns r, or where it is invalid a copy without latencies: nobody shall take them for the target's.
+func (r *Report) Sound() *Report {
+	if r.Valid() {
+		return r
+	}
+	s := *r
+	s.Latency, s.Histogram = Quantiles{}, Histogram{}
+	s.Classes, s.Series = slices.Clone(r.Classes), slices.Clone(r.Series)
+	for i := range s.Classes {
+		s.Classes[i].Latency, s.Classes[i].Histogram = Quantiles{}, Histogram{}
+	}
+	for i := range s.Series {
+		s.Series[i].Latency, s.Series[i].Histogram = Quantiles{}, Histogram{}
+	}
+	return &s
+}
+
+// Write writes the report as JSON, without the latencies of an invalid run.
 func (r *Report) Write(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return e.Encode(r.Sound())
 }
 
 // ReadReport reads what Write wrote. Unknown fields are passed over; another format is an error.

@@ -12,7 +12,7 @@ import (
 
 func TestAReportIsReadAsItWasWritten(t *testing.T) {
 	at := listen(t, answering(fine))
-	r := mustRun(t, Config{Target: "http://" + at, Connections: 2, Rate: 500, Duration: 1100 * time.Millisecond, Program: "weir test"})
+	r := mustRun(t, Config{Target: "http://" + at, Connections: 2, Rate: 500, Duration: 1100 * time.Millisecond, Program: "weir test", MaxLag: time.Hour})
 	var text bytes.Buffer
 	if err := r.Write(&text); err != nil {
 		t.Fatal(err)
@@ -36,6 +36,35 @@ func TestAReportIsReadAsItWasWritten(t *testing.T) {
 	}
 	if sum.Count() != 550 || sum.Quantiles() != back.Latency {
 		t.Errorf("the seconds' histograms hold %d and make %+v, want those of the whole: %+v", sum.Count(), sum.Quantiles(), back.Latency)
+	}
+}
+
+func TestAnInvalidReportIsWrittenWithoutLatencies(t *testing.T) {
+	h := NewHistogram()
+	h.Record(time.Millisecond)
+	r := &Report{
+		Format: ReportFormat, Invalid: []string{"late"}, Requests: 1, Latency: h.Quantiles(), Histogram: h,
+		Lag: h.Quantiles(), LagHistogram: h,
+		Classes: []Class{{Name: "a", OK: 1, Latency: h.Quantiles(), Histogram: h}},
+		Series:  []Second{{OK: 1, Latency: h.Quantiles(), Histogram: h}},
+	}
+	var text bytes.Buffer
+	if err := r.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	back, err := ReadReport(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back.Histogram.Count()+back.Classes[0].Histogram.Count()+back.Series[0].Histogram.Count() != 0 ||
+		back.Latency != (Quantiles{}) || back.Classes[0].Latency != (Quantiles{}) || back.Series[0].Latency != (Quantiles{}) {
+		t.Errorf("latencies of an invalid run were written: %+v", back)
+	}
+	if back.Requests != 1 || back.Classes[0].OK != 1 || back.Series[0].OK != 1 || back.LagHistogram.Count() != 1 || back.Valid() {
+		t.Errorf("more than the latencies is missing: %+v", back)
+	}
+	if r.Histogram.Count() != 1 || r.Series[0].Histogram.Count() != 1 {
+		t.Error("the report itself lost its latencies")
 	}
 }
 

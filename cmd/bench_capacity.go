@@ -39,10 +39,12 @@ func (p *program) capacity(ctx context.Context, f *benchFlags, cfg bench.Config,
 	switch {
 	case answered(r) == 0:
 		return fail(CouldNotRun, errors.New(nothing(r)))
-	case found.Rate == 0 && found.Limit == slo.GeneratorLimit:
+	case found.Limit == slo.GeneratorLimit:
 		return &exit{Invalid, "weir: " + found.Text}
-	case found.Rate == 0:
+	case found.Rate == 0 && !found.CutShort:
 		return &exit{Bad, "weir: " + found.Text}
+	case !found.Confirmed:
+		return &exit{Invalid, "weir: " + found.Text}
 	}
 	return nil
 }

@@ -84,13 +84,17 @@ type measured struct {
 	extras report.Extras
 }
 
-func (m *measured) write(w io.Writer, form string, o report.TextOptions) error {
+func (m measured) write(w io.Writer, form string, o report.TextOptions) error {
 	switch form {
 	case "json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
+		m.Report = m.Report.Sound()
 		return e.Encode(m)
 	case "html":
+		for _, v := range m.SLO {
+			m.extras.Goals = append(m.extras.Goals, report.Goal{Text: v.Text, Met: v.State == slo.Met, Missed: v.State == slo.Missed})
+		}
 		return report.HTML(w, m.Report, &m.extras)
 	}
 	if err := report.Text(w, m.Report, o); err != nil {
