@@ -68,12 +68,12 @@ func relay(conf string) {
 	}
 }
 
-// back relays what comes from the endpoint, or, as a worse proxy, the first 20,000 bytes of each connection, or
+// back relays what comes from the endpoint, or, as a worse proxy, the first 2,000 bytes of each connection, or
 // nothing at all.
 func back(down, up net.Conn) {
 	switch os.Getenv("PEERS_TEST_RELAY") {
 	case "cutting":
-		io.CopyN(down, up, 20_000)
+		io.CopyN(down, up, 2000)
 	case "silent":
 		io.Copy(io.Discard, up)
 	default:
@@ -278,6 +278,22 @@ func TestInstalledPeersDoEqualWork(t *testing.T) {
 	}
 }
 
+// shortly are the scenarios whose configs differ, with few points.
+func shortly() (all []Scenario) {
+	for _, s := range Scenarios() {
+		switch s.Name {
+		case "headers", "large", "scale-conns":
+			continue // small's config
+		case "scale-routes":
+			s.Points = []int{50}
+		case "scale-endpoints":
+			s.Points = []int{20}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
 // TestInstalledPeersDoEveryScenario runs each real peer through all kinds of work, for a moment each.
 func TestInstalledPeersDoEveryScenario(t *testing.T) {
 	for _, p := range rivals() {
@@ -285,41 +301,24 @@ func TestInstalledPeersDoEveryScenario(t *testing.T) {
 			if _, ok := lookup(p.program); !ok {
 				testkit.Require(t, p.program)
 			}
-			o := Options{Only: []string{p.name}, Wrk: "off", Connections: 4, Rounds: 1, Round: 100 * time.Millisecond, Warmup: 20 * time.Millisecond,
-				IdleConnections: 100, IdleRequests: 2, IdleWait: time.Millisecond}
-			o.Scenarios = slices.DeleteFunc(Names(), func(n string) bool { return n == "scale-endpoints" || n == "scale-conns" })
-			r, err := Run(t.Context(), o)
-			if err != nil || r.Invalid != nil {
-				t.Fatalf("%v, %q", err, r.Invalid)
+			h := openHarness(t, Options{Connections: 4, Rounds: 1, Round: 100 * time.Millisecond, Warmup: 20 * time.Millisecond,
+				IdleConnections: 100, IdleRequests: 2, IdleWait: time.Millisecond}, p)
+			if err := h.run(t.Context(), shortly()); err != nil || h.result.Invalid != nil {
+				t.Fatalf("%v, %q", err, h.result.Invalid)
 			}
-			for i := range r.Blocks {
-				b := &r.Blocks[i]
+			for i := range h.result.Blocks {
+				b := &h.result.Blocks[i]
 				row, lack := b.find(p.name), p.lacks[b.Scenario]
 				if row.Note != lack || (lack == "") != (len(row.Samples) == 1) {
 					t.Errorf("%s: %+v; want one round, or the note %q", b.Scenario, row, lack)
 				}
+				// Every endpoint had its turn.
+				if b.Axis == Endpoints && row.Samples[0].Upstream < b.Point {
+					t.Errorf("%d connections to the %d endpoints carried answers", row.Samples[0].Upstream, b.Point)
+				}
 			}
-			if row := r.Idle[0]; row.Note != "" || row.Lost != 0 {
+			if row := h.result.Idle[0]; row.Note != "" || row.Lost != 0 {
 				t.Errorf("idle: %+v", row)
-			}
-		})
-	}
-}
-
-func TestInstalledPeersHoldManyEndpoints(t *testing.T) {
-	for _, p := range rivals() {
-		t.Run(p.name, func(t *testing.T) {
-			if _, ok := lookup(p.program); !ok {
-				testkit.Require(t, p.program)
-			}
-			h := openHarness(t, Options{Rounds: 1, Round: 50 * time.Millisecond, Warmup: 20 * time.Millisecond, Connections: 4}, p)
-			s := Scenario{Name: "some", Axis: Endpoints, AnswerBytes: oneKiB, Points: []int{20}, Rounds: 1}
-			if err := h.run(t.Context(), []Scenario{s}); err != nil || h.result.Invalid != nil {
-				t.Fatalf("%v, %q", err, h.result.Invalid)
-			}
-			// Every endpoint had its turn.
-			if sample := h.result.Blocks[0].find(p.name).Samples[0]; sample.Upstream < 20 {
-				t.Errorf("%d connections to the 20 endpoints carried answers: %+v", sample.Upstream, sample)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func (st *stage) byLoop(ctx context.Context, c *child) (Sample, error) {
 	if err := st.spin(ctx, d, st.options.Warmup, max(5*time.Second, st.options.Warmup), first); err != nil {
 		return Sample{}, err
 	}
-	if d.answers == 0 && ctx.Err() == nil {
+	if d.answers == 0 && d.failed == 0 && ctx.Err() == nil {
 		return Sample{}, errStuck
 	}
 	// A failure while warming up voids the round like any other.
@@ -119,11 +119,11 @@ func (h *harness) since(before reading, answers int64, latency *hdrhistogram.His
 var errStuck = errors.New("bench peers: no answer for seconds")
 
 // spin serves the loop for so long and, on a slow machine, on to enough answers, but no longer than most. It ends
-// early when ctx does.
+// early when ctx does, or no connection is left.
 func (h *harness) spin(ctx context.Context, d *load, long, most time.Duration, enough int64) error {
 	begin := nanos()
 	quiet, seen := begin, d.answers
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && len(d.socks) > 0 {
 		now := nanos()
 		if past := time.Duration(now - begin); past >= most || (past >= long && d.answers >= enough) {
 			return nil
