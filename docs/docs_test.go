@@ -162,7 +162,7 @@ func TestMetricsThatPagesNameAreInTheCatalogue(t *testing.T) {
 
 var (
 	required = regexp.MustCompile(`(?m)^(?:require )?\t?(\S+\.\S+/\S+) (v\S+)( // indirect)?$`)
-	listed   = regexp.MustCompile("(?m)^\\| `(\\S+)` \\| (v\\S+) \\| (?:MIT|BSD-3-Clause|Apache-2.0) \\|")
+	listed   = regexp.MustCompile("(?m)^\\| `(\\S+)` \\| (v\\S+) \\| (?:MIT|ISC|BSD-3-Clause|Apache-2.0) \\|")
 )
 
 func TestDependenciesListsEveryDirectOneAtItsVersion(t *testing.T) {
