@@ -87,6 +87,65 @@ func TestHoweverAnAnswerIsCutTheLoadSeesOne(t *testing.T) {
 	}
 }
 
+func TestHoweverAMessageIsCutItComesBackWhole(t *testing.T) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		r := newRing(t, small)
+		r.as(&Scenario{Kind: Echo})
+		text := make([]byte, 1+rng.IntN(100_000))
+		for i := range text {
+			text[i] = byte(rng.UintN(256))
+		}
+		client := r.client()
+		for _, piece := range pieces(rng, text) {
+			r.send(client, piece)
+			if rng.IntN(3) == 0 {
+				if err := r.loop.turn(1); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := r.read(client, len(text)); got != string(text) {
+			t.Fatalf("seed %d: %d bytes came back of %d, or others", seed, len(got), len(text))
+		}
+	}
+}
+
+func TestHoweverAStreamIsCutItsMebibytesAreCounted(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for seed := range uint64(8) {
+		rng := rand.New(rand.NewPCG(seed, 4))
+		r := newRing(t, small)
+		d := newLoad(r.loop, l.Addr().(*net.TCPAddr).Port, &Scenario{Kind: Bulk}, 0)
+		if err := d.connect(1); err != nil {
+			t.Fatal(err)
+		}
+		peer, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := 0
+		for range 5 {
+			for _, piece := range pieces(rng, make([]byte, 1+rng.IntN(3<<20))) {
+				r.send(peer, piece)
+				total += len(piece)
+			}
+		}
+		want := int64(total >> 20)
+		r.until("the whole MiB are counted", func() bool { return d.answers >= want })
+		r.idle()
+		if d.answers != want || d.failed != 0 {
+			t.Errorf("seed %d: %d bytes are %d MiB, %d failed", seed, total, d.answers, d.failed)
+		}
+		d.disconnect()
+		peer.Close()
+	}
+}
+
 // waits says whether a connection has the beginning of an answer.
 func waits(d *load) bool {
 	for s := range d.socks {

@@ -133,3 +133,37 @@ func TestBulkIsShownPerCPUSecond(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHeadSaysWhatWasComparedWhere(t *testing.T) {
+	for what, c := range map[string]struct {
+		result  Result
+		want    []string
+		without []string
+	}{
+		"a whole comparison": {
+			Result{Subject: "weir", Round: time.Second, ProxyCore: 0, LoadCore: 1, Versions: map[string]string{"weir": "weir 1.2", "caddy": "v2.6.2"}, Missing: []string{"nginx", "haproxy"}},
+			[]string{"weir against its peers", "rounds of 1s", "on core 0, load and endpoint on core 1", "caddy v2.6.2 · weir 1.2\n", "not installed here: nginx, haproxy\n"},
+			[]string{"worst ratio", "INVALID", "CUT SHORT", "idle:"},
+		},
+		"nothing pinned, nobody missing": {
+			Result{Subject: "nginx", Round: time.Minute, ProxyCore: -1, LoadCore: -1, CutShort: true, Invalid: []string{"a reason"}},
+			[]string{"nginx against its peers", "rounds of 1m0s", "one core for all, nothing pinned", "CUT SHORT: ", "INVALID: a reason\n"},
+			[]string{"not installed here", "worst ratio"},
+		},
+	} {
+		var b strings.Builder
+		if err := c.result.Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: no %q in\n%s", what, want, b.String())
+			}
+		}
+		for _, not := range c.without {
+			if strings.Contains(b.String(), not) {
+				t.Errorf("%s: %q is in\n%s", what, not, b.String())
+			}
+		}
+	}
+}
