@@ -190,8 +190,12 @@ func (l *loop) turn() error {
 // ease returns for how long there is nothing to do but wait for events.
 func (l *loop) ease(now time.Duration) time.Duration {
 	until := now + time.Second
-	if l.idle.first != nil && l.holds {
+	switch {
+	case l.idle.first == nil || l.over:
+	case l.holds:
 		until = min(l.slot.at, now+heed)
+	default:
+		return 0 // a whole batch went out, and there may be more
 	}
 	if c := l.underway.first; c != nil {
 		until = min(until, c.began+l.owner.cfg.Timeout)
