@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,9 +114,9 @@ func (a *Arrivals) String() string {
 	}
 	var parts []string
 	for _, s := range a.Steps {
-		text := fmt.Sprintf("%g/s", s.From)
+		text := perSecond(s.From)
 		if s.To != s.From {
-			text += fmt.Sprintf(" to %g/s", s.To)
+			text += " to " + perSecond(s.To)
 		}
 		if s.For > 0 {
 			text += " in " + s.For.String()
@@ -126,6 +128,9 @@ func (a *Arrivals) String() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// perSecond writes a rate without an exponent.
+func perSecond(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) + "/s" }
 
 // length returns how long the steps last; 0 where the last one lasts to the end.
 func (a *Arrivals) length() time.Duration {
@@ -153,8 +158,12 @@ func (a *Arrivals) check() error {
 			return fmt.Errorf("%w: a rate of 0", ErrConfig)
 		}
 	}
-	if len(a.Steps) == 0 && len(a.Times) == 0 {
+	switch {
+	case len(a.Times) > 0:
+	case len(a.Steps) == 0:
 		return fmt.Errorf("%w: a timetable without steps", ErrConfig)
+	case !slices.ContainsFunc(a.Steps, func(s Step) bool { return s.From > 0 || s.To > 0 }):
+		return fmt.Errorf("%w: a timetable that sends nothing: every rate is 0", ErrConfig)
 	}
 	for i := 1; i < len(a.Times); i++ {
 		if a.Times[i] < a.Times[i-1] {

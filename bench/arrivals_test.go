@@ -140,6 +140,7 @@ func TestTimetablesThatMeanNothingAreRefused(t *testing.T) {
 	for name, a := range map[string]*Arrivals{
 		"nothing":                       {},
 		"a rate of 0":                   {Steps: []Step{{}}},
+		"rates of 0 only":               {Steps: []Step{{For: 1}, {For: 1}}},
 		"a negative rate":               {Steps: []Step{{From: -1, To: 1, For: 1}}},
 		"an endless ramp":               {Steps: []Step{{From: 1, To: 2}}},
 		"an endless step before others": {Steps: []Step{{From: 1, To: 1}, {From: 1, To: 1}}},

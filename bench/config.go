@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -119,8 +120,8 @@ func (c *Config) compile() (*target, error) {
 	case c.Client == nil:
 		return nil, fmt.Errorf("%w: target %q: the scheme must be http, https or tcp", ErrConfig, c.Target)
 	}
-	if t.name == "" || (u.Scheme == "tcp" && u.Port() == "") {
-		return nil, fmt.Errorf("%w: target %q lacks a host or a port", ErrConfig, c.Target)
+	if err := checkAddress(u); err != nil {
+		return nil, err
 	}
 	if c.Client != nil || u.Scheme != "http" {
 		c.Threads = runtime.GOMAXPROCS(0)
@@ -129,6 +130,22 @@ func (c *Config) compile() (*target, error) {
 		t.source, err = c.fixedSource(u)
 	}
 	return t, err
+}
+
+// checkAddress refuses a target that names no place to connect to, and what would be passed over in silence.
+func checkAddress(u *url.URL) error {
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), "1"), 10, 16)
+	switch {
+	case u.User != nil:
+		return fmt.Errorf("%w: target %q: a user belongs into a header field, Authorization", ErrConfig, u.Redacted())
+	case u.Hostname() == "" || (u.Scheme == "tcp" && u.Port() == ""):
+		return fmt.Errorf("%w: target %q lacks a host or a port", ErrConfig, u.String())
+	case err != nil || port == 0:
+		return fmt.Errorf("%w: target %q: a port is a number from 1 to 65535", ErrConfig, u.String())
+	case u.Scheme == "tcp" && u.RequestURI() != "/":
+		return fmt.Errorf("%w: target %q: TCP has no path", ErrConfig, u.String())
+	}
+	return nil
 }
 
 // fixedSource is the one request that Method, Header and Body describe.

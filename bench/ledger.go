@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"io"
 	"sync"
 	"time"
 )
@@ -32,7 +33,7 @@ func (l *ledger) explain(kind Kind, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.first[kind] == "" {
-		l.first[kind] = err.Error()
+		l.first[kind] = words(err)
 	}
 }
 
@@ -85,6 +86,14 @@ func (l *ledger) add(sum *Second, i *interval) {
 			r.Classes[c].Histogram.MergeFrom(k.latency)
 		}
 	}
+}
+
+// words is the text of a failure for a reader, to whom EOF says nothing.
+func words(err error) string {
+	if err == io.EOF {
+		return "the connection was closed before a byte of the answer"
+	}
+	return err.Error()
 }
 
 func addFailures(to, from *Failures) {

@@ -63,7 +63,7 @@ func TestFailuresOfALoopSayWhatHappened(t *testing.T) {
 		{"nobody accepts", full, Connect, "connect: no answer within 150ms: i/o timeout"},
 		{"no answer comes", asked(waitOn), Timeout, "no answer within 150ms: i/o timeout"},
 		{"reset before the answer", asked(func(c *net.TCPConn) { c.SetLinger(0) }), Reset, "connection reset by peer"},
-		{"closed before the answer", asked(func(*net.TCPConn) {}), Reset, "EOF"},
+		{"closed before the answer", asked(func(*net.TCPConn) {}), Reset, "the connection was closed before a byte of the answer"},
 		{"cut within the head", asked(func(c *net.TCPConn) { io.WriteString(c, "HTTP/1.1 200") }), ShortBody, "answer cut short"},
 		{"cut within the body", asked(func(c *net.TCPConn) { io.WriteString(c, fine[:len(fine)-1]) }), ShortBody, "answer cut short"},
 		{"reset within the body", asked(func(c *net.TCPConn) {
