@@ -147,11 +147,16 @@ func (a *Arrivals) length() time.Duration {
 	return sum
 }
 
+// maxRate is one request a nanosecond, which is how finely times are told apart.
+const maxRate = 1e9
+
 func (a *Arrivals) check() error {
 	for i, s := range a.Steps {
 		switch {
-		case s.From < 0, s.To < 0, s.For < 0, math.IsNaN(s.From + s.To), math.IsInf(s.From+s.To, 0):
+		case !(s.From >= 0 && s.To >= 0) || s.For < 0:
 			return fmt.Errorf("%w: step %d: rates and times are not negative", ErrConfig, i+1)
+		case s.From > maxRate || s.To > maxRate:
+			return fmt.Errorf("%w: step %d: more than one request a nanosecond", ErrConfig, i+1)
 		case s.For == 0 && (i < len(a.Steps)-1 || s.From != s.To):
 			return fmt.Errorf("%w: step %d lacks a time", ErrConfig, i+1)
 		case s.From == 0 && s.To == 0 && s.For == 0:
@@ -165,10 +170,12 @@ func (a *Arrivals) check() error {
 	case !slices.ContainsFunc(a.Steps, func(s Step) bool { return s.From > 0 || s.To > 0 }):
 		return fmt.Errorf("%w: a timetable that sends nothing: every rate is 0", ErrConfig)
 	}
-	for i := 1; i < len(a.Times); i++ {
-		if a.Times[i] < a.Times[i-1] {
-			return fmt.Errorf("%w: time %d is before the one before", ErrConfig, i+1)
+	last := time.Duration(0)
+	for i, at := range a.Times {
+		if at < last {
+			return fmt.Errorf("%w: time %d is before the one before, or below 0", ErrConfig, i+1)
 		}
+		last = at
 	}
 	return nil
 }
@@ -196,8 +203,10 @@ type piece struct {
 
 // newTimetable lays the steps end to end behind a warm-up at the first one's rate.
 func newTimetable(a *Arrivals, warm, end time.Duration, seed uint64) *timetable {
-	t := &timetable{end: end, times: a.Times}
+	t := &timetable{end: end}
 	if len(a.Times) > 0 {
+		behind, _ := slices.BinarySearch(a.Times, end)
+		t.times = a.Times[:behind]
 		return t
 	}
 	if a.Poisson {

@@ -29,6 +29,9 @@ type schedule struct {
 	table *timetable // nil: closed loop
 }
 
+// leastPatience is how long after the end of a run of less what is due is still sent.
+const leastPatience = time.Second
+
 const forever = time.Duration(math.MaxInt64)
 
 func newSchedule(cfg *Config, now func() time.Duration) *schedule {
@@ -41,8 +44,9 @@ func newSchedule(cfg *Config, now func() time.Duration) *schedule {
 	if cfg.Arrivals != nil {
 		s.table = newTimetable(cfg.Arrivals, cfg.Warmup, end, cfg.Seed)
 		if cfg.Duration > 0 {
-			// What could not be sent in time still is, for as long as an answer might take, and no longer than the run.
-			s.until += min(cfg.Timeout, cfg.Duration)
+			// What could not be sent in time still is, for as long as an answer might take, and no longer than the
+			// run, or than a second where that is shorter.
+			s.until += min(cfg.Timeout, max(cfg.Duration, leastPatience))
 		}
 	}
 	return s

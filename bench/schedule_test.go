@@ -312,3 +312,46 @@ func TestACancelledClosedLoopEnds(t *testing.T) {
 		t.Errorf("%v, failed %d, unsent %d", err, r.Failed(), r.Unsent)
 	}
 }
+
+func TestAShortTimetableLeavesTimeToSendIt(t *testing.T) {
+	// What could not be sent in time still was for as long as the run had lasted: a log of equal times, or of one
+	// line, lasts a nanosecond, so that nothing of it went out.
+	for _, times := range [][]time.Duration{
+		{0},
+		{0, 0, 0, 0, 0, 0, 0, 0},
+		{0, time.Microsecond, time.Microsecond, 2 * time.Microsecond},
+	} {
+		at := listen(t, after(5*time.Millisecond))
+		r := mustRun(t, Config{Target: "http://" + at, Arrivals: &Arrivals{Times: times}})
+		if r.OK != int64(len(times)) || r.Unsent != 0 {
+			t.Errorf("%v: %d sent, %d unsent", times, r.OK, r.Unsent)
+		}
+	}
+}
+
+func TestADurationCutsGivenTimes(t *testing.T) {
+	// Times went on behind the end of the run, for as long again, and what then was left counted as unsent.
+	var c clockwork
+	cfg := Config{Target: "http://a", Duration: 20 * time.Millisecond, Arrivals: &Arrivals{Times: []time.Duration{
+		0, 10 * time.Millisecond, 20 * time.Millisecond, 30 * time.Millisecond, time.Hour,
+	}}}
+	if _, err := cfg.compile(); err != nil {
+		t.Fatal(err)
+	}
+	s := newSchedule(&cfg, c.now)
+	if slot, ok := s.claim(); !ok || slot.n != 0 || slot.at != 0 {
+		t.Errorf("first: %+v, %v", slot, ok)
+	}
+	if n := s.table.expected(); n != 1 {
+		t.Errorf("%d expected behind the first, want the one at 10 ms", n)
+	}
+	if slot, ok := s.claim(); !ok || slot.at != 10*time.Millisecond {
+		t.Errorf("second: %+v, %v", slot, ok)
+	}
+	if slot, ok := s.claim(); ok {
+		t.Errorf("a slot at the end: %+v", slot)
+	}
+	if n := s.left(); n != 0 {
+		t.Errorf("%d left, want none: the others lie behind the end", n)
+	}
+}
