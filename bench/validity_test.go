@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -36,11 +37,13 @@ func TestARateBeyondTheGeneratorsMeansIsInvalid(t *testing.T) {
 		cpu                    time.Duration
 		want                   bool
 	}{
+		// 4 timeouts in 10 s on 2 connections cost 5 ms, which were taken for the price of 4 requests: 65 cores.
+		{"a target that answers nobody", 4, 249_996, 2, 5 * time.Millisecond, false},
 		{"half a core of one", 500_000, 0, 400_000, 5 * time.Second, false},
 		{"twelve cores of one", 500_000, 9_500_000, 499_000, 6 * time.Second, true},
 		{"more than a core, but nothing queued", 500_000, 0, 100, 11 * time.Second, false},
 	} {
-		r := &Report{Requests: c.requests, Unsent: c.unsent, Late: c.late, CPU: c.cpu}
+		r := &Report{Requests: c.requests, Unsent: c.unsent, Late: c.late, CPU: c.cpu, Elapsed: 10 * time.Second}
 		r.Settings = Settings{Loop: "open", Threads: 1, Duration: 10 * time.Second}
 		r.judge(time.Millisecond)
 		if r.Valid() == c.want {
@@ -76,6 +79,18 @@ func TestARunIsInvalidWhereTheGeneratorWasLate(t *testing.T) {
 		text := strings.Join(r.Invalid, "; ")
 		if r.Valid() != (c.want == "") || !strings.Contains(text, c.want) {
 			t.Errorf("%s: got %q, want %q", c.what, text, c.want)
+		}
+	}
+}
+func TestATargetThatAnswersNobodyIsNoFaultOfTheGenerators(t *testing.T) {
+	// The little that such a run costs was taken for the price of its few requests.
+	at := listen(t, func(c *net.TCPConn) { waitClosed(c) })
+	for _, scheme := range []string{"http", "tcp"} {
+		r := mustRun(t, Config{
+			Target: scheme + "://" + at, Connections: 4, Rate: 20_000, Duration: time.Second, Timeout: 400 * time.Millisecond, MaxLag: 100 * time.Millisecond,
+		})
+		if !r.Valid() || r.OK != 0 || r.Failures[Timeout] != r.Requests || r.Requests+r.Unsent != 20_000 {
+			t.Errorf("%s: %v, %v, %d unsent, %v of the processor; want a valid run without an answer", scheme, r.Invalid, r.Failures, r.Unsent, r.CPU)
 		}
 	}
 }
