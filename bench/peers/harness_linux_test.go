@@ -84,6 +84,7 @@ func back(down, up net.Conn) {
 func relayOptions(t *testing.T) Options {
 	t.Helper()
 	t.Setenv("PEERS_TEST_RELAY", "1")
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector every program sleeps for a second at its end
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

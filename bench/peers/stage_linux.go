@@ -124,10 +124,11 @@ func (s setup) fill(c *certificate) error {
 	return s.writeMap()
 }
 
-// descriptors are how many this process may come to use: the clients, the endpoint's listeners, and its ends of the
-// proxies' connections.
+// descriptors are how many this process may come to use: the clients, the endpoints' listeners, and their ends of the
+// connections that each proxy keeps.
 func (st *stage) descriptors() int {
-	return st.connections + 2*min(st.connections, mostAtOnce)*len(st.at.Origins) + len(st.origin.ports) + spare
+	kept := min(st.connections, mostAtOnce) + 2*len(st.at.Origins)
+	return st.connections + len(st.found)*kept + len(st.origin.ports) + spare
 }
 
 func (st *stage) say(format string, args ...any) {

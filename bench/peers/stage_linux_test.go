@@ -71,10 +71,10 @@ func TestPreparingAStageOpensItsEndpointsAndItsBlocks(t *testing.T) {
 		crossed            bool
 		direct, descriptor int
 	}{
-		{Scenario{Name: "small", Wrk: true}, 0, 1, 2, true, 1, 593},
-		{Scenario{Name: "headers"}, 0, 1, 3, false, 1, 593},
-		{Scenario{Name: "many", Axis: Endpoints}, 20, 20, 4, false, 0, 64 + 128*20 + 20 + 400},
-		{Scenario{Name: "idle", Kind: Idle}, 0, 1, 4, false, 1, 10_000 + 2000 + 20 + 400},
+		{Scenario{Name: "small", Wrk: true}, 0, 1, 2, true, 1, 531},
+		{Scenario{Name: "headers"}, 0, 1, 3, false, 1, 531},
+		{Scenario{Name: "many", Axis: Endpoints}, 20, 20, 4, false, 0, 64 + 64 + 40 + 20 + 400},
+		{Scenario{Name: "idle", Kind: Idle}, 0, 1, 4, false, 1, 10_000 + 1002 + 20 + 400},
 	} {
 		st := h.stageOf(&c.s, c.point)
 		if err := st.prepare(); err != nil {
@@ -101,7 +101,7 @@ func TestTooFewDescriptorsAreSaidInsteadOfMeasured(t *testing.T) {
 	if err := h.run(t.Context(), []Scenario{s, idle}); err != nil || h.result.Invalid != nil {
 		t.Fatalf("%v, %q", err, h.result.Invalid)
 	}
-	if row := h.result.Blocks[0].find("relay"); row.Note != "it needs 413 descriptors of the 400 allowed here" || len(row.Samples) != 0 {
+	if row := h.result.Blocks[0].find("relay"); row.Note != "it needs 411 descriptors of the 400 allowed here" || len(row.Samples) != 0 {
 		t.Errorf("got %+v", row)
 	}
 	if row := h.result.Idle[0]; !strings.Contains(row.Note, "descriptors of the 400 allowed here") {
