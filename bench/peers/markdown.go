@@ -139,6 +139,24 @@ func (p *page) summary() {
 			p.row(cells...)
 		}
 	}
+	p.absences()
+}
+
+// absences says in which scenarios the subject itself was left out, and why.
+func (p *page) absences() {
+	first := true
+	for i := range p.result.Blocks {
+		b := &p.result.Blocks[i]
+		row := b.find(p.result.Subject)
+		if row == nil || row.Note == "" {
+			continue
+		}
+		if first {
+			p.say("")
+		}
+		first = false
+		p.say("- %s, %s: %s", label(b.Scenario, b.Axis, b.Point), row.Proxy, row.Note)
+	}
 }
 
 // ratioCell is the subject's ratio to a peer, or "—".

@@ -167,3 +167,23 @@ func TestTheHeadSaysWhatWasComparedWhere(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSummarySaysWhereTheSubjectIsMissing(t *testing.T) {
+	for what, c := range map[string]struct {
+		blocks []Block
+		want   string
+	}{
+		"everywhere there":   {[]Block{{Scenario: "small", Rows: []Row{cpuRow("weir", 1)}}}, ""},
+		"not landed":         {[]Block{{Scenario: "cache", Rows: []Row{{Proxy: "weir", Note: "not landed yet (x)"}}}}, "\n- cache, weir: not landed yet (x)\n"},
+		"a peer is missing":  {[]Block{{Scenario: "cache", Rows: []Row{cpuRow("weir", 1), {Proxy: "caddy", Note: "no cache"}}}}, ""},
+		"at two points":      {[]Block{{Scenario: "c", Axis: Routes, Point: 1, Rows: []Row{{Proxy: "weir", Note: "a"}}}, {Scenario: "c", Axis: Routes, Point: 2000, Rows: []Row{{Proxy: "weir", Note: "b"}}}}, "\n- c, 1 routes, weir: a\n- c, 2,000 routes, weir: b\n"},
+		"it had no row":      {[]Block{{Scenario: "cache", Rows: []Row{cpuRow("nginx", 1)}}}, ""},
+		"broken, by its own": {[]Block{{Scenario: "tls", Rows: []Row{{Proxy: "weir", Note: "weir ended at once: x"}}}}, "\n- tls, weir: weir ended at once: x\n"},
+	} {
+		p := &page{result: &Result{Subject: "weir", Blocks: c.blocks}}
+		p.absences()
+		if got := p.String(); got != c.want {
+			t.Errorf("%s: got %q, want %q", what, got, c.want)
+		}
+	}
+}
