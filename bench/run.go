@@ -14,7 +14,7 @@ type run struct {
 	ledger   *ledger
 	schedule *schedule
 	engine   engine
-	cpu      time.Duration // the process's at the end of the warm-up
+	cpu      time.Duration // the process's when the measured time began
 }
 
 // engine sends what the schedule hands out and notes what comes of it.
@@ -82,15 +82,29 @@ func (r *run) drive(ctx context.Context) *Report {
 	}
 	over := make(chan struct{})
 	var clock sync.WaitGroup
+	r.cpu = processTime()
 	clock.Go(func() { r.seconds(over) })
 	r.engine.run(work)
 	elapsed := max(0, r.now()-r.cfg.Warmup)
+	cut := !stop()
 	close(over)
 	clock.Wait()
-	r.turn(elapsed)
-	r.ledger.report.CPU = max(0, processTime()-r.cpu)
+	return r.finish(elapsed, cut)
+}
+
+// finish closes the last second and makes the report.
+func (r *run) finish(elapsed time.Duration, cut bool) *Report {
+	at := elapsed
+	if series := r.ledger.report.Series; len(series) > 0 {
+		at = max(at, series[len(series)-1].At) // the clock may have been a moment ahead
+	}
+	r.turn(at)
+	if elapsed > 0 {
+		r.ledger.report.CPU = max(0, processTime()-r.cpu)
+	}
+	r.ledger.report.CutShort = cut
 	unsent := int64(0)
-	if r.ledger.report.CutShort = ctx.Err() != nil; !r.ledger.report.CutShort {
+	if !cut {
 		unsent = r.schedule.left()
 	}
 	report := r.ledger.finish(elapsed, unsent)
@@ -108,6 +122,9 @@ func (r *run) seconds(over <-chan struct{}) {
 			return
 		case <-timer.C:
 		}
+		if ended(over) {
+			return // it is told of no second behind the end
+		}
 		if n == 0 {
 			r.cpu = processTime()
 			r.engine.busy()
@@ -117,6 +134,15 @@ func (r *run) seconds(over <-chan struct{}) {
 		if r.cfg.Progress != nil {
 			r.cfg.Progress(s)
 		}
+	}
+}
+
+func ended(over <-chan struct{}) bool {
+	select {
+	case <-over:
+		return true
+	default:
+		return false
 	}
 }
 
