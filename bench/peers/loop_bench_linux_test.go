@@ -43,3 +43,22 @@ func benchmarkWork(b *testing.B, s *Scenario, window int) {
 		}
 	}
 }
+
+func TestServingAnAnswerAllocatesNothing(t *testing.T) {
+	r := newRing(t, small)
+	d := newLoad(r.loop, r.origin.ports[0], &Scenario{}, 0)
+	if err := d.connect(2); err != nil {
+		t.Fatal(err)
+	}
+	r.until("warm", func() bool { return d.answers > 100 })
+	n := testing.AllocsPerRun(200, func() {
+		for was := d.answers; d.answers == was; {
+			if err := r.loop.turn(10); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if n != 0 {
+		t.Errorf("an answer costs %v allocations", n)
+	}
+}

@@ -187,3 +187,60 @@ func TestTheSummarySaysWhereTheSubjectIsMissing(t *testing.T) {
 		}
 	}
 }
+
+func TestMediansOfRows(t *testing.T) {
+	row := Row{Samples: []Sample{{CPU: 9, PerSecond: 1, RSS: 30}, {CPU: 1, PerSecond: 3, RSS: 10}, {CPU: 5, PerSecond: 2, RSS: 20}}}
+	if got := row.medianTime(func(s *Sample) time.Duration { return s.CPU }); got != 5 {
+		t.Errorf("CPU %v, want 5", got)
+	}
+	if got := row.Median(func(s *Sample) float64 { return s.PerSecond }); got != 2 {
+		t.Errorf("rate %v, want 2", got)
+	}
+	if row.Samples[0].CPU != 9 {
+		t.Error("the samples were sorted in place: ratios compare by round")
+	}
+	if got := new(Row).Median(func(*Sample) float64 { return 1 }); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+}
+
+func TestRatiosOfUnevenRows(t *testing.T) {
+	for what, c := range map[string]struct {
+		over, under Row
+		want        Ratio
+		ok          bool
+	}{
+		"one round is missing":           {cpuRow("a", 2, 4, 6), cpuRow("b", 1, 2), Ratio{2, 2, 2}, true},
+		"a round without a reading":      {cpuRow("a", 2, 0, 6), cpuRow("b", 1, 2, 0), Ratio{2, 2, 2}, true},
+		"an even number":                 {cpuRow("a", 1, 2), cpuRow("b", 1, 1), Ratio{1.5, 1, 2}, true},
+		"no round":                       {cpuRow("a"), cpuRow("b", 1), Ratio{}, false},
+		"no reading on either side meet": {cpuRow("a", 0, 5), cpuRow("b", 5, 0), Ratio{}, false},
+	} {
+		b := Block{Rows: []Row{c.over, c.under}}
+		if got, ok := b.Ratio("a", "b"); got != c.want || ok != c.ok {
+			t.Errorf("%s: got %+v, %v; want %+v, %v", what, got, ok, c.want, c.ok)
+		}
+	}
+}
+
+func TestTheWorstWithoutPeersIsNone(t *testing.T) {
+	r := Result{Subject: "weir", Blocks: []Block{{Scenario: "bare", Rows: []Row{cpuRow(Direct, 1), cpuRow("weir", 2)}}}}
+	if ratio, scenario, peer := r.Worst(); ratio != 0 || scenario != "" || peer != "" {
+		t.Errorf("got %v, %s, %s", ratio, scenario, peer)
+	}
+}
+
+func TestIdleRowsDivideByTheirConnections(t *testing.T) {
+	for _, c := range []struct {
+		row  IdleRow
+		want float64
+	}{
+		{IdleRow{Connections: 100, Before: 1000, After: 3000}, 20},
+		{IdleRow{Connections: 100, Before: 3000, After: 1000}, -20}, // memory given back is no error
+		{IdleRow{}, 0},
+	} {
+		if got := c.row.Each(); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.row, got, c.want)
+		}
+	}
+}
