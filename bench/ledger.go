@@ -10,20 +10,21 @@ import (
 type ledger struct {
 	tallies []*tally
 	report  Report
-	classes []string
 
 	mu    sync.Mutex
 	first [kinds]string // the first failure of each kind
 }
 
 func newLedger(classes []string, tallies int, maxLag time.Duration) *ledger {
-	l := &ledger{classes: classes}
+	l := &ledger{}
 	l.report = Report{Format: ReportFormat, Histogram: NewHistogram(), LagHistogram: NewHistogram(), Invalid: []string{}, Statuses: map[int]int64{}}
 	for range tallies {
 		l.tallies = append(l.tallies, newTally(len(classes), maxLag))
 	}
-	for _, name := range classes {
-		l.report.Classes = append(l.report.Classes, Class{Name: name, Histogram: NewHistogram()})
+	if len(classes) > 1 { // else the figures are the report's
+		for _, name := range classes {
+			l.report.Classes = append(l.report.Classes, Class{Name: name, Histogram: NewHistogram()})
+		}
 	}
 	return l
 }
@@ -78,12 +79,16 @@ func (l *ledger) add(sum *Second, i *interval) {
 			r.Statuses[status] += n
 		}
 	}
-	for c := range i.classes {
-		k := &i.classes[c]
-		r.Classes[c].OK += k.ok
-		addFailures(&r.Classes[c].Failures, &k.failures)
-		if k.latency != nil {
-			r.Classes[c].Histogram.MergeFrom(k.latency)
+}
+
+// addClasses takes in what the tallies count of each class.
+func (l *ledger) addClasses() {
+	for _, t := range l.tallies {
+		for c := range t.classes {
+			from, to := &t.classes[c], &l.report.Classes[c]
+			to.OK += from.ok
+			addFailures(&to.Failures, &from.failures)
+			to.Histogram.Add(from.latency)
 		}
 	}
 }
@@ -109,9 +114,7 @@ func (l *ledger) finish(elapsed time.Duration, unsent int64) *Report {
 	r.Unsent = unsent
 	r.Latency = r.Histogram.Quantiles()
 	r.Lag = r.LagHistogram.Quantiles()
-	if len(r.Classes) == 1 {
-		r.Classes = nil
-	}
+	l.addClasses()
 	for c := range r.Classes {
 		r.Classes[c].Latency = r.Classes[c].Histogram.Quantiles()
 	}

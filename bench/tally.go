@@ -28,9 +28,10 @@ type done struct {
 type tally struct {
 	maxLag time.Duration
 
-	mu  sync.Mutex
-	cur *interval
-	old *interval // empty, for the next turn
+	mu      sync.Mutex
+	cur     *interval
+	old     *interval    // empty, for the next turn
+	classes []classTally // nil where there is one class
 }
 
 // interval is what a tally counts in one second.
@@ -45,35 +46,48 @@ type interval struct {
 	statuses  [600]int64
 	latency   *hdrhistogram.Histogram
 	lag       *hdrhistogram.Histogram
-	classes   []classInterval
 }
 
-type classInterval struct {
+// classTally is what a tally counts of one class in the whole run. Its histogram is sparse: a dense one takes 260 kB,
+// and there may be dozens of classes on each thread.
+type classTally struct {
 	ok       int64
 	failures Failures
-	latency  *hdrhistogram.Histogram
+	latency  Histogram
 }
 
 func newTally(classes int, maxLag time.Duration) *tally {
-	return &tally{maxLag: maxLag, cur: newInterval(classes), old: newInterval(classes)}
-}
-
-func newInterval(classes int) *interval {
-	i := &interval{latency: newDense(), lag: newDense(), classes: make([]classInterval, classes)}
-	for c := range i.classes {
-		// With one class the histogram is the interval's.
-		if classes > 1 {
-			i.classes[c].latency = newDense()
-		}
+	t := &tally{maxLag: maxLag, cur: newInterval(), old: newInterval()}
+	if classes > 1 { // else the figures are the report's
+		t.classes = make([]classTally, classes)
 	}
-	return i
+	for c := range t.classes {
+		t.classes[c].latency = NewHistogram()
+	}
+	return t
 }
 
-// note takes down a request. It does not allocate.
+func newInterval() *interval {
+	return &interval{latency: newDense(), lag: newDense()}
+}
+
+// note takes down a request. It does not allocate, but for the first of a class that takes as long as none before.
 func (t *tally) note(d *done) {
 	t.mu.Lock()
 	t.cur.note(d, t.maxLag)
+	if t.classes != nil {
+		t.classes[d.class].note(d)
+	}
 	t.mu.Unlock()
+}
+
+func (c *classTally) note(d *done) {
+	if d.failed {
+		c.failures[d.kind]++
+		return
+	}
+	c.ok++
+	c.latency.Record(d.took)
 }
 
 func (i *interval) note(d *done, maxLag time.Duration) {
@@ -89,17 +103,11 @@ func (i *interval) note(d *done, maxLag time.Duration) {
 	if d.status > 0 && d.status < len(i.statuses) {
 		i.statuses[d.status]++
 	}
-	c := &i.classes[d.class]
 	if d.failed {
 		i.count.Failures[d.kind]++
-		c.failures[d.kind]++
 	} else {
 		i.count.OK++
-		c.ok++
 		record(i.latency, d.took)
-		if c.latency != nil {
-			record(c.latency, d.took)
-		}
 	}
 	if d.late {
 		i.late++
@@ -138,11 +146,4 @@ func (i *interval) empty() {
 	i.statuses = [600]int64{}
 	i.latency.Reset()
 	i.lag.Reset()
-	for c := range i.classes {
-		k := &i.classes[c]
-		k.ok, k.failures = 0, Failures{}
-		if k.latency != nil {
-			k.latency.Reset()
-		}
-	}
 }
