@@ -37,6 +37,7 @@ func Nines(q float64) float64 { return 1 / (1 - q) }
 // Latencies goes from 0, or on a logarithmic scale from least, to at least most; both in nanoseconds. The scale is
 // logarithmic where most is more than thirty times least: on a linear one the small ones would lie on the ground.
 func Latencies(least, most float64) Axis {
+	least, most = bounded(least), bounded(most)
 	if least > 0 && most > 30*least {
 		return LogLatencies(least, most)
 	}
@@ -51,7 +52,7 @@ func Latencies(least, most float64) Axis {
 
 // LogLatencies is logarithmic from at most least to at least most, in nanoseconds.
 func LogLatencies(least, most float64) Axis {
-	least = max(least, 1)
+	least, most = max(bounded(least), 1), bounded(most)
 	most = max(most, least*1.02)
 	a := Axis{scale: plot.LogScale{}}
 	steps := steps125
@@ -68,7 +69,11 @@ func LogLatencies(least, most float64) Axis {
 	if a.Max = above(most, steps); a.Max/most > 1.6 {
 		a.Max = most * 1.15
 	}
-	for decade := below(a.Min, steps[:1]); decade <= a.Max*1.001; decade *= 10 {
+	first, stride := below(a.Min, steps[:1]), 10.0
+	if a.Max/a.Min > 1e13 {
+		first, stride = 1, 1000 // a label for each unit: there is no room for more
+	}
+	for decade := first; decade <= a.Max*1.001; decade *= stride {
 		for _, s := range steps {
 			if v := s * decade; v >= a.Min*0.999 && v <= a.Max*1.001 {
 				a.tick(v, nanos(v))
@@ -80,7 +85,7 @@ func LogLatencies(least, most float64) Axis {
 
 // Elapsed goes from 0 to end seconds.
 func Elapsed(end float64) Axis {
-	a := Axis{Max: max(end, 0.001), scale: plot.LinearScale{}}
+	a := Axis{Max: max(bounded(end), 0.001), scale: plot.LinearScale{}}
 	step := clock(a.Max / 8)
 	for i := 0.0; i*step <= a.Max*(1+1e-9); i++ {
 		a.tick(i*step, elapsed(i*step, step))
@@ -99,6 +104,7 @@ func Shares(most float64) Axis { return counted(most, " %") }
 
 // LoadRates is Rates for the X axis: it ends where the values do.
 func LoadRates(most float64) Axis {
+	most = counting(most)
 	a := counted(most, "/s")
 	a.Max = most * 1.03
 	for i := len(a.ticks) - 1; i >= 0 && a.ticks[i].Value > a.Max; i-- {
@@ -107,10 +113,24 @@ func LoadRates(most float64) Axis {
 	return a
 }
 
-func counted(most float64, unit string) Axis {
-	if most <= 0 {
-		most = 1
+// counting is the end of a scale of counts or rates: 1 where there are none.
+func counting(most float64) float64 {
+	if most = bounded(most); most < 1e-9 {
+		return 1
 	}
+	return most
+}
+
+// bounded takes a value as a report in a file could have it, and returns one that an axis can be made for.
+func bounded(v float64) float64 {
+	if v > 0 {
+		return min(v, 1e19) // beyond any time.Duration
+	}
+	return 0
+}
+
+func counted(most float64, unit string) Axis {
+	most = counting(most)
 	a := Axis{scale: plot.LinearScale{}}
 	step := decimal(most / 5)
 	a.Max = math.Ceil(most*1.02/step-1e-9) * step

@@ -1,10 +1,7 @@
 package chart
 
 import (
-	"encoding/xml"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"regexp"
 	"slices"
@@ -207,17 +204,6 @@ func FuzzTitles(f *testing.F) {
 			t.Errorf("%q, %q: %d angle brackets, want %d", title, description, open, closed)
 		}
 	})
-}
-
-func TestADrawingIsWellFormed(t *testing.T) {
-	in := xml.NewDecoder(strings.NewReader(drawn(t, small())))
-	for {
-		if _, err := in.Token(); errors.Is(err, io.EOF) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func BenchmarkSVG(b *testing.B) {

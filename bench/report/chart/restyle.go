@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"html"
 	"html/template"
 	"io"
 	"strconv"
@@ -75,7 +74,7 @@ func (r *restyler) open(e *xml.StartElement) error {
 	}
 	c := r.chart
 	fmt.Fprintf(&r.out, `<svg class="ch" role="img" aria-labelledby="%[1]s-t %[1]s-d"%[2]s><title id="%[1]s-t">%[3]s</title><desc id="%[1]s-d">%[4]s</desc>`,
-		html.EscapeString(c.ID), attributes, html.EscapeString(c.Title), html.EscapeString(c.Description))
+		escape(c.ID), attributes, escape(c.Title), escape(c.Description))
 	return nil
 }
 
@@ -106,8 +105,15 @@ func (r *restyler) text(label string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(&r.out, `<text%s%s>%s`, strings.Replace(attributes, `class="`, `class="`+class+" ", 1), down, html.EscapeString(label))
+	fmt.Fprintf(&r.out, `<text%s%s>%s`, strings.Replace(attributes, `class="`, `class="`+class+" ", 1), down, escape(label))
 	return nil
+}
+
+// escape makes any text one that XML can hold: what it has no character for becomes U+FFFD.
+func escape(text string) string {
+	var out strings.Builder
+	_ = xml.EscapeText(&out, []byte(text)) // a Builder takes all
+	return out.String()
 }
 
 // attributes writes those that are kept, and what becomes of the style.
@@ -120,7 +126,7 @@ func attributes(e *xml.StartElement) (string, error) {
 	for _, name := range keep {
 		for _, a := range e.Attr {
 			if a.Name.Local == name {
-				fmt.Fprintf(&out, ` %s="%s"`, name, html.EscapeString(a.Value))
+				fmt.Fprintf(&out, ` %s="%s"`, name, escape(a.Value))
 			}
 		}
 	}
@@ -154,7 +160,7 @@ func fromStyle(style string) (string, error) {
 			}
 			classes = append(classes, property+"-"+ink.Class())
 		case "stroke-width", "stroke-dasharray", "stroke-dashoffset":
-			fmt.Fprintf(&rest, ` %s="%s"`, property, html.EscapeString(value))
+			fmt.Fprintf(&rest, ` %s="%s"`, property, escape(value))
 		}
 	}
 	class := ""

@@ -99,6 +99,10 @@ func elapsed(seconds, step float64) string {
 // number writes a round number of a scale that ends at most: 0.5, 1,500, 200k, 1.5M.
 func number(v, most float64) string {
 	switch {
+	case v == 0:
+		return "0"
+	case most >= 2e12:
+		return strconv.FormatFloat(v, 'g', 3, 64)
 	case most >= 2e9:
 		return short(v/1e9) + "G"
 	case most >= 2e6:
@@ -113,6 +117,10 @@ func number(v, most float64) string {
 
 // short writes a round value without an exponent or zeros at the end.
 func short(v float64) string {
-	text := strconv.FormatFloat(v, 'f', 4, 64)
+	digits := 4
+	if v > 0 && v < 0.01 {
+		digits = 3 - int(math.Floor(math.Log10(v)))
+	}
+	text := strconv.FormatFloat(v, 'f', digits, 64)
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
