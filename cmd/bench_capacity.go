@@ -14,7 +14,7 @@ import (
 // capacity is --find-capacity: it searches the highest rate and reports the last run at it.
 func (p *program) capacity(ctx context.Context, f *benchFlags, cfg bench.Config, goal slo.SLO, outs []output) error {
 	s := search{p: p, cfg: cfg, poisson: f.arrivals == "poisson", at: map[float64]*bench.Report{}}
-	found, err := slo.Find(ctx, slo.Options{SLO: goal, Start: f.rate, Probe: f.duration, Progress: func(probe slo.Probe) {
+	found, err := slo.Find(ctx, slo.Options{SLO: goal, Start: float64(f.rate), Probe: f.duration, Progress: func(probe slo.Probe) {
 		if !f.quiet {
 			fmt.Fprintln(p.err, probe.String())
 		}
@@ -32,19 +32,29 @@ func (p *program) capacity(ctx context.Context, f *benchFlags, cfg bench.Config,
 	if r == nil {
 		return fail(CouldNotRun, errors.New("cut short before the first try was over"))
 	}
-	m := &measured{Report: r, SLO: goal.Judge(r), Capacity: found, extras: report.Extras{Capacity: curve(goal, found)}}
+	m := judged(r, goal)
+	m.Capacity, m.extras.Capacity = found, curve(goal, found)
 	if err := p.writeReports(outs, m); err != nil {
 		return err
 	}
-	switch {
-	case answered(r) == 0:
+	if answered(r) == 0 {
 		return fail(CouldNotRun, errors.New(nothing(r)))
+	}
+	return searched(found)
+}
+
+// searched is the exit of a search.
+func searched(found *slo.Capacity) error {
+	text := "weir: " + found.Text
+	switch {
+	case found.CutShort && found.Rate == 0:
+		return &exit{CouldNotRun, text}
 	case found.Limit == slo.GeneratorLimit:
-		return &exit{Invalid, "weir: " + found.Text}
-	case found.Rate == 0 && !found.CutShort:
-		return &exit{Bad, "weir: " + found.Text}
-	case !found.Confirmed:
-		return &exit{Invalid, "weir: " + found.Text}
+		return &exit{Invalid, text}
+	case found.Rate == 0:
+		return &exit{Bad, text}
+	case !found.Confirmed, found.CutShort:
+		return &exit{Invalid, text}
 	}
 	return nil
 }

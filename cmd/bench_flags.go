@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"weir/bench"
+	"weir/bench/slo"
 )
 
 // sendFlags are the flags of every command that sends requests.
@@ -25,12 +26,16 @@ type sendFlags struct {
 	cacert, cert, key string
 
 	http2, http3 bool
+	slo          string
 	out          []string
 	asJSON       bool
 	quiet        bool
+
+	given *pflag.FlagSet // says which flags were
 }
 
 func (f *sendFlags) add(s *pflag.FlagSet) {
+	f.given = s
 	s.IntVarP(&f.connections, "connections", "c", 64, "keep-alive connections")
 	s.IntVar(&f.streams, "streams", 1, "requests that may be under way at once on a connection of HTTP/2, HTTP/3 or gRPC")
 	s.IntVar(&f.threads, "threads", 0, "threads for plain HTTP/1.1 (default: one per core)")
@@ -43,6 +48,7 @@ func (f *sendFlags) add(s *pflag.FlagSet) {
 	s.StringVar(&f.cacert, "cacert", "", "verify the server by the certificates in this PEM `FILE`")
 	s.StringVar(&f.cert, "cert", "", "the client's certificate, a PEM `FILE`; needs --key")
 	s.StringVar(&f.key, "key", "", "the key of --cert, a PEM `FILE`")
+	s.StringVar(&f.slo, "slo", "", "what the run must hold, such as 'p99<20ms,errors<0.1%'; exit 1 if it does not")
 	s.StringArrayVar(&f.out, "out", nil, "the report: text, json or html, with =FILE to write a file; may be repeated (default: text)")
 	s.BoolVar(&f.asJSON, "json", false, "print the report as JSON: --out json")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on stderr")
@@ -53,10 +59,9 @@ type benchFlags struct {
 	sendFlags
 	duration, warmup      time.Duration
 	requests              int64
-	rate                  float64
+	rate                  rateValue
 	arrivals, ramp, steps string
 
-	slo          string
 	findCapacity bool
 
 	header                 []string
@@ -70,14 +75,14 @@ func (f *benchFlags) add(s *pflag.FlagSet) {
 	s.DurationVarP(&f.duration, "duration", "d", 0, "how long to measure (default: 10s, or until -n, or as long as --ramp or --steps)")
 	s.Int64VarP(&f.requests, "requests", "n", 0, "end after so many measured requests")
 	s.DurationVar(&f.warmup, "warmup", 0, "send this long before measuring")
-	s.Float64VarP(&f.rate, "rate", "r", 0, "requests a second: the open loop (default: the closed loop)")
+	s.VarP(&f.rate, "rate", "r", "requests a second: the open loop (default: the closed loop)")
+	s.Lookup("rate").DefValue = ""
 	s.StringVar(&f.arrivals, "arrivals", "constant", "how the open loop spreads requests: constant or poisson")
 	s.StringVar(&f.ramp, "ramp", "", "a rate that rises or falls, such as 100:5000/60s")
 	s.StringVar(&f.steps, "steps", "", "rates one after the other, such as 100,200,400/30s or 100/10s,900/5s")
-	s.StringVar(&f.slo, "slo", "", "what the run must hold, such as 'p99<20ms,errors<0.1%'; exit 1 if it does not")
-	s.BoolVar(&f.findCapacity, "find-capacity", false, "look for the highest rate that holds the --slo; -d is the length of each try")
+	s.BoolVar(&f.findCapacity, "find-capacity", false, "look for the highest rate that holds the --slo; -d is the length of each try (default 5s), -r the first rate (default 100)")
 	s.StringArrayVarP(&f.header, "header", "H", nil, "a header field, such as 'Accept: text/html'; may be repeated")
-	s.StringVarP(&f.method, "method", "m", "", "the method (default: GET, or POST with --data)")
+	s.StringVarP(&f.method, "method", "m", "", "the `METHOD` (default: GET, or POST with --data)")
 	s.StringVar(&f.data, "data", "", "the body, or @FILE that holds it")
 	s.StringVar(&f.scenario, "scenario", "", "a TOML `FILE` with weighted requests, instead of one")
 	s.StringVar(&f.tcp, "tcp", "", "raw TCP: echo (a message and back), connect (and close), bulk (blocks there and back), send or receive (blocks one way)")
@@ -120,8 +125,10 @@ func (f *benchFlags) check() error {
 	}
 	open := f.rate != 0 || f.ramp != "" || f.steps != ""
 	switch {
-	case f.duration < 0, f.requests < 0, f.rate < 0, f.warmup < 0:
-		return errors.New("-d, -n, -r and --warmup are not negative")
+	case f.duration < 0, f.requests < 0, f.warmup < 0:
+		return errors.New("-d, -n and --warmup are not negative")
+	case f.given.Changed("duration") && f.duration == 0, f.given.Changed("requests") && f.requests == 0:
+		return errors.New("-d 0 and -n 0 measure nothing")
 	case f.arrivals != "constant" && f.arrivals != "poisson":
 		return fmt.Errorf("--arrivals %q: want constant or poisson", f.arrivals)
 	case f.arrivals == "poisson" && !open && !f.findCapacity:
@@ -144,15 +151,43 @@ func (f *benchFlags) check() error {
 }
 
 func (f *sendFlags) check() error {
+	if err := f.empty(); err != nil {
+		return err
+	}
 	switch {
-	case f.connections < 1, f.streams < 1:
+	case f.given.Changed("connections") && f.connections < 1, f.streams < 1:
 		return errors.New("-c and --streams are at least 1")
-	case f.threads < 0, f.timeout <= 0, f.maxLag <= 0:
-		return errors.New("--threads, --timeout and --max-lag are not negative, and times not zero")
+	case f.threads < 0:
+		return errors.New("--threads is not negative; 0 is one per core")
+	case f.timeout <= 0, f.maxLag <= 0:
+		return errors.New("--timeout and --max-lag are more than 0")
 	case (f.cert == "") != (f.key == ""):
 		return errors.New("--cert and --key need each other")
 	}
 	return atMostOne(given{"--insecure", f.insecure}, given{"--cacert", f.cacert != ""})
+}
+
+// empty refuses flags that were given nothing, as by a script whose variable is not set: to pass over --slo ” would let
+// every run pass.
+func (f *sendFlags) empty() error {
+	var bad error
+	f.given.Visit(func(x *pflag.Flag) {
+		if bad == nil && x.Value.Type() == "string" && x.Value.String() == "" && x.Name != "data" {
+			bad = fmt.Errorf("--%s is empty", x.Name)
+		}
+	})
+	return bad
+}
+
+// promise is the --slo; the zero SLO where there is none.
+func (f *sendFlags) promise() (goal slo.SLO, err error) {
+	if f.slo == "" {
+		return goal, nil
+	}
+	if goal, err = slo.Parse(f.slo); err != nil {
+		err = fmt.Errorf("--slo: %w", err)
+	}
+	return goal, err
 }
 
 // config is what the flags describe, protocol and source aside.
@@ -168,7 +203,7 @@ func (f *benchFlags) config(target string) (bench.Config, error) {
 	if cfg.Body, err = body(f.data); err != nil {
 		return cfg, err
 	}
-	if f.data != "" && f.method == "" {
+	if f.given.Changed("data") && f.method == "" {
 		cfg.Method = "POST"
 	}
 	if cfg.Arrivals, err = f.timetable(); err != nil {
@@ -188,12 +223,24 @@ func (f *benchFlags) timetable() (a *bench.Arrivals, err error) {
 	case f.steps != "":
 		a, err = bench.ParseSteps(f.steps)
 	case f.rate > 0:
-		a = bench.Constant(f.rate)
+		a = bench.Constant(float64(f.rate))
 	}
-	if a != nil {
-		a.Poisson = f.arrivals == "poisson"
+	if a == nil || err != nil {
+		return nil, err
 	}
-	return a, err
+	a.Poisson = f.arrivals == "poisson"
+	if ends := length(a); ends > 0 && f.duration > ends {
+		return nil, fmt.Errorf("-d %v is longer than --ramp or --steps, which end after %v; leave -d out", f.duration, ends)
+	}
+	return a, nil
+}
+
+// length is when a timetable ends; 0: it does not.
+func length(a *bench.Arrivals) (sum time.Duration) {
+	for _, s := range a.Steps {
+		sum += s.For
+	}
+	return sum
 }
 
 func (f *sendFlags) config(target string) (bench.Config, error) {
@@ -212,7 +259,7 @@ func (f *sendFlags) tls() (*tls.Config, error) {
 	if f.cacert != "" {
 		text, err := os.ReadFile(f.cacert)
 		if err != nil {
-			return nil, fail(CouldNotRun, err)
+			return nil, fail(CouldNotRun, fmt.Errorf("--cacert: %w", err))
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(text) {
@@ -253,12 +300,4 @@ func body(data string) ([]byte, error) {
 		return nil, fail(CouldNotRun, fmt.Errorf("--data: %w", err))
 	}
 	return content, nil
-}
-
-// withScheme completes a target that has none.
-func withScheme(target, scheme string) string {
-	if strings.Contains(target, "://") {
-		return target
-	}
-	return scheme + "://" + target
 }

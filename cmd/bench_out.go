@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -42,22 +43,67 @@ func (f *sendFlags) outputs() ([]output, error) {
 		stdout++
 	}
 	if stdout > 1 {
-		return nil, fmt.Errorf("only one report can go to stdout; name a file for the others, such as --out html=report.html")
+		return nil, errors.New("only one report can go to stdout; name a file for the others, such as --out html=report.html")
 	}
 	if len(outs) == 0 {
 		outs = []output{{form: "text"}}
 	}
-	return outs, nil
+	return outs, writable(outs)
 }
 
-// writeReports writes what was measured in each form.
-func (p *program) writeReports(outs []output, m *measured) error {
+// writable finds out before the run whether the files can be written: an hour's measurement should not be lost to a
+// misspelt folder.
+func writable(outs []output) error {
+	seen := map[string]bool{}
 	for _, o := range outs {
-		if err := p.writeTo(o, m); err != nil {
-			return fail(CouldNotRun, err)
+		switch {
+		case o.file == "":
+			continue
+		case seen[o.file]:
+			return fmt.Errorf("two reports can't go to one file: %s", o.file)
+		}
+		seen[o.file] = true
+		if err := try(o.file); err != nil {
+			return fail(CouldNotRun, fmt.Errorf("--out %s: %w", o.form, err))
 		}
 	}
 	return nil
+}
+
+// try opens a file for writing. It leaves none behind, and one that exists as it is.
+func try(path string) error {
+	is, err := os.Stat(path)
+	if err == nil && !is.Mode().IsRegular() && !is.IsDir() {
+		return nil // a pipe would take the try for the report
+	}
+	fresh := errors.Is(err, fs.ErrNotExist)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return err
+	}
+	err = file.Close()
+	if fresh {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// writeReports writes what was measured in each form. One that fails keeps no other from being written; if none went to
+// stdout, the text does then, so that the measurement is not lost.
+func (p *program) writeReports(outs []output, m *measured) error {
+	var failed error
+	shown := false
+	for _, o := range outs {
+		failed = errors.Join(failed, p.writeTo(o, m))
+		shown = shown || o.file == ""
+	}
+	if failed == nil {
+		return nil
+	}
+	if !shown {
+		failed = errors.Join(failed, p.writeTo(output{form: "text"}, m))
+	}
+	return fail(CouldNotRun, failed)
 }
 
 // writeTo writes to the output's file, or to stdout.
@@ -84,6 +130,15 @@ type measured struct {
 	extras report.Extras
 }
 
+// judged is a run beside what was promised of it.
+func judged(r *bench.Report, goal slo.SLO) *measured {
+	m := &measured{Report: r, SLO: goal.Judge(r)}
+	for _, v := range m.SLO {
+		m.extras.Goals = append(m.extras.Goals, report.Goal{Text: said(v), Met: v.State == slo.Met, Missed: v.State == slo.Missed})
+	}
+	return m
+}
+
 func (m measured) write(w io.Writer, form string, o report.TextOptions) error {
 	switch form {
 	case "json":
@@ -92,31 +147,31 @@ func (m measured) write(w io.Writer, form string, o report.TextOptions) error {
 		m.Report = m.Report.Sound()
 		return e.Encode(m)
 	case "html":
-		for _, v := range m.SLO {
-			m.extras.Goals = append(m.extras.Goals, report.Goal{Text: v.Text, Met: v.State == slo.Met, Missed: v.State == slo.Missed})
-		}
 		return report.HTML(w, m.Report, &m.extras)
 	}
 	if err := report.Text(w, m.Report, o); err != nil {
 		return err
 	}
-	return m.writeMore(w)
+	_, err := io.WriteString(w, m.more(term.Paint{Colour: o.Colour}))
+	return err
 }
 
-// writeMore writes, behind the text of the report, what the command asked besides.
-func (m *measured) writeMore(w io.Writer) error {
-	var err error
-	for _, v := range m.SLO {
-		_, err = fmt.Fprintf(w, "slo       %s\n", v.Text)
+// more is what stands behind the text of the report: what the command asked besides.
+func (m measured) more(paint term.Paint) string {
+	var b strings.Builder
+	if len(m.SLO) > 0 {
+		fmt.Fprintf(&b, "  %s\n", paint.Bold("SLO"))
+		colours := map[slo.State]func(string) string{slo.Met: paint.Green, slo.Missed: paint.Red, slo.Unknown: paint.Yellow}
+		for _, v := range m.SLO {
+			fmt.Fprintf(&b, "  %s %s\n", colours[v.State](term.Left(string(v.State), 12)), said(v))
+		}
+		b.WriteString("\n")
 	}
 	if m.Replay != nil && m.Valid() {
-		_, err = fmt.Fprintf(w, "\n%s", m.Replay)
+		fmt.Fprintf(&b, "%s\n", m.Replay)
 	}
-	if m.Capacity != nil && err == nil {
-		_, err = fmt.Fprintln(w)
-		if err == nil {
-			err = m.Capacity.Print(w)
-		}
+	if m.Capacity != nil {
+		_ = m.Capacity.Print(&b) // writes to memory
 	}
-	return err
+	return b.String()
 }

@@ -43,16 +43,3 @@ func (f *sendFlags) speak(cfg *bench.Config, tcp string) error {
 
 // ways are the directions of the values of --tcp that move blocks.
 var ways = map[string]clients.Way{"bulk": clients.Echo, "send": clients.Send, "receive": clients.Receive}
-
-// scheme is what a target without one gets, and what the protocol's flag insists on.
-func (f *benchFlags) scheme() string {
-	switch {
-	case f.tcp != "":
-		return "tcp"
-	case f.ws:
-		return "ws"
-	case f.http3:
-		return "https"
-	}
-	return "http"
-}

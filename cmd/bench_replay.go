@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"syscall"
@@ -33,11 +34,14 @@ func (p *program) replayCommand() *cobra.Command {
 		Short: "Send the requests of an access log with their own gaps",
 		Long: "Replay reads an access log (Weir's JSON, or the combined or common format of nginx and Apache; .gz too)\n" +
 			"and sends its requests to URL with the gaps that they had, then compares latencies and statuses with\n" +
-			"the log's. Lines that can't be read are counted and left out; bodies are in no log, so none is sent.",
+			"the log's. Lines that can't be read are counted and left out; bodies are in no log, so none is sent.\n" +
+			"POST and DELETE are sent too, unless --safe-only.\n\n" +
+			"It exits 1 if the --slo is missed or no answer was as expected, 3 if the log can't be read or nothing\n" +
+			"could be measured, and 4 if the measurement is invalid: the generator itself could not send on time.",
 		Example: `  weir bench replay access.log --to http://localhost:8080
   weir bench replay access.log.gz --to http://localhost:8080 --speed 2 --safe-only --out html=replay.html`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return p.replay(f, args[0]) },
+		Args: cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error { return plain(p.replay(f, args)) },
 	}
 	s := c.Flags()
 	f.add(s)
@@ -54,26 +58,23 @@ func (p *program) replayCommand() *cobra.Command {
 	return c
 }
 
-func (p *program) replay(f *replayFlags, path string) error {
-	if f.to == "" {
-		return errors.New("--to is missing: where to send the requests, such as --to http://localhost:8080")
+func (p *program) replay(f *replayFlags, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("one access log is replayed, such as weir bench replay access.log; got %q", args)
 	}
-	f.log.Seed = f.seed
+	if err := f.check(); err != nil {
+		return err
+	}
+	goal, err := f.promise()
+	if err != nil {
+		return err
+	}
 	outs, err := f.outputs()
 	if err != nil {
 		return err
 	}
-	if f.ask.Header, err = fields(f.header); err != nil {
-		return err
-	}
-	log, err := p.readLog(f, path)
+	log, err := p.readLog(f, args[0])
 	if err != nil {
-		return err
-	}
-	if f.connections == 0 {
-		f.connections = min(max(64, 2*log.Concurrency(f.speed)), 4096)
-	}
-	if err := f.check(); err != nil {
 		return err
 	}
 	cfg, source, err := f.replayConfig(log)
@@ -82,15 +83,38 @@ func (p *program) replay(f *replayFlags, path string) error {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	if err := lookUp(ctx, cfg.Target, cfg.Timeout); err != nil {
+		return err
+	}
 	r, err := p.send(ctx, cfg, f.quiet)
 	if err != nil {
 		return err
 	}
-	m := &measured{Report: r, Replay: source.Compare(r)}
+	m := judged(r, goal)
+	m.Replay = source.Compare(r)
 	if log.Latency().Count() > 0 {
 		m.extras.Recorded = &report.Recorded{Name: "in the log", Histogram: log.Latency()}
 	}
 	return p.conclude(outs, m)
+}
+
+// check refuses what can't be meant, before a long log is read, and completes f.
+func (f *replayFlags) check() (err error) {
+	if f.to == "" {
+		return errors.New("--to is missing: where to send the requests, such as --to http://localhost:8080")
+	}
+	if !(f.speed > 0) || math.IsInf(f.speed, 0) {
+		return fmt.Errorf("--speed %v: want a number above 0; 2 is twice as fast", f.speed)
+	}
+	if err := f.sendFlags.check(); err != nil {
+		return err
+	}
+	f.log.Seed = f.seed
+	if f.to, err = f.origin(); err != nil {
+		return err
+	}
+	f.ask.Header, err = fields(f.header)
+	return err
 }
 
 func (p *program) readLog(f *replayFlags, path string) (*replay.Log, error) {
@@ -111,7 +135,10 @@ func (p *program) readLog(f *replayFlags, path string) (*replay.Log, error) {
 
 // replayConfig is the run that sends the log.
 func (f *replayFlags) replayConfig(log *replay.Log) (bench.Config, *replay.Source, error) {
-	cfg, err := f.sendFlags.config(withScheme(f.to, "http"))
+	if f.connections == 0 {
+		f.connections = min(max(64, 2*log.Concurrency(f.speed)), 4096)
+	}
+	cfg, err := f.sendFlags.config(f.to)
 	if err != nil {
 		return cfg, nil, err
 	}

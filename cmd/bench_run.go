@@ -21,38 +21,33 @@ import (
 )
 
 // bench is weir bench URL.
-func (p *program) bench(f *benchFlags, target string) error {
+func (p *program) bench(f *benchFlags, args []string) error {
 	// net/http and quic-go log what the report counts.
 	log.SetOutput(io.Discard)
-	if err := f.check(); err != nil {
+	cfg, err := f.plan(args)
+	if err != nil {
+		return err
+	}
+	goal, err := f.promise()
+	if err != nil {
 		return err
 	}
 	outs, err := f.outputs()
 	if err != nil {
 		return err
 	}
-	cfg, err := f.config(withScheme(target, f.scheme()))
-	if err != nil {
-		return err
-	}
-	var goal slo.SLO
-	if f.slo != "" {
-		if goal, err = slo.Parse(f.slo); err != nil {
-			return fmt.Errorf("--slo: %w", err)
-		}
-	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	if err := f.speak(&cfg, f.tcp); err != nil {
-		return err
-	}
-	if err := encode(ctx, &cfg); err != nil {
-		return err
-	}
 	if f.scenario != "" {
 		if cfg.Source, err = p.scenario(f.scenario); err != nil {
 			return err
 		}
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := lookUp(ctx, cfg.Target, cfg.Timeout); err != nil {
+		return err
+	}
+	if err := encode(ctx, &cfg); err != nil {
+		return err
 	}
 	if f.findCapacity {
 		return p.capacity(ctx, f, cfg, goal, outs)
@@ -61,7 +56,27 @@ func (p *program) bench(f *benchFlags, target string) error {
 	if err != nil {
 		return err
 	}
-	return p.conclude(outs, &measured{Report: r, SLO: goal.Judge(r)})
+	return p.conclude(outs, judged(r, goal))
+}
+
+// plan is the run that the command line asks for.
+func (f *benchFlags) plan(args []string) (bench.Config, error) {
+	arg, err := f.pick(args)
+	if err != nil {
+		return bench.Config{}, err
+	}
+	if err := f.check(); err != nil {
+		return bench.Config{}, err
+	}
+	target, err := f.targetOf(arg)
+	if err != nil {
+		return bench.Config{}, err
+	}
+	cfg, err := f.config(target)
+	if err == nil {
+		err = f.speak(&cfg, f.tcp)
+	}
+	return cfg, err
 }
 
 // encode makes a JSON body the message of a gRPC target, once and before the run.
@@ -149,17 +164,23 @@ func (p *program) conclude(outs []output, m *measured) error {
 	if err := p.writeReports(outs, m); err != nil {
 		return err
 	}
+	return m.outcome()
+}
+
+// outcome is the exit of a run.
+func (m *measured) outcome() error {
+	state := slo.Outcome(m.SLO)
 	switch {
-	case m.Requests+m.Unsent > 0 && answered(m.Report) == 0:
+	case answered(m.Report) == 0:
 		return fail(CouldNotRun, errors.New(nothing(m.Report)))
 	case !m.Valid():
 		return &exit{Invalid, "weir: the measurement is invalid: " + strings.Join(m.Invalid, "; ")}
-	}
-	switch slo.Outcome(m.SLO) {
-	case slo.Missed:
+	case state == slo.Missed:
 		return &exit{Bad, "weir: the SLO is missed: " + missed(m.SLO)}
-	case slo.Unknown:
-		return &exit{code: Invalid}
+	case len(m.SLO) > 0 && m.CutShort:
+		return &exit{Invalid, "weir: the run was cut short: that the SLO held until then says nothing of the rest"}
+	case len(m.SLO) == 0 && m.OK == 0:
+		return &exit{Bad, fmt.Sprintf("weir: no answer from %s was as expected: %s; first: %s", m.Target, m.Failures, mostFrequent(m.Report))}
 	}
 	return nil
 }
@@ -171,11 +192,28 @@ func answered(r *bench.Report) int64 {
 
 // nothing says why there was no answer at all.
 func nothing(r *bench.Report) string {
-	text := fmt.Sprintf("no answer from %s: %s", r.Target, r.Failures)
-	for _, why := range r.FirstFailures {
-		return text + "; first: " + why
+	switch {
+	case r.Requests == 0 && r.CutShort:
+		return "cut short before a request was over: nothing was measured"
+	case r.Requests == 0:
+		return "no request was over in the measured time: nothing was measured"
+	}
+	text := fmt.Sprintf("no answer from %s: %s; first: %s", r.Target, r.Failures, mostFrequent(r))
+	if strings.Contains(text, "looked like an HTTP/1.1 header") {
+		text += "\n  hint: the target speaks HTTP/1.1 there, not HTTP/2"
 	}
 	return text
+}
+
+// mostFrequent is the first failure of the most frequent kind.
+func mostFrequent(r *bench.Report) string {
+	most := bench.Connect
+	for k, n := range r.Failures {
+		if n > r.Failures[most] {
+			most = bench.Kind(k)
+		}
+	}
+	return r.FirstFailures[strings.ReplaceAll(most.String(), " ", "_")]
 }
 
 // missed lists the promises that were not kept.
@@ -183,8 +221,13 @@ func missed(verdicts []slo.Verdict) string {
 	var texts []string
 	for _, v := range verdicts {
 		if v.State == slo.Missed {
-			texts = append(texts, v.Text)
+			texts = append(texts, said(v))
 		}
 	}
 	return strings.Join(texts, "; ")
+}
+
+// said is a verdict's line without its state.
+func said(v slo.Verdict) string {
+	return strings.TrimSpace(strings.TrimPrefix(v.Text, string(v.State)))
 }

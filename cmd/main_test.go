@@ -251,7 +251,7 @@ func TestCommandsEndWithTheCodeThatTheyShould(t *testing.T) {
 		{"nonsense", WrongUsage, "", `unknown command "nonsense" for "weir"`},
 		{"run --nonsense", WrongUsage, "", "unknown flag: --nonsense\n  hint: see weir run --help"},
 		{"run extra", WrongUsage, "", "extra"},
-		{"bench", WrongUsage, "Usage:", "a command is missing"},
+		{"bench", WrongUsage, "", "the URL is missing"},
 		{"check " + good, Fine, "1 listener, 1 route", ""},
 		{"check " + bad, Bad, "", `:2:1: listeners.web.adress: there is no key "adress"`},
 		{"check " + bad + ".none", Bad, "", "no such file"},
