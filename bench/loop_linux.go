@@ -15,8 +15,6 @@ const (
 	// firstDials is how many connections of a loop are made at once at the start of a closed loop: a burst of
 	// thousands would overflow the target's queue, and the retries of the kernel be taken for its latency.
 	firstDials = 256
-	// heed is how long a loop may wait for a slot without looking whether the run was ended.
-	heed = 50 * time.Millisecond
 	// breath is what keeps a connection of the closed loop from spinning on a target that refuses at once.
 	breath = time.Millisecond
 )
@@ -193,7 +191,7 @@ func (l *loop) ease(now time.Duration) time.Duration {
 	switch {
 	case l.idle.first == nil || l.over:
 	case l.holds:
-		until = min(l.slot.at, now+heed)
+		until = min(until, l.slot.at)
 	default:
 		return 0 // a whole batch went out, and there may be more
 	}

@@ -85,6 +85,13 @@ func (e *loops) run(ctx context.Context) {
 	threads.Wait()
 }
 
+// halt wakes the loops that wait for their slots.
+func (e *loops) halt() {
+	for _, l := range e.loops {
+		l.poll.Wake()
+	}
+}
+
 // busy returns the share of the time since the last call in which the busiest loop did not wait for anything.
 func (e *loops) busy() float64 {
 	now := e.owner.now()

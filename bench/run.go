@@ -22,6 +22,8 @@ type engine interface {
 	// run blocks until the schedule is over and what was under way has ended. Behind the end of ctx it claims no
 	// more slots and gives up what is under way.
 	run(ctx context.Context)
+	// halt lets go of slots that are claimed and not yet due. The schedule is closed; any goroutine may call it.
+	halt()
 	// busy returns the share of the time since the last call in which the busiest thread had no rest. It is called
 	// from another goroutine than run, by one at a time.
 	busy() float64
@@ -74,6 +76,7 @@ func (r *run) drive(ctx context.Context) *Report {
 	defer abort()
 	stop := context.AfterFunc(ctx, func() {
 		r.schedule.close()
+		r.engine.halt()
 		time.AfterFunc(abortGrace, abort)
 	})
 	defer stop()

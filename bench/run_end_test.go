@@ -12,6 +12,7 @@ import (
 type engineOf func(context.Context)
 
 func (f engineOf) run(ctx context.Context) { f(ctx) }
+func (engineOf) halt()                     {}
 func (engineOf) busy() float64             { return 0 }
 
 // driven is the report of a run on an engine.

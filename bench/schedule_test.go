@@ -232,6 +232,7 @@ func TestClaimingASlotAllocatesNothing(t *testing.T) {
 type lazy struct{}
 
 func (lazy) run(context.Context) {}
+func (lazy) halt()               {}
 func (lazy) busy() float64       { return 0 }
 
 func TestProgressTellsWholeSecondsOfTheMeasuredPart(t *testing.T) {

@@ -56,17 +56,20 @@ func (w *workers) run(ctx context.Context) {
 	var working, rest sync.WaitGroup
 	if w.gate != nil {
 		rest.Go(w.gate.run)
-		stop := context.AfterFunc(ctx, w.gate.close)
-		defer stop()
 	}
 	for n := range w.clients {
 		working.Go(func() { w.work(ctx, n) })
 	}
 	working.Wait()
+	w.halt()
+	rest.Wait()
+}
+
+// halt wakes the workers that wait for their slots; they get none.
+func (w *workers) halt() {
 	if w.gate != nil {
 		w.gate.close()
 	}
-	rest.Wait()
 }
 
 // work is the goroutine of one worker.
