@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"weir/internal/testkit"
 )
@@ -21,6 +22,7 @@ type browser struct {
 	t       *testing.T
 	to      io.WriteCloser
 	from    *bufio.Reader
+	pipe    *os.File // that from reads
 	session string
 	last    int
 	// requests are the addresses that pages asked for, complaints what they said to the console or broke.
@@ -60,7 +62,7 @@ func openBrowser(t *testing.T) *browser {
 	}
 	in.Close()
 	out.Close()
-	b := &browser{t: t, to: to, from: bufio.NewReader(from)}
+	b := &browser{t: t, to: to, from: bufio.NewReader(from), pipe: from}
 	t.Cleanup(func() {
 		to.Close()
 		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
@@ -116,6 +118,8 @@ func (b *browser) call(method string, params, result any) {
 // next reads a message and notes what it tells of the page.
 func (b *browser) next() *message {
 	b.t.Helper()
+	// A browser that hangs fails the test where it does.
+	_ = b.pipe.SetReadDeadline(time.Now().Add(time.Minute))
 	text, err := b.from.ReadBytes(0)
 	if err != nil {
 		b.t.Fatalf("the browser has gone: %v", err)
@@ -155,10 +159,10 @@ func (b *browser) open(html []byte) (address string) {
 	return address
 }
 
-// scheme shows the page as to a reader who prefers light or dark.
-func (b *browser) scheme(name string) {
+// media shows the page on a screen or as "print", as to a reader who prefers light or dark.
+func (b *browser) media(name, scheme string) {
 	b.t.Helper()
-	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": name}}}, nil)
+	b.call("Emulation.setEmulatedMedia", map[string]any{"media": name, "features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
 // width makes the window so wide, and as high as the page is long.

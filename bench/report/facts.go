@@ -91,7 +91,7 @@ func settings(r *bench.Report) []string {
 	s := &r.Settings
 	out := []string{s.Protocol}
 	if s.Loop == "open" {
-		out = append(out, "open loop at "+s.Rate)
+		out = append(out, "open loop at "+timetable(s.Rate))
 	} else {
 		out = append(out, s.Loop+" loop")
 	}
@@ -149,6 +149,9 @@ func perSecond(bytes int64, in time.Duration) string {
 
 func reuse(r *bench.Report) string {
 	text := "opened"
+	if r.Settings.Warmup > 0 {
+		text += " after the warm-up"
+	}
 	if r.Redials > 0 {
 		text += fmt.Sprintf(", %s of them in place of an idle one that the target had closed", term.Count(r.Redials))
 	}
@@ -167,7 +170,7 @@ func failed(r *bench.Report) []figure {
 		}
 	}
 	if r.Unsent > 0 {
-		out = append(out, figure{Label: "unsent", Value: term.Count(r.Unsent), Note: "never sent: every connection stayed busy until the end", Bad: true})
+		out = append(out, figure{Label: "unsent", Value: term.Count(r.Unsent), Note: "never sent: every connection stayed busy until the end. They count as failed; a target that keeps up leaves none", Bad: true})
 	}
 	return out
 }
@@ -186,19 +189,30 @@ func statuses(r *bench.Report) []figure {
 func remarks(r *bench.Report) []string {
 	var out []string
 	if r.Valid() && r.OK > 0 && r.Failed() > 0 {
-		out = append(out, fmt.Sprintf("The %s that failed are in no latency: those are of the %s that were OK.",
-			term.Count(r.Failed()), term.Count(r.OK)))
+		out = append(out, fmt.Sprintf("The %s that failed %s in no latency: those are of the %s that %s OK.",
+			term.Count(r.Failed()), isAre(r.Failed()), term.Count(r.OK), wasWere(r.OK)))
 	}
 	if r.Late > 0 {
-		out = append(out, fmt.Sprintf("%s (%s) came due while every connection was busy. They were sent as soon as one was free, and "+
-			"the wait is part of their latency. If the target is not the bottleneck, use more connections (-c).",
-			term.Plural(r.Late, "request"), percent(r.Late, r.Requests)))
-	}
-	if r.Unsent > 0 {
-		out = append(out, fmt.Sprintf("%s of the schedule %s never sent, because every connection stayed busy until the end. "+
-			"A target that keeps up leaves none; they count as failed.", term.Plural(r.Unsent, "request"), wasWere(r.Unsent)))
+		out = append(out, lateness(r))
 	}
 	return out
+}
+
+// lateness says what became of the requests that found no connection free.
+func lateness(r *bench.Report) string {
+	came := fmt.Sprintf("%s (%s) came due while every connection was busy", term.Plural(r.Late, "request"), percent(r.Late, r.Requests))
+	if !r.Valid() || r.OK == 0 {
+		return came + "."
+	}
+	return came + fmt.Sprintf(". %s sent as soon as one was free, and the wait is part of the latency. "+
+		"If the target is not the bottleneck, use more connections (-c).", map[bool]string{true: "It was", false: "They were"}[r.Late == 1])
+}
+
+func isAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 func wasWere(n int64) string {
@@ -252,9 +266,16 @@ func generator(r *bench.Report) []figure {
 	}
 	if r.CPU > 0 && r.Requests > 0 {
 		text := latency(r.CPU / time.Duration(r.Requests))
-		out = append(out, figure{Label: "CPU", Value: text, Note: fmt.Sprintf("a request; %s cores in use on average", three(r.CPU.Seconds()/max(r.Elapsed.Seconds(), 1e-9)))})
+		out = append(out, figure{Label: "CPU", Value: text, Note: "a request; " + inUse(r.CPU.Seconds()/max(r.Elapsed.Seconds(), 1e-9)) + " in use on average"})
 	}
 	return out
+}
+
+func inUse(cores float64) string {
+	if cores < 0.01 {
+		return "under 0.01 cores"
+	}
+	return three(cores) + " cores"
 }
 
 // machine describes where the generator ran.

@@ -34,7 +34,7 @@ func TestSettingsAreSaidInOneLine(t *testing.T) {
 		{bench.Settings{Protocol: "HTTP/1.1", Loop: "closed", Connections: 1, Workers: 1, Threads: 1, Duration: 10 * time.Second},
 			"HTTP/1.1 · closed loop · 1 connection · 1 thread · 10 s"},
 		{bench.Settings{Protocol: "HTTP/2", Loop: "open", Rate: "1000/s, Poisson", Connections: 4, Workers: 400, Threads: 2, Duration: 90 * time.Second, Warmup: 3 * time.Second},
-			"HTTP/2 · open loop at 1000/s, Poisson · 4 connections · 400 workers · 2 threads · 1 min 30 s after 3 s of warm-up"},
+			"HTTP/2 · open loop at 1,000/s, Poisson · 4 connections · 400 workers · 2 threads · 1 min 30 s after 3 s of warm-up"},
 		{bench.Settings{Protocol: "tcp", Loop: "closed", Connections: 8, Workers: 8, Threads: 8, Requests: 20_000, FreshConnections: true},
 			"tcp · closed loop · 8 connections · a new connection for each request · 8 threads · 20,000 requests"},
 		{bench.Settings{Protocol: "tcp", Loop: "closed", Connections: 8, Workers: 8, Threads: 8, Requests: 1, Duration: time.Minute},
@@ -123,7 +123,7 @@ func TestFailuresComeWithTheFirstOnesText(t *testing.T) {
 	r.Failures[bench.ShortBody], r.Failures[bench.Connect] = 4, 2
 	want := `connect 2 BAD
 short body 4 (2 of 5 bytes) BAD
-unsent 2 (never sent: every connection stayed busy until the end) BAD`
+unsent 2 (never sent: every connection stayed busy until the end. They count as failed; a target that keeps up leaves none) BAD`
 	if got := lines(failed(r)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -154,13 +154,19 @@ func TestRemarksSayWhatAFigureDoesNot(t *testing.T) {
 		{bench.Report{Requests: 10, OK: 7, Failures: failing}, []string{"The 3 that failed are in no latency"}},
 		{bench.Report{Requests: 10, OK: 7, Failures: failing, Invalid: []string{"x"}}, nil},
 		{bench.Report{Requests: 3, Failures: failing}, nil},
-		{bench.Report{Requests: 10, OK: 10, Late: 1}, []string{"1 request (10.0 %) came due while every connection was busy"}},
-		{bench.Report{Requests: 10, OK: 10, Unsent: 1}, []string{"The 1 that failed", "1 request of the schedule was never sent"}},
-		{bench.Report{Requests: 10, OK: 10, Unsent: 2000}, []string{"The 2,000 that failed", "2,000 requests of the schedule were never sent"}},
+		{bench.Report{Requests: 2, OK: 1, Unsent: 1}, []string{"The 1 that failed is in no latency: those are of the 1 that was OK."}},
+		{bench.Report{Requests: 10, OK: 10, Unsent: 2000}, []string{"The 2,000 that failed are in no latency: those are of the 10 that were OK."}},
+		{bench.Report{Requests: 10, OK: 10, Late: 1}, []string{"1 request (10.0 %) came due while every connection was busy. It was sent as soon as one was free"}},
+		{bench.Report{Requests: 10, OK: 10, Late: 2}, []string{"2 requests (20.0 %) came due while every connection was busy. They were sent as soon as one was free"}},
+		{bench.Report{Requests: 10, OK: 10, Late: 2, Invalid: []string{"x"}}, []string{"2 requests (20.0 %) came due while every connection was busy."}},
+		{bench.Report{Requests: 10, Late: 2}, []string{"2 requests (20.0 %) came due while every connection was busy."}},
 	} {
 		got := remarks(&c.report)
 		if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
 			t.Errorf("%q, want what begins with %q", got, c.want)
+		}
+		if text := strings.Join(got, " "); strings.Contains(text, "latency.") && (!c.report.Valid() || c.report.OK == 0) {
+			t.Errorf("%q speaks of latencies that are not shown", text)
 		}
 	}
 }

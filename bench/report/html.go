@@ -43,7 +43,7 @@ func HTML(w io.Writer, r *bench.Report, x *Extras) error {
 	return t.Execute(w, p)
 }
 
-var unit = regexp.MustCompile(`(\d) (ns|µs|ms|s|min|h|[kMGT]?B|%)`)
+var unit = regexp.MustCompile(`(\d) ((?:ns|µs|ms|s|min|h|[kMGT]?B)\b|%)`)
 
 // together keeps a number on the line of its unit.
 func together(words string) string { return unit.ReplaceAllString(words, "$1\u00a0$2") }
@@ -108,18 +108,18 @@ func tiles(r *bench.Report) []figure {
 	}
 	if q := r.Latency; r.Valid() && r.OK > 0 {
 		out = append(out, figure{Label: "Median", Value: latency(q.P50), Note: "mean " + latency(q.Mean)},
-			figure{Label: "p99", Value: enough(r.OK, 100, q.P99), Note: "1 of 100 is slower"},
-			figure{Label: "p99.9", Value: enough(r.OK, 1000, q.P999), Note: "1 of 1,000 is slower"},
+			rare("p99", r.OK, 100, q.P99), rare("p99.9", r.OK, 1000, q.P999),
 			figure{Label: "Slowest", Value: latency(q.Max), Note: "of " + term.Count(r.OK)})
 	}
 	return out
 }
 
-func enough(n, needs int64, d time.Duration) string {
-	if n < needs {
-		return none
+// rare is a percentile that one of so many requests exceeds.
+func rare(name string, n, of int64, d time.Duration) figure {
+	if n < of {
+		return figure{Label: name, Value: none, Note: "takes " + term.Count(of) + " requests"}
 	}
-	return latency(d)
+	return figure{Label: name, Value: latency(d), Note: "1 of " + term.Count(of) + " is slower"}
 }
 
 // sheets are the tables below the pictures.
@@ -202,7 +202,7 @@ func settingsTable(r *bench.Report) table {
 	s := &r.Settings
 	loop := s.Loop
 	if s.Rate != "" {
-		loop += ", " + s.Rate
+		loop += ", " + timetable(s.Rate)
 	}
 	t := table{Title: "Settings", Rows: [][]string{
 		{"Target", r.Target}, {"Protocol", s.Protocol}, {"Loop", loop},

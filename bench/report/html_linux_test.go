@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"weir/bench"
 )
@@ -19,53 +21,132 @@ func keep(t *testing.T, name string, make func() []byte) {
 	}
 }
 
-func TestPagesOpenInABrowser(t *testing.T) {
+// wordy is a run of which everything has a long name.
+func wordy() *bench.Report {
+	r := withClasses()
+	r.Target = "https://a-rather-long-name.of-a-service.example.internal:8443/v2/customers/1234567890/orders?" + strings.Repeat("key=value&", 20)
+	r.FirstFailures["timeout"] = strings.Repeat("x", 400)
+	r.Classes[0].Name = strings.Repeat("GET /a/very/long/template/", 6)
+	return r
+}
+
+// fast is a run at a rate of more than a million a second.
+func fast() *bench.Report {
+	r := sample(600, func(second int, _ *bench.Second, record func(time.Duration)) {
+		for i := range 20 {
+			record(time.Duration(3+second%5+i) * time.Microsecond)
+		}
+	})
+	for n := range r.Series {
+		r.Series[n].Requests *= 61_357
+	}
+	return r
+}
+
+// TestPagesAreReadInABrowser opens each page once, in one browser, and looks at it in every way.
+func TestPagesAreReadInABrowser(t *testing.T) {
 	b := openBrowser(t)
-	recorded := &Recorded{Name: "in the log", Histogram: single().Histogram}
 	for _, c := range []struct {
 		name     string
-		report   *bench.Report
-		extras   *Extras
+		page     func(t *testing.T) []byte
 		pictures int
+		more     func(t *testing.T, b *browser)
 	}{
-		{"minute", twoHumps(), nil, 6},
-		{"classes", withClasses(), &Extras{Capacity: search(), Recorded: recorded}, 7},
-		{"invalid", late(), nil, 3},
-		{"frozen", frozen(), nil, 5},
-		{"hours", hours(), nil, 6},
-		{"nothing", nothing(), nil, 0},
-		{"refused", refused(), nil, 3},
-		{"single", single(), nil, 4},
+		{"full", full, 7, func(t *testing.T, b *browser) { colours(t, b); printed(t, b, "full") }},
+		{"invalid", of(late), 3, nil},
+		{"frozen", of(frozen), 5, nil},
+		{"hours", of(hours), 6, nil},
+		{"nothing", of(nothing), 0, func(t *testing.T, b *browser) { printed(t, b, "nothing") }},
+		{"refused", of(refused), 3, nil},
+		{"single", of(single), 4, nil},
+		{"one request", of(alone), 4, nil},
+		{"decades", of(decades), 5, nil},
+		{"wordy", of(wordy), 6, nil},
+		{"fast", of(fast), 5, nil},
 	} {
-		page := rendered(t, c.report, c.extras)
-		keep(t, c.name+".html", func() []byte { return page })
-		for _, scheme := range []string{"light", "dark"} {
+		if testing.Short() && c.name != "full" {
+			continue // the race detector has nothing to find in a page
+		}
+		t.Run(c.name, func(t *testing.T) {
+			b.t = t
 			b.width(1100)
-			b.scheme(scheme)
-			address := b.open(page)
-			if len(b.requests) != 1 || b.requests[0] != address {
-				t.Errorf("%s: the page asks for %q", c.name, b.requests)
+			b.media("", "light")
+			page := c.page(t)
+			opens(t, b, page, c.pictures)
+			room(t, b)
+			paper(t, b, c.pictures)
+			if c.more != nil {
+				c.more(t, b)
 			}
-			if len(b.complaints) > 0 {
-				t.Errorf("%s: complaints: %s", c.name, b.complaints)
-			}
-			keep(t, c.name+"-"+scheme+".png", b.picture)
+			looked(t, b, c.name, page)
+		})
+	}
+	t.Run("a script", func(t *testing.T) {
+		b.t = t
+		b.media("", "light")
+		scriptIsStopped(t, b)
+	})
+}
+
+// of is the page of a report.
+func of(run func() *bench.Report) func(*testing.T) []byte {
+	return func(t *testing.T) []byte { t.Helper(); return rendered(t, run(), nil) }
+}
+
+// opens shows the page, which asks for nothing, complains of nothing and has its pictures.
+func opens(t *testing.T, b *browser, page []byte, pictures int) {
+	address := b.open(page)
+	if len(b.requests) != 1 || b.requests[0] != address {
+		t.Errorf("the page asks for %q", b.requests)
+	}
+	if len(b.complaints) > 0 {
+		t.Errorf("complaints: %s", b.complaints)
+	}
+	var sizes []struct{ Width, Height, Paths int }
+	b.evaluate(`[...document.querySelectorAll("svg.ch")].map(s => { const r = s.getBoundingClientRect();
+		return {Width: Math.round(r.width), Height: Math.round(r.height), Paths: s.querySelectorAll("path").length} })`, &sizes)
+	if len(sizes) != pictures {
+		t.Errorf("%d pictures, want %d", len(sizes), pictures)
+	}
+	for _, s := range sizes {
+		if s.Width < 600 || s.Height < 140 || s.Paths < 8 {
+			t.Errorf("a picture of %+v", s)
 		}
-		pdf := b.paper()
-		if pages := bytes.Count(pdf, []byte("/Type /Page\n")); !bytes.HasPrefix(pdf, []byte("%PDF-")) || pages < 1 {
-			t.Errorf("%s: %d printed pages in %d bytes", c.name, pages, len(pdf))
-		}
-		keep(t, c.name+".pdf", func() []byte { return pdf })
-		var sizes []struct{ Width, Height, Paths int }
-		b.evaluate(`[...document.querySelectorAll("svg.ch")].map(s => { const r = s.getBoundingClientRect();
-			return {Width: Math.round(r.width), Height: Math.round(r.height), Paths: s.querySelectorAll("path").length} })`, &sizes)
-		if len(sizes) != c.pictures {
-			t.Errorf("%s: %d pictures, want %d", c.name, len(sizes), c.pictures)
-		}
-		for _, s := range sizes {
-			if s.Width < 600 || s.Height < 140 || s.Paths < 8 {
-				t.Errorf("%s: a picture of %+v", c.name, s)
-			}
-		}
+	}
+}
+
+// printed makes a PDF of the page.
+func printed(t *testing.T, b *browser, name string) {
+	pdf := b.paper()
+	if pages := bytes.Count(pdf, []byte("/Type /Page\n")); !bytes.HasPrefix(pdf, []byte("%PDF-")) || pages < 1 {
+		t.Errorf("%d printed pages in %d bytes", pages, len(pdf))
+	}
+	keep(t, name+".pdf", func() []byte { return pdf })
+}
+
+// looked keeps the page as a person would see it.
+func looked(t *testing.T, b *browser, name string, page []byte) {
+	keep(t, name+".html", func() []byte { return page })
+	for _, c := range []struct {
+		name, scheme string
+		width        int
+	}{{"light", "light", 1100}, {"dark", "dark", 1100}, {"phone", "light", 375}} {
+		keep(t, name+"-"+c.name+".png", func() []byte {
+			b.width(c.width)
+			b.media("", c.scheme)
+			return b.picture()
+		})
+	}
+}
+
+// scriptIsStopped shows that, should an escape be forgotten one day, the page's policy still holds.
+func scriptIsStopped(t *testing.T, b *browser) {
+	page := strings.Replace(string(rendered(t, single(), nil)), "<main>", `<main><script>document.title = "taken"</script><p style="color: red">x</p><img src="http://127.0.0.1:9/x">`, 1)
+	b.open([]byte(page))
+	var title, colour string
+	b.evaluate(`document.title`, &title)
+	b.evaluate(`getComputedStyle(document.querySelector("main > p")).color`, &colour)
+	if title == "taken" || colour == "rgb(255, 0, 0)" || len(b.complaints) < 3 {
+		t.Errorf("title %q, colour %s, %d complaints", title, colour, len(b.complaints))
 	}
 }

@@ -179,7 +179,7 @@ func TestAComparisonHasRatios(t *testing.T) {
 }
 
 func TestNumbersStayWithTheirUnits(t *testing.T) {
-	for words, want := range map[string]string{"took 10 s": "took 10\u00a0s", "4,022 requests": "4,022 requests", "1.5 MB and 3 %": "1.5\u00a0MB and 3\u00a0%"} {
+	for words, want := range map[string]string{"took 10 s": "took 10\u00a0s", "4,022 requests": "4,022 requests", "10 steps of 3 hours": "10 steps of 3 hours", "3 s": "3\u00a0s", "1 min 30 s.": "1\u00a0min 30\u00a0s.", "1.5 MB and 3 %": "1.5\u00a0MB and 3\u00a0%"} {
 		if got := together(words); got != want {
 			t.Errorf("%q: %q, want %q", words, got, want)
 		}

@@ -5,9 +5,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
-
-	"weir/bench"
 )
 
 // full is a page with all that there can be.
@@ -69,13 +66,11 @@ const seen = `(() => {
 	}
 	return out })()`
 
-func TestEverythingCanBeSeenInLightInDarkAndOnPaper(t *testing.T) {
-	b := openBrowser(t)
-	b.width(1100)
-	b.open(full(t))
+// colours judges the contrast of all that the page shows: in light, in dark, and on paper in spite of dark.
+func colours(t *testing.T, b *browser) {
 	pages := map[string]string{}
 	for _, c := range []struct{ name, media, scheme string }{{"light", "", "light"}, {"dark", "", "dark"}, {"paper", "print", "dark"}} {
-		b.call("Emulation.setEmulatedMedia", map[string]any{"media": c.media, "features": []map[string]string{{"name": "prefers-color-scheme", "value": c.scheme}}}, nil)
+		b.media(c.media, c.scheme)
 		var things []struct {
 			What, Colour, Behind string
 			Text                 bool
@@ -124,60 +119,27 @@ const crowded = `(() => {
 		if (e.getBoundingClientRect().right > wide) out.push(e.tagName + " leaves the window");
 	return out })()`
 
-func TestNoLabelTouchesAnotherAndNothingIsCutOff(t *testing.T) {
-	long := withClasses()
-	long.Target = "https://a-rather-long-name.of-a-service.example.internal:8443/v2/customers/1234567890/orders?" + strings.Repeat("key=value&", 20)
-	long.FirstFailures["timeout"] = strings.Repeat("x", 400)
-	long.Classes[0].Name = strings.Repeat("GET /a/very/long/template/", 6)
-	fast := sample(600, func(second int, _ *bench.Second, record func(time.Duration)) {
-		for i := range 20 {
-			record(time.Duration(3+second%5+i) * time.Microsecond)
+// room looks for labels that touch and for what is cut off, on a desk and on a telephone.
+func room(t *testing.T, b *browser) {
+	b.media("", "light")
+	for _, width := range []int{1400, 1000, 375} {
+		b.width(width)
+		var found []string
+		b.evaluate(crowded, &found)
+		for _, f := range found {
+			t.Errorf("%d wide: %s", width, f)
 		}
-	})
-	for n := range fast.Series {
-		fast.Series[n].Requests *= 61_357
-	}
-	b := openBrowser(t)
-	for name, page := range map[string][]byte{
-		"full": full(t), "long": rendered(t, long, nil), "frozen": rendered(t, frozen(), nil), "hours": rendered(t, hours(), nil),
-		"single": rendered(t, single(), nil), "refused": rendered(t, refused(), nil), "nothing": rendered(t, nothing(), nil), "fast": rendered(t, fast, nil),
-	} {
-		for _, width := range []int{1400, 1000, 375} {
-			b.width(width)
-			b.scheme("light")
-			b.open(page)
-			var found []string
-			b.evaluate(crowded, &found)
-			for _, f := range found {
-				t.Errorf("%s at %d: %s", name, width, f)
-			}
-		}
-		keep(t, name+"-phone.png", b.picture)
 	}
 }
 
-func TestOnPaperThePageIsWholeAndWithoutWhatCannotBeOpened(t *testing.T) {
-	b := openBrowser(t)
-	b.open(full(t))
-	b.call("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+// paper looks at the page as it is printed: whole, without what can't be opened there, and not torn.
+func paper(t *testing.T, b *browser, pictures int) {
+	b.media("print", "light")
 	var state struct{ Details, Figures, Breakable int }
 	b.evaluate(`({Details: [...document.querySelectorAll("details")].filter(e => e.checkVisibility()).length,
 		Figures: [...document.querySelectorAll("figure svg")].filter(e => e.checkVisibility()).length,
 		Breakable: [...document.querySelectorAll("figure, .tables > section, .notice")].filter(e => getComputedStyle(e).breakInside != "avoid").length})`, &state)
-	if state.Details != 0 || state.Figures != 7 || state.Breakable != 0 {
-		t.Errorf("%+v; want no details, seven pictures, nothing that breaks", state)
-	}
-}
-
-func TestALiveScriptWouldBeStopped(t *testing.T) {
-	// Should an escape be forgotten one day, the policy still holds.
-	page := strings.Replace(string(rendered(t, single(), nil)), "<main>", `<main><script>document.title = "taken"</script><p style="color: red">x</p><img src="http://127.0.0.1:9/x">`, 1)
-	b := openBrowser(t)
-	b.open([]byte(page))
-	var title, colour string
-	b.evaluate(`document.title`, &title)
-	b.evaluate(`getComputedStyle(document.querySelector("main > p")).color`, &colour)
-	if title == "taken" || colour == "rgb(255, 0, 0)" || len(b.complaints) < 3 {
-		t.Errorf("title %q, colour %s, %d complaints", title, colour, len(b.complaints))
+	if state.Details != 0 || state.Figures != pictures || state.Breakable != 0 {
+		t.Errorf("%+v; want no details, %d pictures, nothing that breaks", state, pictures)
 	}
 }

@@ -93,10 +93,10 @@ func curve(h bench.Histogram, end float64) []chart.Point {
 	}
 	points := make([]chart.Point, 0, len(at)+1)
 	for i, v := range h.ValueAtPercentilesSlice(shares) {
-		points = append(points, chart.Point{X: at[i], Y: float64(v)})
+		points = append(points, chart.Point{X: at[i], Y: max(float64(v), 1)})
 	}
 	if len(points) > 0 {
-		points[0].Y = float64(h.Min())
+		points[0].Y = max(float64(h.Min()), 1)
 	}
 	last := h.Quantile(1 - 1/max(end, 1))
 	if end == float64(h.Count()) {
@@ -112,7 +112,8 @@ func byPercentile(r *bench.Report, recorded *Recorded) *drawn {
 	d := &drawn{note: "How slow the slowest are: each step to the right is a tenth of the requests before it. " + latencyNote(r)}
 	d.ID, d.Title, d.Height = "percentiles", "Latency by percentile", 300
 	most := max(r.Histogram.Count(), 1)
-	least, top := float64(r.Latency.Min), float64(r.Latency.Max)
+	// What is faster than the histogram can tell counts as 0 in it.
+	least, top := max(float64(r.Latency.Min), 512), float64(r.Latency.Max)
 	if recorded != nil {
 		most = max(most, recorded.Histogram.Count())
 		least, top = min(least, float64(recorded.Histogram.Min())), max(top, float64(recorded.Histogram.Max()))
@@ -174,7 +175,9 @@ func histogram(r *bench.Report) *drawn {
 	}
 	d.X, d.Y = chart.LogLatencies(bars[0].From, bars[len(bars)-1].To), chart.Shares(top)
 	d.mark(chart.Strong, "p50 "+latency(r.Latency.P50), float64(r.Latency.P50))
-	d.mark(chart.Third, "p99 "+latency(r.Latency.P99), float64(r.Latency.P99))
+	if r.OK >= 100 {
+		d.mark(chart.Third, "p99 "+latency(r.Latency.P99), float64(r.Latency.P99))
+	}
 	d.note = fmt.Sprintf("Share of the requests in each of %d parts of the range, which is logarithmic.", len(bars))
 	d.Description = fmt.Sprintf("Bars over latencies from %s to %s; half of the requests were faster than %s.",
 		latency(r.Latency.Min), latency(r.Latency.Max), latency(r.Latency.P50))

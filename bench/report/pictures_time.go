@@ -52,7 +52,7 @@ func end(parts []moment) float64 { return parts[len(parts)-1].At.Seconds() }
 
 // each says how much time a point of a picture stands for.
 func each(parts []moment) string {
-	if length := parts[0].At - parts[0].From; length > 1500*time.Millisecond {
+	if length := parts[0].At - parts[0].From; length > 1500*time.Millisecond || length < 900*time.Millisecond {
 		return "Each point is " + span(length) + "."
 	}
 	return "Each point is a second."

@@ -203,12 +203,14 @@ const narrowest = 60
 // bar shows how far the run is.
 func (p *Progress) bar(columns int, elapsed time.Duration) string {
 	if elapsed < 0 {
-		return "  " + p.paint.Yellow("warming up") + p.paint.Dim(", "+span((-elapsed).Round(100*time.Millisecond))+" to go")
+		rest := cut(", "+span((-elapsed).Round(100*time.Millisecond))+" to go", max(columns-13, 1))
+		return "  " + p.paint.Yellow("warming up") + p.paint.Dim(rest)
 	}
 	share, words := p.share(elapsed)
-	width := max(columns-4-utf8.RuneCountInString(words)-2, 10)
+	width := columns - 6 - utf8.RuneCountInString(words)
 	text := "  "
-	if share >= 0 {
+	// A terminal that was made narrow has no room for the bar: a line that wraps would not be overwritten.
+	if words = cut(words, max(columns-3, 1)); share >= 0 && width >= 10 {
 		text += p.paint.Cyan(term.Left(term.Bar(share, width), width)) + p.paint.Dim("▏") + " "
 	}
 	if p.stopping {

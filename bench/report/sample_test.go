@@ -167,6 +167,24 @@ func single() *bench.Report {
 	return r
 }
 
+// alone is a run of one request.
+func alone() *bench.Report {
+	r := sample(1, func(_ int, _ *bench.Second, record func(time.Duration)) { record(531 * time.Microsecond) })
+	r.Settings.Loop, r.Settings.Rate, r.Settings.Warmup, r.Settings.Requests, r.Settings.Duration = "closed", "", 0, 1, 0
+	r.Elapsed, r.Series[0].At = 616*time.Microsecond, 616*time.Microsecond
+	return r
+}
+
+// decades is a run whose latencies reach from a nanosecond to ten minutes.
+func decades() *bench.Report {
+	return sample(12, func(second int, _ *bench.Second, record func(time.Duration)) {
+		for d := time.Duration(1); d <= 10*time.Minute; d *= 3 {
+			record(d * time.Duration(1+second%2))
+		}
+		record(10 * time.Minute)
+	})
+}
+
 // search is a search for capacity.
 func search() *Capacity {
 	c := &Capacity{Goal: "p99<20ms,errors<0.1%", Rate: 6000}

@@ -65,6 +65,20 @@ type stretch struct {
 
 var stretchWords = regexp.MustCompile(`^([0-9.e+]+)/s(?: to ([0-9.e+]+)/s)?(?: in (\S+))?$`)
 
+var perSecondWords = regexp.MustCompile(`[0-9.]+(?:e[+-]?[0-9]+)?/s`)
+
+// timetable is the rate of an open loop in its words, with its numbers as a person writes them: 64.84197773255049/s is
+// what a search for the capacity asked for.
+func timetable(words string) string {
+	return perSecondWords.ReplaceAllStringFunc(words, func(word string) string {
+		v, err := strconv.ParseFloat(strings.TrimSuffix(word, "/s"), 64)
+		if err != nil {
+			return word
+		}
+		return plain(v) + "/s"
+	})
+}
+
 // asked reads the rate of an open loop from its words, as bench.Arrivals.String writes them; nil where they say no rate.
 func asked(words string) []stretch {
 	var out []stretch

@@ -6,6 +6,7 @@ package report
 import (
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"weir/bench"
@@ -28,14 +29,16 @@ func Text(w io.Writer, r *bench.Report, o TextOptions) error {
 	}
 	t := text{paint: term.Paint{Colour: o.Colour}, width: min(max(o.Width, 72), 120)}
 	t.head(r)
-	t.figures("", figures(r))
-	t.figures("Failures", failed(r))
-	t.figures("Statuses", statuses(r))
+	summary, failures, answers, own := figures(r), failed(r), statuses(r), generator(r)
+	t.measure(summary, failures, answers, own)
+	t.figures("", summary)
+	t.figures("Failures", failures)
+	t.figures("Statuses", answers)
 	if r.Valid() && r.OK > 0 {
 		t.latencies(r)
 		t.classes(r)
 	}
-	t.figures("Generator", generator(r))
+	t.figures("Generator", own)
 	if words := remarks(r); words != nil {
 		t.section("Remarks")
 		for _, s := range words {
@@ -52,6 +55,19 @@ type text struct {
 	out   strings.Builder
 	paint term.Paint
 	width int
+	// label and value are the widths of the columns that all lists of figures share.
+	label, value int
+}
+
+// measure makes the columns wide enough for all that figures will write.
+func (t *text) measure(lists ...[]figure) {
+	t.label = 12
+	for _, list := range lists {
+		for _, f := range list {
+			t.value = max(t.value, utf8.RuneCountInString(f.Value))
+			t.label = max(t.label, utf8.RuneCountInString(f.Label)+1)
+		}
+	}
 }
 
 func (t *text) line(parts ...string) {
@@ -102,20 +118,15 @@ func (t *text) figures(title string, list []figure) {
 	if title != "" {
 		t.section(title)
 	}
-	label, value := 12, 0
 	for _, f := range list {
-		value = max(value, utf8.RuneCountInString(f.Value))
-		label = max(label, utf8.RuneCountInString(f.Label)+1)
-	}
-	for _, f := range list {
-		shown := term.Right(f.Value, value)
+		shown := term.Right(f.Value, t.value)
 		if f.Bad {
 			shown = t.paint.Red(shown)
 		}
-		lines := wrap(clean(f.Note), t.width-label-value-5)
-		t.line("  ", term.Left(f.Label, label), shown, "   ", t.paint.Dim(lines[0]))
+		lines := wrap(clean(f.Note), t.width-t.label-t.value-5)
+		t.line("  ", term.Left(f.Label, t.label), shown, "   ", t.paint.Dim(lines[0]))
 		for _, l := range lines[1:] {
-			t.line(strings.Repeat(" ", label+value+5), t.paint.Dim(l))
+			t.line(strings.Repeat(" ", t.label+t.value+5), t.paint.Dim(l))
 		}
 	}
 }
@@ -130,10 +141,12 @@ func (t *text) wrap(first, rest, words string) {
 	}
 }
 
-// wrap breaks words into lines of at most width characters; a word that is longer is cut. There is at least one line.
+// wrap breaks words into lines of at most width characters; a word that is longer is cut, and a number stays with its
+// unit. There is at least one line.
 func wrap(words string, width int) []string {
+	const joint = '\u00a0'
 	lines := []string{""}
-	for _, word := range strings.Fields(words) {
+	for _, word := range strings.FieldsFunc(together(words), func(r rune) bool { return unicode.IsSpace(r) && r != joint }) {
 		last := &lines[len(lines)-1]
 		have := utf8.RuneCountInString(*last)
 		switch {
@@ -154,6 +167,9 @@ func wrap(words string, width int) []string {
 			*last = string(runes[:width])
 			lines = append(lines, string(runes[width:]))
 		}
+	}
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], string(joint), " ")
 	}
 	return lines
 }

@@ -12,7 +12,7 @@ import (
 // latencies writes the percentiles with a bar each, and the histogram.
 func (t *text) latencies(r *bench.Report) {
 	t.section("Latency")
-	t.wrap("  ", "  ", "of the "+term.Count(r.OK)+" that were OK, "+since(r))
+	t.wrap("  ", "  ", "of the "+term.Count(r.OK)+" that "+wasWere(r.OK)+" OK, "+since(r))
 	t.line("")
 	q := &r.Latency
 	for _, p := range points(q) {

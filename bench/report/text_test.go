@@ -115,7 +115,7 @@ func TestAnEmptyReportAndNarrowScreensAreNoTrouble(t *testing.T) {
 
 func TestFiguresHaveThreeDigitsInTheUnitThatFits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0.00 µs", 512: "0.51 µs", 9_994: "9.99 µs", 9_996: "10.0 µs", 99_960: "100 µs", 999_499: "999 µs", 999_500: "1.00 ms",
+		0: "0 µs", 1: "0.0010 µs", 512: "0.51 µs", 9_994: "9.99 µs", 9_996: "10.0 µs", 99_960: "100 µs", 999_499: "999 µs", 999_500: "1.00 ms",
 		12_345_678: "12.3 ms", 999_499_999: "999 ms", 999_500_000: "1.00 s", 12_345_000_000: "12.3 s", 600_000_000_000: "600 s",
 	} {
 		if got := latency(d); got != want {
@@ -159,6 +159,7 @@ func TestWrappingLosesNoLetter(t *testing.T) {
 	}{
 		{"", 5, ""}, {"one two", 7, "one two"}, {"one two", 6, "one|two"}, {"abcdefgh", 3, "abc|def|gh"},
 		{"a bcdefgh i", 3, "a|bcd|efg|h i"}, {"µµµµ µ", 4, "µµµµ|µ"},
+		{"it took 12 ms", 10, "it took|12 ms"}, {"of 99.89 % of", 9, "of|99.89 %|of"}, {"in 10 steps", 5, "in 10|steps"}, {"a\u00a0b", 3, "a b"},
 	} {
 		if got := strings.Join(wrap(c.words, c.width), "|"); got != c.want {
 			t.Errorf("%q in %d: %q, want %q", c.words, c.width, got, c.want)

@@ -16,12 +16,45 @@ const none = "–"
 // three writes a value with three digits: 1.23, 12.3, 123, 1,234.
 func three(v float64) string {
 	switch {
+	case v > 0 && v < 0.00995:
+		return tiny(v)
+	case v == 0:
+		return "0"
 	case v < 9.995:
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	case v < 99.95:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
 	return term.Count(int64(math.Round(v)))
+}
+
+// tiny writes a value below 0.01 with two digits, and nothing as 0.
+func tiny(v float64) string {
+	digits := 1 - int(math.Floor(math.Log10(v)))
+	if digits > 9 {
+		return "0"
+	}
+	return strconv.FormatFloat(v, 'f', digits, 64)
+}
+
+// plain writes a value as people write numbers: its groups apart, two digits behind the point at most, and two that
+// tell where it is below 1.
+func plain(v float64) string {
+	switch {
+	case v > 0 && v < 0.00995:
+		return tiny(v)
+	case v >= 1e15:
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	whole, rest, _ := strings.Cut(short(v, 2), ".")
+	if rest != "" {
+		rest = "." + rest
+	}
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return whole + rest
+	}
+	return term.Count(n) + rest
 }
 
 // latency writes a time in the unit that leaves three digits: 12.3 µs, 1.23 ms, 12.3 s.
@@ -46,12 +79,13 @@ func column(d time.Duration) string {
 
 // span writes how long something took or shall take: 250 ms, 12.3 s, 1 min 30 s, 2 h 5 min.
 func span(d time.Duration) string {
+	// The limits are those of what is written: 59.96 s is a minute.
 	switch {
-	case d < time.Second:
+	case d < 999_500*time.Microsecond:
 		return latency(d)
-	case d < time.Minute:
+	case d < time.Minute-50*time.Millisecond:
 		return strings.TrimSuffix(strconv.FormatFloat(d.Seconds(), 'f', 1, 64), ".0") + " s"
-	case d < time.Hour:
+	case d < time.Hour-time.Second/2:
 		d = d.Round(time.Second)
 		return two(d/time.Minute, "min", d%time.Minute/time.Second, "s")
 	}

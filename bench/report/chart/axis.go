@@ -99,18 +99,29 @@ func Numbers(most float64) Axis { return counted(most, "") }
 // Rates is Numbers a second.
 func Rates(most float64) Axis { return counted(most, "/s") }
 
-// Shares is Numbers in percent.
-func Shares(most float64) Axis { return counted(most, " %") }
+// Shares is Numbers in percent. It has no more than all.
+func Shares(most float64) Axis {
+	a := counted(most, " %")
+	if most <= 100 {
+		a.end(min(a.Max, 100))
+	}
+	return a
+}
 
 // LoadRates is Rates for the X axis: it ends where the values do.
 func LoadRates(most float64) Axis {
 	most = counting(most)
 	a := counted(most, "/s")
-	a.Max = most * 1.03
-	for i := len(a.ticks) - 1; i >= 0 && a.ticks[i].Value > a.Max; i-- {
+	a.end(most * 1.03)
+	return a
+}
+
+// end makes the axis end there, without the ticks beyond.
+func (a *Axis) end(at float64) {
+	a.Max = at
+	for i := len(a.ticks) - 1; i >= 0 && a.ticks[i].Value > at; i-- {
 		a.ticks = a.ticks[:i]
 	}
-	return a
 }
 
 // counting is the end of a scale of counts or rates: 1 where there are none.

@@ -43,6 +43,8 @@ func TestAxesAreLabelledAsPeopleRead(t *testing.T) {
 		"a low rate":              {Rates(0.03), "0 | 0.01/s | 0.02/s | 0.03/s | 0.04/s"},
 		"no rate":                 {Rates(0), "0 | 0.2/s | 0.4/s | 0.6/s | 0.8/s | 1/s | 1.2/s"},
 		"shares":                  {Shares(19), "0 | 5 % | 10 % | 15 % | 20 %"},
+		"all":                     {Shares(100), "0 | 20 % | 40 % | 60 % | 80 % | 100 %"},
+		"shares beyond all":       {Shares(130), "0 | 50 % | 100 % | 150 %"},
 		"loads":                   {LoadRates(16_000), "0 | 5,000/s | 10,000/s | 15,000/s"},
 		"millions":                {Numbers(7e6), "0 | 2M | 4M | 6M | 8M"},
 		"billions":                {Numbers(7e9), "0 | 2G | 4G | 6G | 8G"},
