@@ -12,7 +12,7 @@ type figure struct {
 	// A latency is the mean of the quantile function between these shares of all requests; where they are equal,
 	// around that share.
 	from, to float64
-	// beyond is how many requests must lie behind the share `from`, on each side, before the figure says anything.
+	// beyond is how many answers must lie behind the share `from`, on each side, before the figure says anything.
 	beyond float64
 	// headline figures decide whether there was enough data to tell.
 	headline bool
@@ -32,6 +32,7 @@ var figures = [...]figure{
 	{name: "mean", from: 0, to: 1, beyond: 20, headline: true},
 	{name: "p50", from: 0.50, to: 0.50, beyond: 20, headline: true},
 	{name: "p90", from: 0.90, to: 0.90, beyond: 20, headline: true},
+	{name: "p90 to p99", from: 0.90, to: 0.99, beyond: 20},
 	{name: "p99", from: 0.99, to: 0.99, beyond: 10, headline: true},
 	{name: "p99.5", from: 0.995, to: 0.995, beyond: 15},
 	{name: "slowest 0.5 %", from: 0.995, to: 1, beyond: 15},
@@ -51,7 +52,7 @@ func (f *figure) worse() float64 {
 	return 1
 }
 
-// needs returns how many requests a side must hold.
+// needs returns how many answers a side must hold.
 func (f *figure) needs() float64 {
 	if f.kind != latency {
 		return 1
@@ -62,7 +63,7 @@ func (f *figure) needs() float64 {
 // sample is what one draw of blocks adds up to.
 type sample struct {
 	side   *side
-	size   float64 // the side's own number of requests, which sets how far a quantile is smoothed
+	size   float64 // the side's own number of answers, which sets how far a quantile is smoothed
 	counts []float64
 	// below and sum are, at each value, how many requests took at most that long, and how long together.
 	below, sum       []float64
@@ -72,7 +73,7 @@ type sample struct {
 func newSample(s *side) *sample {
 	n := len(s.values)
 	return &sample{
-		side: s, size: s.requests(),
+		side: s, size: s.answers(),
 		counts: make([]float64, n), below: make([]float64, n), sum: make([]float64, n),
 	}
 }

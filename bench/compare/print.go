@@ -29,8 +29,12 @@ func (r *Result) Print(w io.Writer) error {
 }
 
 func (s *Side) print(b *strings.Builder, name string) {
-	fmt.Fprintf(b, "%s  %s: %s, %s requests in %d s\n   %s\n", name,
-		strings.Join(s.Targets, ", "), count(len(s.Files), "run"), thousands(s.Requests), s.Seconds, strings.Join(s.Files, ", "))
+	answered := ""
+	if s.Answers != s.Requests {
+		answered = ", " + thousands(s.Answers) + " answered"
+	}
+	fmt.Fprintf(b, "%s  %s: %s, %s requests in %d s%s\n   %s\n", name, strings.Join(s.Targets, ", "),
+		count(len(s.Files), "run"), thousands(s.Requests), s.Seconds, answered, strings.Join(s.Files, ", "))
 }
 
 func (l *Figure) row() string {
@@ -50,7 +54,7 @@ func (l *Figure) verdict() string {
 		return l.direction() + ", within tolerance"
 	case TooFew:
 		if l.Needs > 0 {
-			return fmt.Sprintf("%s: needs %s requests a side", TooFew, thousands(l.Needs))
+			return fmt.Sprintf("%s: needs %s answers a side", TooFew, thousands(l.Needs))
 		}
 	}
 	return string(l.Verdict)

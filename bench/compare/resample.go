@@ -31,13 +31,18 @@ func resample(a, b *side, draws int, seed uint64) *spread {
 	s := &spread{stray: make([]vector, draws)}
 	var da, db []vector
 	var both sync.WaitGroup // the two sides share nothing
-	both.Go(func() { s.a, da = a.bootstrap(draws, rand.New(rand.NewPCG(seed, 'a'))) })
-	both.Go(func() { s.b, db = b.bootstrap(draws, rand.New(rand.NewPCG(seed, 'b'))) })
+	// What a side holds chooses its draws, so that changing sides turns the answer round and alters nothing else.
+	both.Go(func() { s.a, da = a.bootstrap(draws, rand.New(rand.NewPCG(seed, a.digest))) })
+	both.Go(func() { s.b, db = b.bootstrap(draws, rand.New(rand.NewPCG(seed, b.digest))) })
 	both.Wait()
 	va, vb := variance(da, &s.a), variance(db, &s.b)
 	runs := between(a, b, &va, &vb)
 	s.sum(a, b, &va, &vb, &runs)
-	s.scatter(da, db, &runs, rand.New(rand.NewPCG(seed, 'r')))
+	way := 1.0
+	if a.digest > b.digest {
+		way = -1
+	}
+	s.scatter(da, db, &runs, way, rand.New(rand.NewPCG(seed, 'r')))
 	return s
 }
 
@@ -56,10 +61,10 @@ func (s *spread) sum(a, b *side, va, vb, runs *vector) {
 	}
 }
 
-// scatter fills stray.
-func (s *spread) scatter(da, db []vector, runs *vector, random *rand.Rand) {
+// scatter fills stray; way is the sign that changing sides turns round.
+func (s *spread) scatter(da, db []vector, runs *vector, way float64, random *rand.Rand) {
 	for r := range s.stray {
-		run := random.NormFloat64()
+		run := way * random.NormFloat64()
 		for i := range figures {
 			if s.se[i] > 0 {
 				d := (db[r][i] - s.b[i]) - (da[r][i] - s.a[i]) + run*math.Sqrt(runs[i])
@@ -125,20 +130,33 @@ func variance(draws []vector, own *vector) (v vector) {
 // between returns what runs that differ add to the variance of b - a; va and vb are what the blocks explain. It is
 // zero where each side has one file: then nobody knows.
 func between(a, b *side, va, vb *vector) (v vector) {
-	na, nb := float64(len(a.files)), float64(len(b.files))
-	dof := na + nb - 2
+	dof := float64(len(a.files) + len(b.files) - 2)
 	if dof == 0 {
 		return v
 	}
 	sa, sb := a.scatterOfFiles(), b.scatterOfFiles()
+	blocksA, runsA := a.weights()
+	blocksB, runsB := b.weights()
 	for i := range v {
 		seen := (sa[i] + sb[i]) / dof
-		explained := (va[i]*na*(na-1) + vb[i]*nb*(nb-1)) / dof
+		explained := (va[i]*blocksA + vb[i]*blocksB) / dof
 		if more := seen - unlike*explained; more > 0 { // not NaN
-			v[i] = more * (1/na + 1/nb)
+			v[i] = more * (runsA + runsB)
 		}
 	}
 	return v
+}
+
+// weights returns by how much the files' sum of squares exceeds the variance of the whole side, where seconds alone
+// make it, and what the side has of the variance of a run. A file's own variance goes with one over its length. For k
+// files of one length they are k (k - 1) and 1/k.
+func (s *side) weights() (blocks, runs float64) {
+	k := float64(len(s.files))
+	for _, share := range s.shares() {
+		blocks += (1 - 1/k) / share
+		runs += share * share
+	}
+	return blocks, runs
 }
 
 // scatterOfFiles returns the files' sum of squares around their mean.

@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Format names the JSON of a Result and its version. Fields may be added within a version; none is removed or gets
@@ -30,9 +32,11 @@ type Result struct {
 
 // Side is what was put together for one side.
 type Side struct {
-	Files    []string `json:"files"`
-	Targets  []string `json:"targets"`
-	Requests int64    `json:"requests"`
+	Files   []string `json:"files"`
+	Targets []string `json:"targets"`
+	// Requests ended or were never sent; Answers of them got the answer that they expect, and have a latency.
+	Requests int64 `json:"requests"`
+	Answers  int64 `json:"answers"`
 	// Seconds are those that were compared; LeftOut those in which the generator was late.
 	Seconds int `json:"seconds"`
 	LeftOut int `json:"left_out"`
@@ -75,14 +79,14 @@ type Figure struct {
 	// Beyond: it is worse or better by more than the tolerance. Worse and beyond is a Regression.
 	Beyond     bool `json:"beyond_tolerance"`
 	Regression bool `json:"regression"`
-	// Needs is how many requests a side must hold, where it holds fewer.
+	// Needs is how many answers a side must hold, where it holds fewer.
 	Needs int64 `json:"needs,omitempty"`
 
 	of *figure
 }
 
 func describe(inputs []Input, s *side) Side {
-	out := Side{Requests: int64(s.requests()), Seconds: s.blocks(), LeftOut: s.late}
+	out := Side{Requests: int64(math.Round(s.requests())), Answers: int64(s.answers()), Seconds: s.blocks(), LeftOut: s.late}
 	seen := map[string]bool{}
 	for _, in := range inputs {
 		out.Files = append(out.Files, in.Name)
@@ -133,7 +137,7 @@ func (r *Result) judge(s *spread, a, b *side) {
 
 // tells reports whether both sides have what the figure needs.
 func (f *figure) tells(a, b *side) bool {
-	return f.kind != latency || min(a.requests(), b.requests()) >= f.needs()
+	return f.kind != latency || min(a.answers(), b.answers()) >= f.needs()
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
@@ -195,7 +199,7 @@ func (r *Result) conclude() {
 			better = append(better, l)
 		case l.Verdict == Worse || l.Verdict == Better:
 			little = append(little, l)
-		case l.of.headline && l.Verdict != Alike:
+		case l.of.headline && l.Verdict != Alike, l.of.kind != latency && l.Verdict == Unclear:
 			unclear = append(unclear, l)
 		}
 	}
@@ -205,11 +209,12 @@ func (r *Result) conclude() {
 	case len(worse) > 0:
 		r.Verdict, r.Text = Worse, r.loss(worse)
 	case !told:
-		r.Verdict, r.Text = TooFew, fmt.Sprintf("Can't tell: too little data; a side needs %d s.", fewestSeconds)
+		r.Verdict, r.Text = TooFew, fmt.Sprintf("Can't tell: too little data; a side needs %d s and %d answers.",
+			fewestSeconds, int(figures[0].needs()))
 	case len(better) > 0:
 		r.Verdict, r.Text = Better, sentence(better)+"."
 	case len(unclear) > 0:
-		r.Verdict, r.Text = Unclear, "Can't tell: "+why(unclear[len(unclear)-1])
+		r.Verdict, r.Text = Unclear, "Can't tell: "+why(slices.MaxFunc(unclear, farther))
 	case len(little) > 0:
 		r.Verdict = Alike
 		r.Text = fmt.Sprintf("No difference beyond the tolerance of %s. %s.", percent(r.Tolerance), sentence(little[:1]))
@@ -219,6 +224,14 @@ func (r *Result) conclude() {
 			r.Text += " " + capital(at(p99)) + " B differs by " + p99.interval() + "."
 		}
 	}
+}
+
+// farther orders what is unclear: farthest in the tail is what says it best, and latencies before the rest.
+func farther(a, b *Figure) int {
+	if (a.of.kind == latency) != (b.of.kind == latency) {
+		return cmp.Compare(b.of.kind, a.of.kind)
+	}
+	return cmp.Compare(a.of.from, b.of.from)
 }
 
 func (r *Result) figure(name string) *Figure {

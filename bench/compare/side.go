@@ -1,6 +1,9 @@
 package compare
 
 import (
+	"cmp"
+	"encoding/binary"
+	"hash/fnv"
 	"math"
 	"slices"
 	"time"
@@ -13,7 +16,8 @@ import (
 // side is all that the files of one side hold, cut into blocks of a second.
 type side struct {
 	values []float64 // the latencies that occur, in ns, ascending; a cell's bin is an index into them
-	files  [][]block // one after the other in time
+	files  [][]block // in an order that only what they hold decides; their blocks are in the order of time
+	digest uint64    // of what the files hold
 	late   int       // seconds that are left out, because the generator was late in them
 }
 
@@ -56,18 +60,50 @@ func newSide(reports []*bench.Report, lag time.Duration) *side {
 		s.files = append(s.files, blocksOf(r, bins))
 	}
 	s.leaveOut(lag)
+	s.order()
 	return s
+}
+
+// order sorts the files by what they hold, so that the order in which they were named decides nothing.
+func (s *side) order() {
+	slices.SortStableFunc(s.files, func(f, g []block) int { return cmp.Compare(s.digestOf(f), s.digestOf(g)) })
+	for _, f := range s.files {
+		s.digest = s.digest*31 + s.digestOf(f)
+	}
+}
+
+// digestOf sums up a file.
+func (s *side) digestOf(f []block) uint64 {
+	h := fnv.New64a()
+	var text [8]byte
+	add := func(x float64) {
+		binary.BigEndian.PutUint64(text[:], math.Float64bits(x))
+		h.Write(text[:])
+	}
+	for i := range f {
+		add(f[i].seconds)
+		add(f[i].ok)
+		add(f[i].bad)
+		for _, c := range f[i].cells {
+			add(s.values[c.bin])
+			add(c.count)
+		}
+	}
+	return h.Sum64()
 }
 
 // generatorsShare is the part of the median latency by which a generator may be late in a second that counts. A
 // report is valid with one late request in a hundred, which is just what p99 is made of.
 const generatorsShare = 0.25
 
-// patience returns how late the generator may have been in a second of any of the runs.
+// patience returns how late the generator may have been in a second of any of the runs. A run without an answer has no
+// median to measure that by.
 func patience(inputs []Input) time.Duration {
 	least := time.Duration(math.MaxInt64)
 	for _, in := range inputs {
-		least = min(least, in.Report.Latency.P50)
+		if in.Report.Latency.P50 > 0 {
+			least = min(least, in.Report.Latency.P50)
+		}
 	}
 	return time.Duration(float64(least) * generatorsShare)
 }
@@ -150,8 +186,8 @@ func bars(h bench.Histogram) []bar {
 	return out
 }
 
-// requests returns how many latencies the side holds.
-func (s *side) requests() float64 {
+// answers returns how many latencies the side holds.
+func (s *side) answers() float64 {
 	n := 0.0
 	for _, f := range s.files {
 		for i := range f {
@@ -159,6 +195,26 @@ func (s *side) requests() float64 {
 		}
 	}
 	return n
+}
+
+// requests returns how many were answered, failed, or were never sent.
+func (s *side) requests() float64 {
+	n := 0.0
+	for _, f := range s.files {
+		for i := range f {
+			n += f[i].ok + f[i].bad
+		}
+	}
+	return n
+}
+
+// shares returns each file's part of the side's blocks.
+func (s *side) shares() []float64 {
+	var out []float64
+	for _, f := range s.files {
+		out = append(out, float64(len(f))/float64(s.blocks()))
+	}
+	return out
 }
 
 // blocks returns how many blocks the side holds.

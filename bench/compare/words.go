@@ -57,12 +57,15 @@ func at(l *Figure) string {
 	if l.Name == "mean" {
 		return "on average"
 	}
+	if strings.Contains(l.Name, " to ") {
+		return "from " + l.Name
+	}
 	return "at " + strings.Replace(l.Name, "slowest", "the slowest", 1)
 }
 
 func why(l *Figure) string {
 	if l.Verdict == TooFew {
-		return fmt.Sprintf("too little data: %s needs %s requests a side.", l.Name, thousands(l.Needs))
+		return fmt.Sprintf("too little data: %s needs %s answers a side.", l.Name, thousands(l.Needs))
 	}
 	return fmt.Sprintf("too little data or too unsteady. %s B may be %s; more or longer runs narrow that.", capital(at(l)), l.interval())
 }

@@ -67,16 +67,20 @@ func TestColumnsCountCharactersAndNotBytes(t *testing.T) {
 	}
 }
 
-// line is a judged figure by its name.
-func line(name string, change, half, tolerance float64) Figure {
+func figureOf(name string) *figure {
 	for i := range figures {
-		if f := &figures[i]; f.name == name {
-			l := newFigure(f, 0, change)
-			l.judge(change, half, tolerance, tolerance)
-			return l
+		if figures[i].name == name {
+			return &figures[i]
 		}
 	}
 	panic(name)
+}
+
+// line is a judged figure by its name.
+func line(name string, change, half, tolerance float64) Figure {
+	l := newFigure(figureOf(name), 0, change)
+	l.judge(change, half, tolerance, tolerance)
+	return l
 }
 
 func TestAFigureIsJudgedByItsIntervalAndTheTolerance(t *testing.T) {
@@ -114,7 +118,7 @@ func TestTheTablesVerdictIsThatOfItsFigures(t *testing.T) {
 	little, unclear := line("p99", 0.03, 0.02, 0.05), line("p99", 0, 0.2, 0.05)
 	hopeless := line("slowest 0.5 %", 0, 0.9, 0.05)
 	nothing := newFigure(&figures[0], 0, 0)
-	missing := newFigure(&figures[3], 0, 0)
+	missing := newFigure(figureOf("p99"), 0, 0)
 	missing.Needs = 1000
 	for _, c := range []struct {
 		about   string
@@ -129,8 +133,8 @@ func TestTheTablesVerdictIsThatOfItsFigures(t *testing.T) {
 		{"a little", []Figure{alike, little}, Alike, "No difference beyond the tolerance of 5 %. B is slower by 3.0 % at p99 ("},
 		{"much is possible at p99", []Figure{alike, unclear}, Unclear, "Can't tell: too little data or too unsteady. At p99 B may be −18.1 % to +22.1 %"},
 		{"much is possible in the far tail, where it always is", []Figure{alike, hopeless}, Alike, "No difference found."},
-		{"too few for p99", []Figure{alike, missing}, Unclear, "Can't tell: too little data: p99 needs 1,000 requests a side."},
-		{"too few for all", []Figure{nothing, missing}, TooFew, "Can't tell: too little data; a side needs 4 s."},
+		{"too few for p99", []Figure{alike, missing}, Unclear, "Can't tell: too little data: p99 needs 1,000 answers a side."},
+		{"too few for all", []Figure{nothing, missing}, TooFew, "Can't tell: too little data; a side needs 4 s and 20 answers."},
 		{"slower, with too few for the rest", []Figure{slower, nothing}, Worse, "B is slower"},
 	} {
 		r := &Result{Tolerance: 0.05, Figures: c.figures}
