@@ -19,6 +19,7 @@ type line struct {
 	talk talk
 
 	conn net.Conn // nil: none
+	base net.Conn // conn, or what lies below its TLS
 	raw  syscall.RawConn
 	used bool        // an answer has been read on conn
 	free func() bool // no longer close conn when the run ends
@@ -61,7 +62,12 @@ func (l *line) Do(ctx context.Context, deadline time.Time, r *Request) (a Answer
 	}
 	got, err := l.talk.exchange(l.conn, r)
 	l.used = true
-	if err != nil || !got.keep || l.talk.spare() || l.to.fresh {
+	switch {
+	case err != nil || !got.keep:
+		// TLS takes its time to say goodbye on a connection that takes nothing any more: up to 5 s.
+		l.base.Close()
+		l.drop()
+	case l.talk.spare() || l.to.fresh:
 		l.drop()
 	}
 	a.Status, a.In, a.Out, a.Body = got.status, got.bytes, got.sent, got.body
@@ -85,6 +91,7 @@ func (l *line) dial(ctx context.Context, deadline time.Time) error {
 		conn.Close()
 		return &ConnectError{err}
 	}
+	base := conn
 	if l.to.tls != nil {
 		shaking, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
@@ -95,8 +102,8 @@ func (l *line) dial(ctx context.Context, deadline time.Time) error {
 		}
 		conn = secured
 	}
-	l.conn, l.raw, l.used = conn, raw, false
-	l.free = context.AfterFunc(ctx, func() { conn.Close() })
+	l.conn, l.base, l.raw, l.used = conn, base, raw, false
+	l.free = context.AfterFunc(ctx, func() { base.Close() })
 	l.talk.start(conn)
 	return nil
 }
@@ -126,6 +133,7 @@ type httpTalk struct {
 	authority string
 	out       []byte // where a request is written that does not come whole
 	in        []byte // what a read fills
+	message   message
 	answers   answerReader
 	over      bool // bytes lie behind the last answer
 }
@@ -149,13 +157,19 @@ func (t *httpTalk) exchange(conn net.Conn, r *Request) (answer, error) {
 		message = t.out
 	}
 	t.answers.begin(r.Method, r.Expect.WantsBody())
-	if _, err := conn.Write(message); err != nil {
-		return answer{}, err
-	}
+	t.message.start(conn, message)
 	err := t.receive(conn)
+	sent, failed := t.message.end()
 	got := t.answers.got
-	if got.sent = int64(len(message)); err != nil {
+	got.sent = int64(sent)
+	switch {
+	case err != nil && failed != nil && !t.answers.started:
+		err = failed
+		fallthrough
+	case err != nil:
 		got.status = 0 // it is not a complete answer's
+	case failed != nil:
+		got.keep = false // a target may refuse a request before it has read it all
 	}
 	return got, err
 }
@@ -183,18 +197,22 @@ func (t *httpTalk) receive(conn io.Reader) error {
 }
 
 // echoTalk sends a request's body and wants the same bytes back.
-type echoTalk struct{ back []byte }
+type echoTalk struct {
+	message message
+	back    []byte
+}
 
 func (t *echoTalk) start(net.Conn) {}
 func (t *echoTalk) spare() bool    { return false }
 
 func (t *echoTalk) exchange(conn net.Conn, r *Request) (answer, error) {
-	if _, err := conn.Write(r.Body); err != nil {
-		return answer{}, err
-	}
 	t.back = slices.Grow(t.back[:0], len(r.Body))[:len(r.Body)]
+	t.message.start(conn, r.Body)
 	n, err := io.ReadFull(conn, t.back)
+	sent, failed := t.message.end()
 	switch {
+	case n == 0 && failed != nil:
+		return answer{}, failed
 	case err == io.ErrUnexpectedEOF:
 		return answer{}, ErrShort
 	case err != nil:
@@ -202,5 +220,41 @@ func (t *echoTalk) exchange(conn net.Conn, r *Request) (answer, error) {
 	case !bytes.Equal(t.back, r.Body):
 		return answer{}, fmt.Errorf("%w: the echo differs", ErrMalformed)
 	}
-	return answer{bytes: int64(n), sent: int64(n), keep: true}, nil
+	return answer{bytes: int64(n), sent: int64(sent), keep: failed == nil}, nil
+}
+
+// ownWriter is from which length a message is sent beside the reading: a peer that answers while it reads, or before,
+// would stall both sides.
+const ownWriter = 32 << 10
+
+// message is what a line sends for one request.
+type message struct {
+	conn net.Conn
+	n    int
+	err  error
+	done chan struct{} // closed when n and err are there; nil: they are
+}
+
+// start writes text, a long one by a goroutine that ends with the write; end joins it.
+func (m *message) start(conn net.Conn, text []byte) {
+	*m = message{conn: conn}
+	if len(text) < ownWriter {
+		m.n, m.err = conn.Write(text)
+		return
+	}
+	m.done = make(chan struct{})
+	go func() {
+		defer close(m.done)
+		m.n, m.err = conn.Write(text)
+	}()
+}
+
+// end gives up what is not written yet, and returns how much was. A message that was written whole is no failure.
+func (m *message) end() (int, error) {
+	if m.done != nil {
+		// On a connection that has ended it fails, and so has the write.
+		_ = m.conn.SetWriteDeadline(time.Unix(1, 0))
+		<-m.done
+	}
+	return m.n, m.err
 }

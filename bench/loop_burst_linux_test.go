@@ -1,29 +1,9 @@
 package bench
 
 import (
-	"bufio"
-	"io"
-	"net"
-	"net/http"
 	"testing"
 	"time"
 )
-
-// after serves HTTP by the usual answer, each so long after its request.
-func after(d time.Duration) func(*net.TCPConn) {
-	return func(c *net.TCPConn) {
-		in := bufio.NewReader(c)
-		for {
-			if _, err := http.ReadRequest(in); err != nil {
-				return
-			}
-			<-time.After(d) // the time that the endpoint takes
-			if _, err := io.WriteString(c, fine); err != nil {
-				return
-			}
-		}
-	}
-}
 
 func TestABurstBeyondOneBatchGoesOutAtOnce(t *testing.T) {
 	// A loop that had sent a whole batch waited for an answer before it sent the rest, though connections were idle:

@@ -131,6 +131,7 @@ func (c *conn) write() {
 		}
 		if err != nil {
 			// A target may refuse a request before it has read it all, and say why.
+			c.size -= int64(len(c.left))
 			c.left = nil
 			if c.read(true); c.state == talking {
 				c.fail(err)

@@ -54,6 +54,22 @@ func answering(text string) func(*net.TCPConn) {
 	}
 }
 
+// after serves HTTP by the usual answer, each so long after its request.
+func after(d time.Duration) func(*net.TCPConn) {
+	return func(c *net.TCPConn) {
+		in := bufio.NewReader(c)
+		for {
+			if _, err := http.ReadRequest(in); err != nil {
+				return
+			}
+			<-time.After(d) // the time that the endpoint takes
+			if _, err := io.WriteString(c, fine); err != nil {
+				return
+			}
+		}
+	}
+}
+
 const fine = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 func mustRun(t *testing.T, cfg Config) *Report {
