@@ -94,9 +94,9 @@ func (w *workers) work(ctx context.Context, n int) {
 			return // given up, not failed
 		}
 		d := done{class: request.Class, at: t.at, took: r.now() - t.at, lag: t.lag, late: t.late,
-			status: a.Status, in: a.In, out: a.Out, opened: a.Opened, reopened: a.Reopened}
-		if err == nil {
-			err = request.Expect.judge(&a)
+			in: a.In, out: a.Out, opened: a.Opened, reopened: a.Reopened}
+		if err == nil { // else the status, if there is one, is of an answer that is not complete
+			d.status, err = a.Status, request.Expect.judge(&a)
 		}
 		if err != nil {
 			d.failed, d.kind = true, KindOf(err)

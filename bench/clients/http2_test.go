@@ -303,3 +303,16 @@ func TestHTTP2TakesAnEarlyAnswerAndItsBodyBack(t *testing.T) {
 		clear(r.Body)
 	}
 }
+
+func TestAnAnswerThatIsCutHasNoStatus(t *testing.T) {
+	// The head of an answer that was cut counted among the statuses of complete answers.
+	_, cfg := h2Server(t, false, newOrigin())
+	p, err := HTTP2(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, p, bench.Config{Target: cfg.Target + "/cut", Requests: 3})
+	if r.Failures[bench.ShortBody] != 3 || len(r.Statuses) != 0 {
+		t.Errorf("%v, statuses %v; want three short bodies and no status", r.Failures, r.Statuses)
+	}
+}

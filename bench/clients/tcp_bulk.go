@@ -98,6 +98,10 @@ func (b *bulk) Do(ctx context.Context, deadline time.Time, r *bench.Request) (a 
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	err = b.move(b.block(r), r.Expect.WantsBody(), &a)
+	if err != nil {
+		// TLS takes its time to say goodbye on a connection that takes nothing any more: up to 5 s.
+		below(b.conn).Close()
+	}
 	if err != nil || b.to.Fresh {
 		b.drop()
 	}

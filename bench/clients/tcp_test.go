@@ -163,6 +163,22 @@ func TestEveryWayToFailInBulkIsToldApart(t *testing.T) {
 	})
 }
 
+func TestATimeoutOfBulkOverTLSIsExact(t *testing.T) {
+	// Behind a write that timed out, TLS waited 5 s for its goodbye to be taken.
+	address, trust := secured(t, func(c net.Conn) {
+		if c.(*tls.Conn).Handshake() == nil {
+			<-t.Context().Done()
+		}
+	})
+	c := must(t)(TCPBulk(Config{Target: "tls://" + address, TLS: trust, Block: 16 << 20, Way: Send}))
+	r := get("/")
+	from := time.Now()
+	_, err := c.Do(t.Context(), from.Add(200*time.Millisecond), &r)
+	if took := time.Since(from); bench.KindOf(err) != bench.Timeout || took > 3*time.Second {
+		t.Errorf("%v after %v; want a timeout after 200 ms", err, took)
+	}
+}
+
 func TestBulkGivesUpWhenTheRunEnds(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	address := listen(t, hang(asked))
