@@ -31,6 +31,8 @@ type Source struct {
 	fields   []bench.Field
 	block    string  // fields as lines
 	hides    [2]bool // those of logFields that fields have too
+	// cut has further fields of the log, by their text, without those that fields have too; nil: none has any.
+	cut map[uint32]string
 
 	classes []string
 	classOf []int // by method
@@ -66,6 +68,7 @@ func (l *Log) Source(o SourceOptions) (*Source, error) {
 			s.hides[i] = s.hides[i] || strings.EqualFold(name, f.Name)
 		}
 	}
+	s.cutExtra()
 	s.classify()
 	for i := range l.entries {
 		if status := int(l.entries[i].status); s.expect[status] == nil {
@@ -73,6 +76,36 @@ func (l *Log) Source(o SourceOptions) (*Source, error) {
 		}
 	}
 	return s, nil
+}
+
+// cutExtra drops from the log's further fields those that are given.
+func (s *Source) cutExtra() {
+	if len(s.fields) == 0 {
+		return
+	}
+	s.cut = map[uint32]string{0: ""}
+	for i := range s.log.entries {
+		extra := s.log.entries[i].extra
+		if _, known := s.cut[extra]; known {
+			continue
+		}
+		kept := ""
+		for line := range strings.SplitAfterSeq(s.log.texts.all[extra], "\r\n") {
+			name, _, _ := strings.Cut(line, ":")
+			if !slices.ContainsFunc(s.fields, func(f bench.Field) bool { return strings.EqualFold(f.Name, name) }) {
+				kept += line
+			}
+		}
+		s.cut[extra] = kept
+	}
+}
+
+// extra returns a request's further fields of the log, as lines.
+func (s *Source) extra(e *entry) string {
+	if s.cut != nil {
+		return s.cut[e.extra]
+	}
+	return s.log.texts.all[e.extra]
 }
 
 // expect returns what counts the answers to requests of a status. Status 0, of a request that had no answer, is
@@ -178,7 +211,7 @@ func (m *maker) message(e *entry, r *bench.Request) {
 			b = append(append(append(append(b, logFields[i]...), ": "...), value...), "\r\n"...)
 		}
 	}
-	b = append(append(b, texts[e.extra]...), s.block...)
+	b = append(append(b, s.extra(e)...), s.block...)
 	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 		b = append(b, "Content-Length: 0\r\n"...)
 	}
@@ -194,7 +227,7 @@ func (m *maker) header(e *entry, list []bench.Field) []bench.Field {
 			list = append(list, bench.Field{Name: logFields[i], Value: value})
 		}
 	}
-	for extra := s.log.texts.all[e.extra]; extra != ""; {
+	for extra := s.extra(e); extra != ""; {
 		var line string
 		line, extra, _ = strings.Cut(extra, "\r\n")
 		name, value, _ := strings.Cut(line, ": ")

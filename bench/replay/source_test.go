@@ -63,6 +63,35 @@ func TestARequestIsSentWithWhatTheLogHasOfIt(t *testing.T) {
 	}
 }
 
+func TestAGivenFieldReplacesTheLogs(t *testing.T) {
+	// A field that Weir's log had noted for a condition went out beside the one that was given in its place.
+	const line = `{"ts":%d,"proto":"http/1.1","method":"GET","host":"h","target":"/","status":200,"dur_us":1,"match":[["header:X-Tenant","a"],["header:x-beta","1"],["header:X-Tenant","c"]]}` + "\n"
+	l := read(t, "x", fmt.Sprintf(line, 1), Options{})
+	for _, c := range []struct {
+		given []bench.Field
+		want  string
+	}{
+		{nil, "X-Tenant: a\r\nx-beta: 1\r\nX-Tenant: c\r\n"},
+		{[]bench.Field{{Name: "x-tenant", Value: "b"}}, "x-beta: 1\r\nx-tenant: b\r\n"},
+		{[]bench.Field{{Name: "X-Beta", Value: "2"}, {Name: "X-Tenant", Value: "b"}}, "X-Beta: 2\r\nX-Tenant: b\r\n"},
+		{[]bench.Field{{Name: "X", Value: "y"}}, "X-Tenant: a\r\nx-beta: 1\r\nX-Tenant: c\r\nX: y\r\n"},
+	} {
+		s := source(t, l, SourceOptions{Header: c.given})
+		if got, want := message(s, 0), "GET / HTTP/1.1\r\nHost: target:80\r\n"+c.want+"\r\n"; got != want {
+			t.Errorf("%v: the message is\n%q, want\n%q", c.given, got, want)
+		}
+		var r bench.Request
+		s.Maker(bench.Parts, "target:80", 0).Fill(0, &r)
+		parts := ""
+		for _, f := range r.Header {
+			parts += f.Name + ": " + f.Value + "\r\n"
+		}
+		if parts != c.want {
+			t.Errorf("%v: the parts are\n%q, want\n%q", c.given, parts, c.want)
+		}
+	}
+}
+
 func TestTheWireFormIsThePartsAsAMessage(t *testing.T) {
 	tenants := `{"ts":1,"dur_us":1,"method":"GET","host":"h","target":"/t","match":[["header:X-T","a: b"],["header:X-U",""]]}` + "\n"
 	for _, text := range []string{headLog, weirLog, tenants} {

@@ -155,6 +155,10 @@ func (c *csvReader) records(in *csv.Reader) {
 			return
 		}
 		if len(row) != len(t.columns) {
+			if c.shown >= mostShown { // to find its place costs a look at all lines before
+				c.more++
+				continue
+			}
 			at := c.offset(in.FieldPos(0))
 			c.fail(at, c.endOfLine(at), fmt.Sprintf("the row has %s, the first line names %s", count(len(row), "value"), count(len(t.columns), "column")), "")
 			continue
