@@ -146,7 +146,7 @@ func percentileTable(r *bench.Report, recorded *Recorded) table {
 	}
 	n := float64(r.Histogram.Count())
 	for _, p := range []float64{0, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 99.9999, 100} {
-		slower := math.Floor(n * (1 - p/100))
+		slower := math.Floor(n*(100-p)/100 + 1e-6) // 10 % of 10 are 1, not 0.999…
 		if p > 50 && p < 100 && slower < 1 {
 			continue
 		}
