@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -140,7 +141,7 @@ func (f *benchFlags) check() error {
 	case f.tcp != "" && !slices.Contains(tcpUses, f.tcp):
 		return fmt.Errorf("--tcp %q: want %s, such as --tcp=connect", f.tcp, strings.Join(tcpUses, ", "))
 	}
-	return errors.Join(
+	return cmp.Or(
 		atMostOne(given{"-r", f.rate != 0}, given{"--ramp", f.ramp != ""}, given{"--steps", f.steps != ""}),
 		atMostOne(given{"--http2", f.http2}, given{"--http3", f.http3}, given{"--tcp", f.tcp != ""}, given{"--ws", f.ws}),
 		atMostOne(given{"--scenario", f.scenario != ""}, given{"--tcp", f.tcp != ""}),
@@ -164,7 +165,10 @@ func (f *sendFlags) check() error {
 	case (f.cert == "") != (f.key == ""):
 		return errors.New("--cert and --key need each other")
 	}
-	return atMostOne(given{"--insecure", f.insecure}, given{"--cacert", f.cacert != ""})
+	return cmp.Or(
+		atMostOne(given{"--insecure", f.insecure}, given{"--cacert", f.cacert != ""}),
+		atMostOne(given{"--http2", f.http2}, given{"--http3", f.http3}),
+	)
 }
 
 // empty refuses flags that were given nothing, as by a script whose variable is not set: to pass over --slo ” would let

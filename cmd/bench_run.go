@@ -199,8 +199,8 @@ func nothing(r *bench.Report) string {
 		return "no request was over in the measured time: nothing was measured"
 	}
 	text := fmt.Sprintf("no answer from %s: %s; first: %s", r.Target, r.Failures, mostFrequent(r))
-	if strings.Contains(text, "looked like an HTTP/1.1 header") {
-		text += "\n  hint: the target speaks HTTP/1.1 there, not HTTP/2"
+	if strings.Contains(text, "not HTTP/2") {
+		text += "\n  hint: the target seems to speak HTTP/1.1 alone"
 	}
 	return text
 }

@@ -27,40 +27,53 @@ var families = map[string]string{
 
 // targetOf turns the argument of weir bench into a URL that goes with the flags, and says where it does not.
 func (f *benchFlags) targetOf(arg string) (string, error) {
-	u, err := parseTarget(arg, f.scheme())
+	if f.ws {
+		arg = asWebSocket(arg)
+	}
+	target, u, err := parseTarget(arg, f.scheme())
 	if err != nil {
 		return "", err
-	}
-	if f.ws {
-		u.Scheme = cmp.Or(map[string]string{"http": "ws", "https": "wss"}[u.Scheme], u.Scheme)
 	}
 	family := families[u.Scheme]
 	if family == raw && f.tcp == "" {
 		f.tcp = "echo"
 	}
-	return u.String(), cmp.Or(f.checkFamily(u, family), f.checkPath(u, family))
+	return target, cmp.Or(f.checkFamily(u, family), f.checkPath(u, family))
 }
 
-// parseTarget completes a target without a scheme and refuses what is none.
-func parseTarget(arg, scheme string) (*url.URL, error) {
+// asWebSocket turns a URL of HTTP into one of WebSocket, as --ws asks for.
+func asWebSocket(arg string) string {
+	if rest, ok := strings.CutPrefix(arg, "http://"); ok {
+		return "ws://" + rest
+	}
+	if rest, ok := strings.CutPrefix(arg, "https://"); ok {
+		return "wss://" + rest
+	}
+	return arg
+}
+
+// parseTarget completes a target without a scheme and refuses what is none. The text is kept as it was given: url.URL
+// would write some paths anew.
+func parseTarget(arg, scheme string) (string, *url.URL, error) {
 	switch {
 	case arg == "":
-		return nil, errors.New("the URL is empty")
+		return "", nil, errors.New("the URL is empty")
 	case strings.HasPrefix(arg, "unix:"):
-		return nil, fmt.Errorf("%q: bench sends over TCP and UDP, not to sockets of the file system", arg)
+		return "", nil, fmt.Errorf("%q: bench sends over TCP and UDP, not to sockets of the file system", arg)
 	case !strings.ContainsAny(arg, ".:/") && arg != "localhost":
-		return nil, fmt.Errorf("%q is neither a command nor a URL; for a host of that name write %s://%s/", arg, scheme, arg)
+		return "", nil, fmt.Errorf("%q is neither a command nor a URL; for a host of that name write %s://%s/", arg, scheme, arg)
 	case !strings.Contains(arg, "://"):
 		arg = scheme + "://" + arg
 	}
 	u, err := url.Parse(arg)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the URL can't be read: %w", err)
+		// The error of url.Parse repeats the URL, and with it a password.
+		return "", nil, fmt.Errorf("the URL can't be read: %w", errors.Unwrap(err))
 	case families[u.Scheme] == "":
-		return nil, fmt.Errorf("target %q: the scheme must be http, https, ws, wss, grpc, grpcs, tcp or tls", arg)
+		return "", nil, fmt.Errorf("target %q: the scheme must be http, https, ws, wss, grpc, grpcs, tcp or tls", u.Redacted())
 	}
-	return u, nil
+	return arg, u, nil
 }
 
 // checkFamily refuses flags that the target's scheme gives no meaning.
@@ -92,6 +105,8 @@ func (f *benchFlags) checkPath(u *url.URL, family string) error {
 	switch {
 	case f.scenario != "" && path != "/":
 		return fmt.Errorf("a --scenario has paths of its own; leave %s out of the URL", path)
+	case family == raw && path != "/":
+		return fmt.Errorf("TCP has no path; leave %s out of the URL", path)
 	case family == rpc && f.scenario == "" && path == "/":
 		return fmt.Errorf("gRPC needs the method: %s://%s/package.Service/Method", u.Scheme, u.Host)
 	}
@@ -133,7 +148,7 @@ func (f *replayFlags) origin() (string, error) {
 	if f.http3 {
 		scheme = "https"
 	}
-	u, err := parseTarget(f.to, scheme)
+	target, u, err := parseTarget(f.to, scheme)
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("--to: %w", err)
@@ -142,7 +157,7 @@ func (f *replayFlags) origin() (string, error) {
 	case u.RequestURI() != "/":
 		return "", fmt.Errorf("--to %s: the log has the paths; want scheme, host and port alone", f.to)
 	}
-	return u.String(), nil
+	return target, nil
 }
 
 // lookUp asks for the addresses of the target's host before the run: a name that has none is one line then, and not
