@@ -270,3 +270,89 @@ func TestARunThatCannotBeginLeavesNoBar(t *testing.T) {
 		t.Errorf("%v, printed %q", err, out.String())
 	}
 }
+
+func TestTheLiveLinesNeverWrap(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		cfg     bench.Config
+		elapsed time.Duration
+		stop    bool
+	}{
+		{"warming up", bench.Config{Rate: 1000, Duration: time.Minute}, -90 * time.Second, false},
+		{"by time", bench.Config{Rate: 1000, Duration: 90 * time.Minute}, 61 * time.Minute, false},
+		{"by count", bench.Config{Requests: 123_456_789}, time.Second, false},
+		{"without an end", bench.Config{}, 100 * time.Hour, false},
+		{"stopping", bench.Config{Rate: 1000, Duration: time.Minute}, time.Second, true},
+	} {
+		p := NewProgress(&bytes.Buffer{}, &c.cfg)
+		p.stopping, p.requests = c.stop, 98_765_432
+		for columns := 14; columns < 200; columns++ {
+			if line := p.bar(columns, c.elapsed); utf8.RuneCountInString(line) >= columns {
+				t.Errorf("%s in %d columns: %q", c.name, columns, line)
+			}
+		}
+		if wide := p.bar(100, c.elapsed); strings.Contains(wide, "█") && utf8.RuneCountInString(wide) < 90 {
+			t.Errorf("%s: a short bar where there is room: %q", c.name, wide)
+		}
+	}
+}
+
+func TestABarThatGrowsNeverShrinks(t *testing.T) {
+	p := NewProgress(&bytes.Buffer{}, &bench.Config{Rate: 1, Duration: 20 * time.Second})
+	before := -1
+	for at := time.Duration(0); at <= 21*time.Second; at += 100 * time.Millisecond {
+		n := strings.Count(p.bar(80, at), "█")
+		if n < before {
+			t.Errorf("at %v: %d blocks after %d", at, n, before)
+		}
+		before = n
+	}
+	if want := 80 - 6 - len("20 s of 20 s"); before != want {
+		t.Errorf("%d blocks at the end, want %d", before, want)
+	}
+}
+
+func TestAPlaceThatIsGoneDoesNotStopTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, live := range []bool{false, true} {
+			p := NewProgress(failing{}, &bench.Config{Rate: 1000, Duration: time.Minute})
+			if live {
+				onScreen(p, 80)
+			}
+			play(t, p, 3)
+			if p.requests != 3000 {
+				t.Errorf("live %v: %d requests", live, p.requests)
+			}
+		}
+	})
+}
+
+func TestAContextThatHasEndedBeforeIsTold(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	r, err := Watch(ctx, &out, bench.Config{Target: "http://127.0.0.1:1", Rate: 10, Duration: time.Hour})
+	if err == nil && !r.CutShort {
+		t.Errorf("%+v is not cut short", r)
+	}
+	if strings.Count(out.String(), "stopping") > 1 {
+		t.Errorf("told more than once: %q", out.String())
+	}
+}
+
+func TestHowLongATimetableGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		arrivals bench.Arrivals
+		want     time.Duration
+	}{
+		{bench.Arrivals{}, 0},
+		{bench.Arrivals{Steps: []bench.Step{{From: 1, To: 1}}}, 0},
+		{bench.Arrivals{Steps: []bench.Step{{From: 1, To: 9, For: time.Minute}, {From: 9, To: 9, For: time.Second}}}, 61 * time.Second},
+		{bench.Arrivals{Steps: []bench.Step{{From: 1, To: 9, For: time.Minute}, {From: 9, To: 9}}}, 0},
+		{bench.Arrivals{Times: []time.Duration{1, 2, 3}}, 3},
+	} {
+		if got := lasts(&c.arrivals); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.arrivals, got, c.want)
+		}
+	}
+}

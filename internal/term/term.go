@@ -66,9 +66,12 @@ func Right(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text))) + text
 }
 
-// Bar draws a share of 0 to 1 of a width in whole and eighth blocks.
+// Bar draws a share of 0 to 1 of a width in whole and eighth blocks. A share of nothing, 0/0, is none.
 func Bar(share float64, width int) string {
-	eighths := int(min(max(share, 0), 1)*float64(width)*8 + 0.5)
+	if !(share > 0) || width <= 0 {
+		return ""
+	}
+	eighths := int(min(share, 1)*float64(width)*8 + 0.5)
 	text := strings.Repeat("█", eighths/8)
 	if rest := eighths % 8; rest > 0 {
 		text += string([]rune("▏▎▍▌▋▊▉")[rest-1])
