@@ -20,7 +20,9 @@ func secure(t *testing.T, f func(*tls.Conn)) string {
 	s.StartTLS() // for its certificate
 	t.Cleanup(s.Close)
 	return listen(t, func(c *net.TCPConn) {
-		f(tls.Server(c, &tls.Config{Certificates: s.TLS.Certificates}))
+		secured := tls.Server(c, &tls.Config{Certificates: s.TLS.Certificates})
+		defer secured.CloseWrite()
+		f(secured)
 	})
 }
 
