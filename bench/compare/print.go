@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// Print writes the result for a person, in at most 100 columns but for file names and warnings.
+// Print writes the result for a person. Its table has at most 100 columns; names, warnings and the verdict are one line each.
 func (r *Result) Print(w io.Writer) error {
 	var b strings.Builder
 	r.A.print(&b, "A")

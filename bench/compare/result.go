@@ -167,17 +167,17 @@ func (l *Figure) judge(change, half, gate, tolerance float64) {
 	if l.of.kind != failures {
 		l.Change, l.Low, l.High = math.Expm1(l.Change), math.Expm1(l.Low), math.Expm1(l.High)
 	}
-	small := max(2*tolerance, 0.05)
+	small := math.Log1p(max(2*tolerance, 0.05))
 	if l.of.kind == failures {
 		small = 0.01
 	}
 	switch bad := change * l.of.worse(); {
 	case bad > half:
-		l.Verdict, l.Beyond = Worse, bad > gate
+		l.Verdict, l.Beyond = Worse, bad > gate+rounding
 		l.Regression = l.Beyond
 	case -bad > half:
-		l.Verdict, l.Beyond = Better, -bad > gate
-	case l.Low >= -small && l.High <= small:
+		l.Verdict, l.Beyond = Better, -bad > gate+rounding
+	case math.Abs(change)+half <= small:
 		l.Verdict = Alike
 	default:
 		l.Verdict = Unclear
@@ -208,11 +208,11 @@ func (r *Result) conclude() {
 		r.Verdict, r.Text = Mixed, r.loss(worse)+" "+sentence(better)+"."
 	case len(worse) > 0:
 		r.Verdict, r.Text = Worse, r.loss(worse)
+	case len(better) > 0:
+		r.Verdict, r.Text = Better, sentence(better)+"."
 	case !told:
 		r.Verdict, r.Text = TooFew, fmt.Sprintf("Can't tell: too little data; a side needs %d s and %d answers.",
 			fewestSeconds, int(figures[0].needs()))
-	case len(better) > 0:
-		r.Verdict, r.Text = Better, sentence(better)+"."
 	case len(unclear) > 0:
 		r.Verdict, r.Text = Unclear, "Can't tell: "+why(slices.MaxFunc(unclear, farther))
 	case len(little) > 0:
@@ -226,12 +226,10 @@ func (r *Result) conclude() {
 	}
 }
 
-// farther orders what is unclear: farthest in the tail is what says it best, and latencies before the rest.
+// farther orders what is unclear by how well it says so: the far tail best, latencies before errors before throughput.
 func farther(a, b *Figure) int {
-	if (a.of.kind == latency) != (b.of.kind == latency) {
-		return cmp.Compare(b.of.kind, a.of.kind)
-	}
-	return cmp.Compare(a.of.from, b.of.from)
+	rank := [...]int{latency: 2, failures: 1, throughput: 0}
+	return cmp.Or(cmp.Compare(rank[a.of.kind], rank[b.of.kind]), cmp.Compare(a.of.from, b.of.from))
 }
 
 func (r *Result) figure(name string) *Figure {

@@ -16,7 +16,9 @@ func (r *Result) loss(worse []*Figure) string {
 func sentence(lines []*Figure) string {
 	chief := lines[0]
 	for _, l := range lines {
-		if l.of.headline && math.Abs(l.Change) > math.Abs(chief.Change) || l.Name == "p99" {
+		switch {
+		case l.of.headline && math.Abs(l.Change) > math.Abs(chief.Change), l.Name == "p99",
+			l.of.kind == failures && chief.of.kind == throughput: // what fails is the cause, what does not arrive the effect
 			chief = l
 		}
 	}
@@ -81,6 +83,9 @@ func (l *Figure) interval() string {
 func (l *Figure) change(x float64) string {
 	if l.of.kind == failures {
 		return signed(x*100, 2) + " pt"
+	}
+	if math.Abs(x) >= 10 {
+		return signed(x*100, 0) + " %"
 	}
 	return signed(x*100, 1) + " %"
 }

@@ -27,7 +27,7 @@ func TestFiguresAreWrittenInTheirUnits(t *testing.T) {
 }
 
 func TestChangesCarryASignUnlessTheyAreNone(t *testing.T) {
-	for x, want := range map[float64]string{0.0984: "+9.8 %", -0.0984: "−9.8 %", 0: "0.0 %", -0.0001: "0.0 %", 12: "+1200.0 %"} {
+	for x, want := range map[float64]string{0.0984: "+9.8 %", -0.0984: "−9.8 %", 0: "0.0 %", -0.0001: "0.0 %", 12: "+1200 %"} {
 		if got := (&Figure{of: &figures[0]}).change(x); got != want {
 			t.Errorf("%v is %q, want %q", x, got, want)
 		}
@@ -117,6 +117,7 @@ func TestTheTablesVerdictIsThatOfItsFigures(t *testing.T) {
 	slower, faster := line("p99", 0.1, 0.04, 0.05), line("p90", -0.1, 0.04, 0.05)
 	little, unclear := line("p99", 0.03, 0.02, 0.05), line("p99", 0, 0.2, 0.05)
 	hopeless := line("slowest 0.5 %", 0, 0.9, 0.05)
+	broken, unsteady, mended := line("errors", 0.005, 0.04, 0.05), line("throughput", 0, 0.5, 0.05), line("errors", -0.2, 0.04, 0.05)
 	nothing := newFigure(&figures[0], 0, 0)
 	missing := newFigure(figureOf("p99"), 0, 0)
 	missing.Needs = 1000
@@ -134,6 +135,11 @@ func TestTheTablesVerdictIsThatOfItsFigures(t *testing.T) {
 		{"much is possible at p99", []Figure{alike, unclear}, Unclear, "Can't tell: too little data or too unsteady. At p99 B may be −18.1 % to +22.1 %"},
 		{"much is possible in the far tail, where it always is", []Figure{alike, hopeless}, Alike, "No difference found."},
 		{"too few for p99", []Figure{alike, missing}, Unclear, "Can't tell: too little data: p99 needs 1,000 answers a side."},
+		{"errors that may be many", []Figure{alike, broken}, Unclear, "Can't tell: too little data or too unsteady. In errors B may be −3.50 pt to +4.50 pt"},
+		{"an unsteady throughput", []Figure{alike, unsteady}, Unclear, "In throughput B may be −39.3 % to +64.9 %"},
+		{"all of it unclear", []Figure{alike, unclear, unsteady, broken}, Unclear, "At p99 B may be"},
+		{"errors and throughput unclear", []Figure{alike, unsteady, broken}, Unclear, "In errors B may be"},
+		{"A hardly answered", []Figure{nothing, missing, mended}, Better, "B is better by 20.00 pt in errors"},
 		{"too few for all", []Figure{nothing, missing}, TooFew, "Can't tell: too little data; a side needs 4 s and 20 answers."},
 		{"slower, with too few for the rest", []Figure{slower, nothing}, Worse, "B is slower"},
 	} {
@@ -148,6 +154,7 @@ func TestTheTablesVerdictIsThatOfItsFigures(t *testing.T) {
 func TestTheSentenceNamesP99FirstAndTheOthersBehind(t *testing.T) {
 	mean, p99, far := line("mean", 0.2, 0.01, 0.05), line("p99", 0.1, 0.01, 0.05), line("p99.5", 0.3, 0.01, 0.05)
 	slow, rate := line("slowest 0.5 %", 0.1, 0.01, 0.05), line("throughput", -0.1, 0.01, 0.05)
+	broken, upper := line("errors", 0.1, 0.01, 0.05), line("p90 to p99", 0.2, 0.01, 0.05)
 	for _, c := range []struct {
 		lines []*Figure
 		want  string
@@ -156,6 +163,9 @@ func TestTheSentenceNamesP99FirstAndTheOthersBehind(t *testing.T) {
 		{[]*Figure{&mean}, "B is slower by 22.1 % on average ("},
 		{[]*Figure{&slow}, "B is slower by 10.5 % at the slowest 0.5 % ("},
 		{[]*Figure{&rate}, "B is worse by 9.5 % in throughput ("},
+		{[]*Figure{&rate, &broken}, "B is worse by 10.00 pt in errors (+9.00 pt to +11.00 pt, 95 % sure), and differs likewise in throughput"},
+		{[]*Figure{&slow, &rate, &broken}, "B is slower by 10.5 % at the slowest 0.5 % (+9.4 % to +11.6 %, 95 % sure), and differs likewise in throughput, errors"},
+		{[]*Figure{&upper, &far}, "B is slower by 22.1 % from p90 to p99 ("},
 	} {
 		if got := sentence(c.lines); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%q, want %q", got, c.want)
