@@ -150,9 +150,16 @@ func (a *Arrivals) length() time.Duration {
 // maxRate is one request a nanosecond, which is how finely times are told apart.
 const maxRate = 1e9
 
+// longest is what any time may be: sums of a few still fit.
+const longest = 50 * 365 * 24 * time.Hour
+
 func (a *Arrivals) check() error {
+	total := time.Duration(0)
 	for i, s := range a.Steps {
+		total = min(total, longest) + min(s.For, longest)
 		switch {
+		case total > longest:
+			return fmt.Errorf("%w: the steps last longer than %v", ErrConfig, longest)
 		case !(s.From >= 0 && s.To >= 0) || s.For < 0:
 			return fmt.Errorf("%w: step %d: rates and times are not negative", ErrConfig, i+1)
 		case s.From > maxRate || s.To > maxRate:

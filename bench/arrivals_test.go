@@ -148,6 +148,7 @@ func TestTimetablesThatMeanNothingAreRefused(t *testing.T) {
 		"times that go back":            {Times: []time.Duration{2, 1}},
 		"a time before the start":       {Times: []time.Duration{-1, 1}},
 		"more than one a nanosecond":    {Steps: []Step{{From: 1, To: 1e300, For: 1}}},
+		"steps that don't fit":          {Steps: []Step{{From: 1, To: 1, For: 1 << 62}, {From: 1, To: 1, For: 1 << 62}}},
 		"an infinite rate":              {Steps: []Step{{From: math.Inf(1), To: math.Inf(1)}}},
 	} {
 		if _, err := Run(t.Context(), Config{Target: "http://a", Duration: time.Second, Arrivals: a}); !errors.Is(err, ErrConfig) {

@@ -162,6 +162,8 @@ func (c *Config) fill() error {
 	case c.Connections < 0, c.Workers < 0, c.Threads < 0, c.Rate < 0, math.IsNaN(c.Rate), math.IsInf(c.Rate, 0),
 		c.Duration < 0, c.Requests < 0, c.Warmup < 0, c.Timeout < 0, c.MaxLag < 0:
 		return fmt.Errorf("%w: a figure is negative or none", ErrConfig)
+	case max(c.Duration, c.Warmup, c.Timeout, c.MaxLag) > longest:
+		return fmt.Errorf("%w: a time is longer than %v", ErrConfig, longest)
 	}
 	c.Method = cmp.Or(c.Method, http.MethodGet)
 	c.Connections = cmp.Or(c.Connections, 1)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -229,6 +230,7 @@ func TestConfigsThatMeanNothingAreRefused(t *testing.T) {
 		"tcp with a path":     {Target: "tcp://a:1/x", Duration: second},
 		"a user":              {Target: "http://me:secret@a", Duration: second},
 		"a negative rate":     {Target: "http://a", Duration: second, Rate: -1},
+		"a time without end":  {Target: "http://a", Duration: second, Timeout: math.MaxInt64},
 		"a field with a CRLF": {Target: "http://a", Duration: second, Header: []Field{{"A", "b\r\nc: d"}}},
 		"a URL that is none":  {Target: "http://a:b:c", Duration: second},
 	} {
