@@ -22,7 +22,7 @@ func board(v *view, p term.Paint) []string {
 	for i := range v.lanes {
 		out = append(out, laneLine(&v.lanes[i], p))
 	}
-	out = append(out, "", p.Dim("  "+term.Left("endpoint", 10)+term.Left("address", 19)+term.Left("state", 13)+term.Right("req/s", 7)+term.Right("served", 9)+"   share of the upstream"))
+	out = append(out, "", p.Dim("  "+term.Left("endpoint", 10)+term.Left("address", 19)+term.Left("state", 13)+term.Right("req/s", 7)+term.Right("served", 11)+"   share of the upstream"))
 	for i := range v.endpoints {
 		out = append(out, endpointLine(&v.endpoints[i], p))
 	}
@@ -60,7 +60,7 @@ func failures(n int64, width int, p term.Paint) string {
 
 func endpointLine(e *endpointView, p term.Paint) string {
 	return "  " + p.Bold(term.Left(e.name, 10)) + term.Left(e.address, 19) + stateOf(e.state, 13, p) + term.Right(fmt.Sprintf("%.0f", e.perSecond), 7) +
-		term.Right(term.Count(e.served), 9) + "   " + p.Cyan(term.Left(term.Bar(e.share, 16), 16)) + term.Right(fmt.Sprintf("%.0f %%", e.share*100), 6)
+		term.Right(term.Count(e.served), 11) + "   " + p.Cyan(term.Left(term.Bar(e.share, 16), 16)) + term.Right(fmt.Sprintf("%.0f %%", e.share*100), 6)
 }
 
 func stateOf(state string, width int, p term.Paint) string {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -150,7 +151,8 @@ func serveAPI(e *endpoint, l net.Listener) {
 			}
 			e.count()
 			ctx.SetContentType("application/json")
-			fmt.Fprintf(ctx, "{\"path\":%q,\"status\":\"shipped\",\"total\":\"49.90\",\"currency\":\"EUR\",\"served_by\":%q}\n", ctx.Path(), e.name)
+			path, _ := json.Marshal(string(ctx.Path())) // a string has no error
+			fmt.Fprintf(ctx, "{\"path\":%s,\"status\":\"shipped\",\"total\":\"49.90\",\"currency\":\"EUR\",\"served_by\":%q}\n", path, e.name)
 		},
 	}
 	// It ends with the listener, always in an error, which is what kill wants.

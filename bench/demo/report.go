@@ -69,6 +69,8 @@ func verdict(o *outcome, p term.Paint) string {
 		return p.Red("✗ NOT RUN") + "  " + o.err.Error()
 	case o.interrupted:
 		return p.Yellow("• INTERRUPTED") + fmt.Sprintf("  after %s; %s until then, none failed", seconds(o.view.now), term.Plural(o.requests, "request"))
+	case o.requests == 0:
+		return p.Red("✗ NOT RUN") + "  no request was answered"
 	case !o.back:
 		return p.Red("✗ FAILED") + fmt.Sprintf("  no request failed, but %s got no traffic after it was revived", o.hero)
 	}
