@@ -15,7 +15,7 @@ import (
 type Options struct {
 	// SLO is what must hold. Without a term for errors, at most 1 % may fail.
 	SLO SLO
-	// Start is the first rate, in requests a second. Default: 100.
+	// Start is the first rate, in requests a second; at least 1. Default: 100.
 	Start float64
 	// Most is the highest rate to ask for. Default: 1,000,000.
 	Most float64
@@ -96,8 +96,8 @@ func (o *Options) fill() error {
 		o.Time = 10 * time.Minute
 	}
 	switch {
-	case !(o.Start > 0) || !(o.Most >= o.Start) || math.IsInf(o.Most, 0):
-		return fmt.Errorf("%w from %v to %v requests a second", ErrOptions, o.Start, o.Most)
+	case !(o.Start >= lowest) || !(o.Most >= o.Start) || math.IsInf(o.Most, 0):
+		return fmt.Errorf("%w from %v to %v requests a second; the first must be at least %v, and no more than the last", ErrOptions, o.Start, o.Most, lowest)
 	case !(o.Precision >= 0.001 && o.Precision <= 0.5):
 		return fmt.Errorf("%w to a precision of %v; 0.001 to 0.5 are", ErrOptions, o.Precision)
 	case o.Probe < 0 || o.Probes < 0 || o.Time < 0:

@@ -42,6 +42,9 @@ var subjects = map[string]subject{"mean": mean, "max": slowest, "errors": failin
 
 var names = []string{"p50", "p75", "p90", "p95", "p99", "p99.9", "p99.99", "mean", "max", "errors", "rate"}
 
+// synonyms are what others call a figure.
+var synonyms = map[string]string{"median": "p50", "average": "mean", "avg": "mean", "worst": "max", "rps": "rate", "qps": "rate", "failures": "errors"}
+
 const allowed = `terms are p1 to p99.999, mean, max, errors and rate, such as "p99<20ms,errors<0.1%,rate>1000"`
 
 // Parse reads "p99<20ms,errors<0.1%": terms with commas between them, each a figure, a comparison and a limit.
@@ -101,7 +104,11 @@ func parseName(name string) (term, error) {
 			return term{}, fmt.Errorf(`there is no %s; did you mean "max"? %s`, name, allowed)
 		}
 	}
-	if near := conf.Nearest(name, names); near != "" {
+	near, known := synonyms[name]
+	if !known {
+		near = conf.Nearest(name, names)
+	}
+	if near != "" {
 		return term{}, fmt.Errorf("%q is no figure; did you mean %q? %s", name, near, allowed)
 	}
 	return term{}, fmt.Errorf("%q is no figure; %s", name, allowed)
