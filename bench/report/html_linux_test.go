@@ -81,6 +81,9 @@ func TestPagesAreReadInABrowser(t *testing.T) {
 			looked(t, b, c.name, page)
 		})
 	}
+	if testing.Short() {
+		return
+	}
 	t.Run("a script", func(t *testing.T) {
 		b.t = t
 		b.media("", "light")
