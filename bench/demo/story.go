@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"weir/internal/term"
 )
 
 // story kills and revives one endpoint while the lanes run, and takes down what can be seen of it.
@@ -87,7 +89,7 @@ func (s *story) act() {
 	case s.killed == 0 && now >= s.killAt:
 		n := s.hero.kill()
 		s.killed = now
-		s.tell(now, "%s killed: its listener closed, %d connections reset", s.hero.name, n)
+		s.tell(now, "%s killed: its listener closed, %s reset", s.hero.name, term.Plural(int64(n), "connection"))
 	case s.killed != 0 && s.alive == 0 && now >= s.reviveAt:
 		if err := s.hero.revive(); err != nil {
 			return // someone holds the port: tried again at the next tick, and the verdict tells
