@@ -197,6 +197,8 @@ func TestOddLogsAreSentWhole(t *testing.T) {
 			if err != nil || r.OK != int64(c.n) || r.Unsent != 0 {
 				t.Fatalf("%v, ok %d, %v, %d unsent; want %d", err, r.OK, r.FirstFailures, r.Unsent, c.n)
 			}
+			asked.mu.Lock()
+			defer asked.mu.Unlock()
 			if len(asked.asked) != c.n || asked.hosts["h0"] != (c.n+1)/2 {
 				t.Errorf("%d targets, hosts %v; want each of %d once", len(asked.asked), asked.hosts, c.n)
 			}
