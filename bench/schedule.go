@@ -67,11 +67,13 @@ func (s *schedule) claim() (slot, bool) {
 		}
 		return slot{n: s.count.Add(1) - 1, at: now}, true
 	}
+	// The limit is counted with the lock held, so that it is the first slots that are handed out.
 	s.mu.Lock()
 	n := s.table.n
 	at, ok := s.table.next()
+	ok = ok && s.within(at)
 	s.mu.Unlock()
-	if !ok || !s.within(at) {
+	if !ok {
 		return slot{}, false
 	}
 	return slot{n: n, at: at}, true
