@@ -5,10 +5,12 @@
 //
 // # What is compared
 //
-// Mean, p50, p90, p99, p99.5, the mean of the slowest 0.5 % and, where enough requests lie behind it, p99.9 of all
-// requests of a side; answers a second; the share of errors. A quantile is the mean of the quantile function within
-// one standard error of its rank, so that it does not hang on two neighbours. The figures above p99 are there because
-// a change of the slowest 1 % alone moves p99 itself by half or not at all: it lies on the edge of what changed.
+// Mean, p50, p90, the mean from p90 to p99, p99, p99.5, the mean of the slowest 0.5 % and, where enough requests lie behind
+// it, p99.9 of all requests of a side; answers a second; the share of errors. A quantile is the mean of the quantile function
+// within one standard error of its rank, so that it does not hang on two neighbours. The figures above p99 are there because
+// a change of the slowest 1 % alone moves p99 itself by half or not at all: it lies on the edge of what changed. So it is
+// with the slowest 10 % and p90. The mean from there to p99 has all of that change, about half of p99's chance error,
+// and none of the few requests that are slowest.
 //
 // # How sure
 //
@@ -17,6 +19,7 @@
 // root of their number long), and computes all figures anew. That gives the standard error of B against A, and how the figures err
 // together. Files of one side that differ by more than their seconds explain add the variance between runs
 // (method of moments, as in DerSimonian and Laird 1986); redrawing three files as well would count the seconds' part twice.
+// What a side holds chooses its draws: neither the order of the files nor that of the sides decides anything.
 // Student's distribution replaces the normal one, with Satterthwaite's degrees of freedom.
 //
 // Seconds in which the generator itself was late by a quarter of the median latency are left out, and the result says
@@ -35,48 +38,50 @@
 // tolerance; how many of a hundred pairs are called a regression. "Tail": the slowest 1 % take 10 % longer. "Top": the slowest 10 % do.
 // "Stretched": what lies above the median is drawn out until p99 is 10 % higher. "All": every request takes 10 % longer.
 //
-//	300 requests a second           none      tail       top stretched       all
-//	20 + uniform 1                     0       100       100       100       100
-//	20 + exp 5                         2        72        89        96       100
-//	20 + exp 20                        1        33        56        83       100
-//	20 + lognormal 5, σ 0.5            2        82        99       100       100
-//	20 + lognormal 5, σ 1              2        14        35        56       100
-//	lognormal 25, σ 0.3                2        74        90        99       100
-//	20, 5 % at 60                      0       100       100       100       100
-//	20, 2 % at 50                      0       100       100       100       100
-//	20, 1 % at 50                      0        96        97        96       100
+//	300 requests a second            none      tail       top stretched       all
+//	20 + uniform 1                      0       100       100       100       100
+//	20 + exp 5                          1      68.5       100        98       100
+//	20 + exp 20                       1.5        31        93      91.5       100
+//	20 + lognormal 5, σ 0.5           0.5        82       100       100       100
+//	20 + lognormal 5, σ 1               1      14.5        80        68       100
+//	lognormal 25, σ 0.3               1.5        71       100      98.5       100
+//	20, 5 % at 60                     2.5       100       100       100       100
+//	20, 2 % at 50                     1.5       100       100       100       100
+//	20, 1 % at 50                       2      91.5       100      91.5       100
 //
-//	1,000 requests a second         none      tail       top stretched       all
-//	20 + uniform 1                     0       100       100       100       100
-//	20 + exp 5                         2        98       100       100       100
-//	20 + exp 20                        3        86        95       100       100
-//	20 + lognormal 5, σ 0.5            2        99       100       100       100
-//	20 + lognormal 5, σ 1              4        45        61        82       100
-//	lognormal 25, σ 0.3                2        99       100       100       100
-//	20, 5 % at 60                      0       100       100       100       100
-//	20, 2 % at 50                      0       100       100       100       100
-//	20, 1 % at 50                      3       100       100       100       100
+//	1,000 requests a second          none      tail       top stretched       all
+//	20 + uniform 1                      0       100       100       100       100
+//	20 + exp 5                          1        99       100       100       100
+//	20 + exp 20                       1.5      84.5      99.5      99.5       100
+//	20 + lognormal 5, σ 0.5             1       100       100       100       100
+//	20 + lognormal 5, σ 1               3        39        99        96       100
+//	lognormal 25, σ 0.3                 1      99.5       100       100       100
+//	20, 5 % at 60                     1.5       100       100       100       100
+//	20, 2 % at 50                       1       100       100       100       100
+//	20, 1 % at 50                     1.5       100       100       100       100
 //
-//	2,000 requests a second         none      tail       top stretched       all
-//	20 + uniform 1                     0       100       100       100       100
-//	20 + exp 5                         1       100       100       100       100
-//	20 + exp 20                        2        97       100       100       100
-//	20 + lognormal 5, σ 0.5            1       100       100       100       100
-//	20 + lognormal 5, σ 1              1        73        92        98       100
-//	lognormal 25, σ 0.3                1       100       100       100       100
-//	20, 5 % at 60                      0       100       100       100       100
-//	20, 2 % at 50                      0       100       100       100       100
-//	20, 1 % at 50                      2       100       100       100       100
+//	2,000 requests a second          none      tail       top stretched       all
+//	20 + uniform 1                      0       100       100       100       100
+//	20 + exp 5                          1       100       100       100       100
+//	20 + exp 20                       1.5        99       100       100       100
+//	20 + lognormal 5, σ 0.5           0.5       100       100       100       100
+//	20 + lognormal 5, σ 1               3        65       100       100       100
+//	lognormal 25, σ 0.3                 1       100       100       100       100
+//	20, 5 % at 60                     1.5       100       100       100       100
+//	20, 2 % at 50                       0       100       100       100       100
+//	20, 1 % at 50                       3       100       100       100       100
 //
 // With 3 × 1,500 requests p99 rests on 45 of them: what can't be found there is not in the data. Runs longer or
-// faster, not a lower tolerance, help. The test TestSoakManyPairs makes this table. The method was tuned on these
-// shapes, with other seeds.
+// faster, not a lower tolerance, help. The test TestSoakManyPairs makes this table, with 200 pairs a cell. The method was
+// tuned on these shapes, with other seeds. On the same pairs, without the mean from p90 to p99, the average of "top" at 300 a second
+// was 84 where it is 97 now, of "stretched" 92.5 (94), of "tail" 73.7 (73), of "none" 0.7 (1.3); no more than 3 in any cell, then and now.
 //
 // Real runs (TestSoakRealPairs) are harder, since the machine's own noise lies in the same tail. Four soaks on two cores that
 // were busy with other work (load 3 to 10; six runs at once; 300 and 500 requests a second), at 20 pairs of each kind: 1 false alarm in
 // the 74 pairs that could be made valid, and 69 of 77 changes found, by soak 17 of 19, 18 of 20, 18 of 19 and 16 of 19. So
 // 18 in 20 is not shown on such a machine; the pairs that were missed had wide intervals ("can't tell"). The first soak led
-// to leaving out late seconds, and the third had its seeds; a quiet machine has not been tried.
+// to leaving out late seconds, and the third had its seeds; a quiet machine has not been tried. All four were made before the
+// mean from p90 to p99 was among the figures.
 package compare
 
 import (

@@ -138,11 +138,11 @@ func TestALargerChangeIsNeverLessOfARegression(t *testing.T) {
 func TestMoreRequestsFindMore(t *testing.T) {
 	pairs := 12
 	if testing.Short() {
-		pairs = 4
+		pairs = 2
 	}
 	last := 0
 	for _, rate := range []int{100, 400, 1600} {
-		n := regressions(&shapes[2], tail, rate, pairs)
+		n := regressions(&shapes[2], tail, rate, 0, pairs)
 		if n < last {
 			t.Errorf("%d of %d found at %d/s, %d at a quarter of it", n, pairs, rate, last)
 		}
@@ -249,8 +249,10 @@ func TestFilesCountByTheirLength(t *testing.T) {
 }
 
 func TestFilesOfDifferentLengthDoNotLookUnlike(t *testing.T) {
-	apart := 0
-	const tries = 40
+	apart, tries := 0, 30
+	if testing.Short() {
+		tries = 5
+	}
 	for seed := range uint64(tries) {
 		side := func(seed uint64) *side {
 			r := rand.New(rand.NewPCG(seed, 3))
@@ -271,7 +273,7 @@ func TestFilesOfDifferentLengthDoNotLookUnlike(t *testing.T) {
 
 // seeing is the variance of a side's figures that its seconds explain.
 func seeing(s *side) vector {
-	own, draws := s.bootstrap(300, rand.New(rand.NewPCG(1, 1)))
+	own, draws := s.bootstrap(150, rand.New(rand.NewPCG(1, 1)))
 	return variance(draws, &own)
 }
 
@@ -318,8 +320,11 @@ func anyReport(r *rand.Rand) *bench.Report {
 
 func TestWhateverTheReportsHoldTheAnswerIsSound(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 8))
-	told := map[Verdict]int{}
-	for n := range 300 {
+	told, cases := map[Verdict]int{}, 300
+	if testing.Short() {
+		cases = 60
+	}
+	for n := range cases {
 		var a, b []*bench.Report
 		for range 1 + random.IntN(3) {
 			a = append(a, anyReport(random))
@@ -337,7 +342,7 @@ func TestWhateverTheReportsHoldTheAnswerIsSound(t *testing.T) {
 		}
 	}
 	for _, v := range []Verdict{Worse, Better, Mixed, Unclear, TooFew} {
-		if told[v] == 0 {
+		if told[v] == 0 && !testing.Short() {
 			t.Errorf("no case was %q: %v", v, told)
 		}
 	}

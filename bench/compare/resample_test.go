@@ -25,7 +25,7 @@ func TestFewAlarmsAreFalseAndFewChangesAreMissed(t *testing.T) {
 		{8, 1, 300, pairs * 9 / 10, pairs},
 	} {
 		s, f := &shapes[c.shape], &shifts[c.shift]
-		if n := regressions(s, f, c.rate, pairs); n < c.least || n > c.most {
+		if n := regressions(s, f, c.rate, 0, pairs); n < c.least || n > c.most {
 			t.Errorf("%s at %d/s, %s: %d of %d pairs are a regression, want %d to %d", s.name, c.rate, f.name, n, pairs, c.least, c.most)
 		}
 	}

@@ -107,14 +107,14 @@ func pair(s *shape, f *shift, rate int, seed uint64) (a, b []Input) {
 	return a, b
 }
 
-// regressions returns how many of the pairs are called one, on both cores.
-func regressions(s *shape, f *shift, rate, pairs int) int {
+// regressions returns how many of the pairs, whose seeds begin with first, are called one, on both cores.
+func regressions(s *shape, f *shift, rate int, first uint64, pairs int) int {
 	var found [2]int
 	var both sync.WaitGroup
 	for core := range found {
 		both.Go(func() {
 			for n := core; n < pairs; n += len(found) {
-				a, b := pair(s, f, rate, uint64(n))
+				a, b := pair(s, f, rate, first+uint64(n))
 				r, err := Compare(a, b, Options{Tolerance: DefaultTolerance, Draws: 500})
 				if err == nil && r.Regression {
 					found[core]++
