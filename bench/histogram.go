@@ -14,7 +14,8 @@ const (
 	histogramDigits = 3
 )
 
-// Histogram holds durations in nanoseconds, to three digits, up to ten minutes; longer ones count as that.
+// Histogram holds durations in nanoseconds, to three digits or half a microsecond, whichever is more, up to ten minutes;
+// longer ones count as that.
 // In JSON it is a string: HdrHistogram's V2 compressed encoding in base64, which its libraries read in every language.
 // The zero Histogram is empty and takes no values.
 type Histogram struct {

@@ -69,11 +69,12 @@ type Capacity struct {
 type Probe struct {
 	Phase Phase `json:"phase"`
 	// Rate was asked for, PerSecond requests ended.
-	Rate      float64       `json:"rate"`
-	PerSecond float64       `json:"per_second"`
-	P50       time.Duration `json:"p50_ns"`
-	P99       time.Duration `json:"p99_ns"`
-	P999      time.Duration `json:"p999_ns"`
+	Rate      float64 `json:"rate"`
+	PerSecond float64 `json:"per_second"`
+	// The percentiles are zero where the probe is not valid.
+	P50  time.Duration `json:"p50_ns"`
+	P99  time.Duration `json:"p99_ns"`
+	P999 time.Duration `json:"p999_ns"`
 	// Errors is the share that failed or was never sent.
 	Errors float64 `json:"errors"`
 	// Valid: the generator sent on time. Only a valid probe can hold.
@@ -85,8 +86,9 @@ type Probe struct {
 
 // probe judges one run of a search.
 func (s SLO) probe(r *bench.Report, rate float64) Probe {
+	latency := r.Sound().Latency
 	p := Probe{
-		Rate: rate, PerSecond: r.PerSecond(), P50: r.Latency.P50, P99: r.Latency.P99, P999: r.Latency.P999,
+		Rate: rate, PerSecond: r.PerSecond(), P50: latency.P50, P99: latency.P99, P999: latency.P999,
 		Errors: ErrorShare(r), Valid: r.Valid(),
 	}
 	p.Why = s.objection(r, rate)
@@ -208,8 +210,11 @@ func (p *Probe) String() string {
 	return fmt.Sprintf("%s/s: p50 %s, p99 %s, errors %.3g %%: %s", rate(p.Rate), short(p.P50), short(p.P99), p.Errors*100, said)
 }
 
-// short rounds to three digits.
+// short rounds to three digits; what is not known is a dash.
 func short(d time.Duration) string {
+	if d == 0 {
+		return "–"
+	}
 	digits := math.Floor(math.Log10(max(1, float64(d)))) - 2
 	return d.Round(time.Duration(math.Pow(10, max(0, digits)))).String()
 }

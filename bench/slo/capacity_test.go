@@ -95,7 +95,7 @@ func TestAProbeIsOneLine(t *testing.T) {
 
 func TestDurationsHaveThreeDigits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0s", 7: "7ns", 1234: "1.23µs", 999999: "1ms", 20499999: "20.5ms", 61234 * time.Millisecond: "1m1.2s",
+		0: "–", 7: "7ns", 1234: "1.23µs", 999999: "1ms", 20499999: "20.5ms", 61234 * time.Millisecond: "1m1.2s",
 	} {
 		if got := short(d); got != want {
 			t.Errorf("%d ns is %q, want %q", d, got, want)

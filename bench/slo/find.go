@@ -141,14 +141,21 @@ type search struct {
 // lowest is the rate below which the search gives up.
 const lowest = 1.0
 
+// hopeless is how many rates, each a quarter of the one before, may be too much for the generator: then it is not the
+// rate, but the machine that lets nobody be on time.
+const hopeless = 3
+
 // bracket finds a rate that holds and one that does not, and reports whether there is something to bisect or confirm.
 func (s *search) bracket() bool {
 	rate := s.o.Start
-	for !s.over && s.low == 0 && rate >= lowest {
+	for late := 0; !s.over && s.low == 0 && rate >= lowest; {
 		if s.try(rate, Search) {
 			break
 		}
-		if s.high <= lowest {
+		if s.invalid {
+			late++
+		}
+		if s.high <= lowest || late == hopeless {
 			return false
 		}
 		rate = max(lowest, rate/4)

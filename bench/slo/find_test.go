@@ -120,7 +120,7 @@ func TestAGeneratorAtItsEndIsNotTheTargetsCapacity(t *testing.T) {
 func TestAGeneratorThatIsNeverOnTimeFindsNothing(t *testing.T) {
 	target := &simulated{p99: queue(10_000), invalid: 0.001, random: seeded(1)}
 	c := find(t, Options{}, target)
-	if c.Limit != GeneratorLimit || c.Rate != 0 || !strings.Contains(c.Text, "generator itself could not send on time at 1/s") {
+	if c.Limit != GeneratorLimit || c.Rate != 0 || !strings.Contains(c.Text, "generator itself could not send on time at 6.25/s") {
 		t.Errorf("%+v", c)
 	}
 }
