@@ -11,9 +11,8 @@ const (
 	// starvedShare of the requests may have waited while the generator itself had no rest. Slots that were never
 	// sent don't count as the others: a rate beyond all measure would hide those that were.
 	starvedShare = 0.01
-	// besides is the share of a core that a run takes whatever it sends: its clock, its seconds, Go's runtime. It is
-	// some 0.3 % where that is all; a busy machine gets more.
-	besides = 0.01
+	// hardlyBusy is the share of a core below which a generator is not what holds its requests up.
+	hardlyBusy = 0.1
 	// distortedShare of the requests may have been sent late by the generator; a single one always may.
 	distortedShare = 0.01
 )
@@ -33,7 +32,7 @@ func (r *Report) judge(maxLag time.Duration) {
 	if needs := r.needs(); needs > float64(r.Settings.Threads) && float64(r.Late) > starvedShare*float64(r.Requests) {
 		r.Invalid = append(r.Invalid, fmt.Sprintf(
 			"the generator can't hold this rate: at %v a request it needs %.1f cores, and it uses %d",
-			(r.cost()/time.Duration(r.Requests)).Round(100*time.Nanosecond), needs, r.Settings.Threads))
+			(r.CPU / time.Duration(r.Requests)).Round(100*time.Nanosecond), needs, r.Settings.Threads))
 		return
 	}
 	var starved int64
@@ -50,17 +49,12 @@ func (r *Report) judge(maxLag time.Duration) {
 	}
 }
 
-// needs returns how many cores the whole timetable takes at what a request cost.
+// needs returns how many cores the whole timetable takes at what a request cost; 0 where the generator did so little
+// that what a run takes besides, its clock and Go's runtime, is much of it: then the target keeps requests waiting.
 func (r *Report) needs() float64 {
-	if r.Settings.Duration <= 0 {
+	if r.Settings.Duration <= 0 || r.CPU.Seconds() < hardlyBusy*r.Elapsed.Seconds() {
 		return 0
 	}
 	due := float64(r.Requests+r.Unsent) / r.Settings.Duration.Seconds()
-	return due * r.cost().Seconds() / float64(r.Requests)
-}
-
-// cost returns the processor time that the requests took: where a target keeps nearly all of them waiting, what a run
-// takes besides is most of it.
-func (r *Report) cost() time.Duration {
-	return max(0, r.CPU-time.Duration(besides*float64(r.Elapsed)))
+	return due * r.CPU.Seconds() / float64(r.Requests)
 }
