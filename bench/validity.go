@@ -32,7 +32,7 @@ func (r *Report) judge(maxLag time.Duration) {
 	if needs := r.needs(); needs > float64(r.Settings.Threads) && float64(r.Late) > starvedShare*float64(r.Requests) {
 		r.Invalid = append(r.Invalid, fmt.Sprintf(
 			"the generator can't hold this rate: at %v a request it needs %.1f cores, and it uses %d",
-			(r.CPU / time.Duration(r.Requests)).Round(100*time.Nanosecond), needs, r.Settings.Threads))
+			(r.CPU/time.Duration(r.Requests)).Round(100*time.Nanosecond), needs, r.Settings.Threads))
 		return
 	}
 	var starved int64
