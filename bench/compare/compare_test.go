@@ -3,7 +3,6 @@ package compare
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,22 +13,8 @@ import (
 	"time"
 
 	"weir/bench"
+	"weir/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || got != string(want) {
-		t.Errorf("%s (%v) has\n%s\ngot\n%s", path, err, want, got)
-	}
-}
 
 func mustCompare(t *testing.T, a, b []Input, tolerance float64) *Result {
 	t.Helper()
@@ -82,7 +67,7 @@ func TestTheTableIsReadable(t *testing.T) {
 		if err := mustCompare(t, named("a", c.a...), named("b", c.b...), DefaultTolerance).Print(&b); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, filepath.Join("testdata", name+".txt"), b.String())
+		testkit.Golden(t, filepath.Join("testdata", name+".txt"), b.String())
 	}
 }
 
@@ -106,7 +91,7 @@ func TestTheJSONKeepsItsNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/slower.json", string(text)+"\n")
+	testkit.Golden(t, "testdata/slower.json", string(text)+"\n")
 }
 
 func TestTheSameSeedGivesTheSameResult(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"weir/bench"
+	"weir/internal/testkit"
 )
 
 // dead is a run of so many seconds in which no request got its answer.
@@ -300,7 +301,7 @@ func TestEveryVerdictAndWarningIsReadable(t *testing.T) {
 		if err := mustCompare(t, c.a, c.b, c.tolerance).Print(&b); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, filepath.Join("testdata", name+".txt"), b.String())
+		testkit.Golden(t, filepath.Join("testdata", name+".txt"), b.String())
 		for _, row := range strings.Split(b.String(), "\n") {
 			if strings.HasPrefix(row, "  ") && utf8.RuneCountInString(row) > 100 {
 				t.Errorf("%s: the table is wider than 100 columns: %q", name, row)

@@ -2,17 +2,14 @@ package demo
 
 import (
 	"errors"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/bench"
 	"weir/internal/term"
+	"weir/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // midway is a view of a demo in which api-2 is dead.
 func midway() view {
@@ -58,15 +55,7 @@ func TestWhatAPersonReadsIsAsReviewed(t *testing.T) {
 		"report.colour": report(&o, term.Paint{Colour: true}),
 		"tick":          {tickLine(&v)},
 	} {
-		golden, text := "testdata/"+name+".txt", strings.Join(lines, "\n")+"\n"
-		if *update {
-			if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want, err := os.ReadFile(golden); err != nil || string(want) != text {
-			t.Errorf("%s: %v\ngot:\n%s\nwant:\n%s", name, err, text, want)
-		}
+		testkit.Golden(t, "testdata/"+name+".txt", strings.Join(lines, "\n")+"\n")
 	}
 }
 

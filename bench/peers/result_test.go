@@ -2,14 +2,12 @@ package peers
 
 import (
 	"errors"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"weir/internal/testkit"
+)
 
 func TestMedianIsTheMiddle(t *testing.T) {
 	for _, c := range []struct {
@@ -138,26 +136,12 @@ func reviewed() *Result {
 	return r
 }
 
-// golden compares a text with its file, or rewrites that.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || string(want) != got {
-		t.Errorf("%v\ngot:\n%s\nwant:\n%s", err, got, want)
-	}
-}
-
 func TestTheTableReadsAsReviewed(t *testing.T) {
 	var b strings.Builder
 	if err := reviewed().Print(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/table.txt", b.String())
+	testkit.Golden(t, "testdata/table.txt", b.String())
 	for _, l := range strings.Split(b.String(), "\n") {
 		if n := len([]rune(l)); n > 100 {
 			t.Errorf("%d columns: %s", n, l)
@@ -170,7 +154,7 @@ func TestThePageReadsAsReviewed(t *testing.T) {
 	if err := reviewed().Markdown(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/page.md", b.String())
+	testkit.Golden(t, "testdata/page.md", b.String())
 	// Every row of a table has as many cells as its head.
 	cells := 0
 	for _, l := range strings.Split(b.String(), "\n") {

@@ -5,12 +5,10 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -18,23 +16,8 @@ import (
 
 	"weir/bench"
 	"weir/internal/obs"
+	"weir/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// golden compares a text that a person reads with a file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || got != string(want) {
-		t.Errorf("%s differs (%v):\n--- got\n%s\n--- want\n%s", path, err, got, want)
-	}
-}
 
 // read reads a log that must be good.
 func read(t testing.TB, name, text string, o Options) *Log {
@@ -112,7 +95,7 @@ func TestRequestsOfWeirsLogGoOutByTheirArrival(t *testing.T) {
 	if n := l.Concurrency(0.01); n != 2 {
 		t.Errorf("%d requests at once, slowly", n)
 	}
-	golden(t, "testdata/weir.notes", strings.Join(l.Notes(), "\n")+"\n")
+	testkit.Golden(t, "testdata/weir.notes", strings.Join(l.Notes(), "\n")+"\n")
 }
 
 func TestSpeedsThatAreNoneAreRefused(t *testing.T) {
@@ -140,7 +123,7 @@ func TestRequestsOfOneSecondAreSpreadWithinIt(t *testing.T) {
 	if l.Latency().Count() != 0 || l.Concurrency(1) != 0 {
 		t.Error("the log has latencies")
 	}
-	golden(t, "testdata/combined.notes", strings.Join(l.Notes(), "\n")+"\n")
+	testkit.Golden(t, "testdata/combined.notes", strings.Join(l.Notes(), "\n")+"\n")
 
 	scattered := due(t, read(t, "x", b.String(), Options{Scatter: true, Seed: 7}), 1)
 	again := due(t, read(t, "x", b.String(), Options{Scatter: true, Seed: 7}), 1)
@@ -171,7 +154,7 @@ func TestATimeThatARequestTookIsCountedBack(t *testing.T) {
 	if q := l.Latency().Quantiles(); q.Max < 2990*time.Millisecond || q.Max > 3010*time.Millisecond {
 		t.Errorf("the longest took %v", q.Max)
 	}
-	golden(t, "testdata/timed.notes", strings.Join(l.Notes(), "\n")+"\n")
+	testkit.Golden(t, "testdata/timed.notes", strings.Join(l.Notes(), "\n")+"\n")
 }
 
 func TestOnlySafeMethodsAreReplayedWhereThatIsAsked(t *testing.T) {

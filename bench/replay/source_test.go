@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weir/bench"
+	"weir/internal/testkit"
 )
 
 const headLog = `10.0.0.1 - - [09/Mar/2026:10:00:01 +0000] "GET /a?b=c HTTP/1.1" 200 12 "http://x/" "curl/8"
@@ -230,6 +231,6 @@ func TestAComparisonReadsWell(t *testing.T) {
 		"agrees":       {Requests: 10, Latency: Pair{LogCount: 1, Log: quantiles(time.Millisecond), Count: 1, Replay: quantiles(5 * time.Millisecond)}, Answers: 10, Same: 10},
 		"no-latencies": {Requests: 1, Latency: Pair{Count: 1, Replay: quantiles(time.Microsecond)}},
 	} {
-		golden(t, "testdata/"+name+".txt", c.String())
+		testkit.Golden(t, "testdata/"+name+".txt", c.String())
 	}
 }

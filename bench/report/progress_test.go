@@ -16,6 +16,7 @@ import (
 
 	"weir/bench"
 	"weir/internal/term"
+	"weir/internal/testkit"
 )
 
 // second is one of a run of 1,000 a second.
@@ -55,7 +56,7 @@ func TestWithoutATerminalEachSecondIsALine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		play(t, NewProgress(&out, &bench.Config{Rate: 1000, Duration: 3 * time.Second}), 3)
-		golden(t, "progress.txt", out.String())
+		testkit.Golden(t, "testdata/progress.txt", out.String())
 	})
 }
 
@@ -63,7 +64,7 @@ func TestALongRunHasALineForFiveSecondsAndOneForTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		play(t, NewProgress(&out, &bench.Config{Arrivals: &bench.Arrivals{Steps: []bench.Step{{From: 0, To: 2000, For: 2 * time.Minute}}}}), 12)
-		golden(t, "progress.long.txt", out.String())
+		testkit.Golden(t, "testdata/progress.long.txt", out.String())
 	})
 }
 

@@ -3,9 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,27 +11,8 @@ import (
 	"unicode/utf8"
 
 	"weir/bench"
+	"weir/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares text with a file of testdata.
-func golden(t *testing.T, name, text string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text != string(want) {
-		t.Errorf("%s differs (-update rewrites it); got:\n%s", path, text)
-	}
-}
 
 func written(t *testing.T, r *bench.Report, o TextOptions) string {
 	t.Helper()
@@ -49,14 +28,14 @@ func TestReportsReadAsTheyShould(t *testing.T) {
 		"minute": twoHumps(), "classes": withClasses(), "invalid": late(), "frozen": frozen(), "nothing": nothing(), "refused": refused(), "closed": single(),
 	} {
 		text := written(t, r, TextOptions{})
-		golden(t, name+".txt", text)
+		testkit.Golden(t, "testdata/"+name+".txt", text)
 		for _, line := range strings.Split(text, "\n") {
 			if utf8.RuneCountInString(line) > 80 || strings.TrimRight(line, " ") != line {
 				t.Errorf("%s: a line of %d columns: %q", name, utf8.RuneCountInString(line), line)
 			}
 		}
 	}
-	golden(t, "classes.colour.txt", written(t, withClasses(), TextOptions{Colour: true, Width: 100}))
+	testkit.Golden(t, "testdata/classes.colour.txt", written(t, withClasses(), TextOptions{Colour: true, Width: 100}))
 }
 
 func TestColourChangesNoLetter(t *testing.T) {

@@ -3,7 +3,6 @@ package scenario
 import (
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -17,9 +16,8 @@ import (
 	"testing"
 
 	"weir/bench"
+	"weir/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // load parses a scenario that must be good; its files are those of testdata.
 func load(t testing.TB, text string) *Scenario {
@@ -305,16 +303,7 @@ func TestEveryWrongScenarioIsRefusedWithAllItsProblems(t *testing.T) {
 			t.Errorf("%s gave a Scenario; report:\n%s", file, r)
 			continue
 		}
-		golden := strings.TrimSuffix(file, ".toml") + ".golden"
-		if *update {
-			if err := os.WriteFile(golden, []byte(r.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil || r.String() != string(want) {
-			t.Errorf("%s differs (%v):\n--- got\n%s\n--- want\n%s", golden, err, r, want)
-		}
+		testkit.Golden(t, strings.TrimSuffix(file, ".toml")+".golden", r.String())
 	}
 }
 

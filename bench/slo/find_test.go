@@ -4,19 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/bench"
+	"weir/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // simulated is a target whose p99 is known at every rate, with noise from probe to probe.
 type simulated struct {
@@ -271,7 +268,7 @@ func TestTheReportIsReadable(t *testing.T) {
 	if err := c.Print(&b); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/capacity.txt", b.String())
+	testkit.Golden(t, "testdata/capacity.txt", b.String())
 }
 
 func TestTheJSONOfACapacityKeepsItsNames(t *testing.T) {
@@ -280,18 +277,5 @@ func TestTheJSONOfACapacityKeepsItsNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/capacity.json", string(text)+"\n")
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil || got != string(want) {
-		t.Errorf("%s (%v) has\n%s\ngot\n%s", path, err, want, got)
-	}
+	testkit.Golden(t, "testdata/capacity.json", string(text)+"\n")
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"weir/internal/testkit"
 )
 
 func TestEveryFigureTakesItsOwnComparisonsAndUnits(t *testing.T) {
@@ -67,7 +69,7 @@ func TestWhatIsWrongWithAnSLOIsReadable(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%v\n", err)
 	}
-	golden(t, "testdata/refused.txt", b.String())
+	testkit.Golden(t, "testdata/refused.txt", b.String())
 }
 
 func TestWhatIsWrittenIsReadAlike(t *testing.T) {
