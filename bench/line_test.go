@@ -16,7 +16,7 @@ import (
 )
 
 // waitClosed reads until the other side has gone.
-func waitClosed(c net.Conn) { io.Copy(io.Discard, c) }
+func waitClosed(c *net.TCPConn) { io.Copy(io.Discard, c) }
 
 // asker is a line that sends one request of a Config again and again.
 type asker struct {
@@ -146,9 +146,10 @@ func TestABodyForHEADIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestTheTimeoutBoundsTheWholeRequest(t *testing.T) {
-	stalls := map[string]func(*net.TCPConn){
-		"nothing comes": func(c *net.TCPConn) { waitClosed(c) },
+// stalls are endpoints that never complete an answer.
+func stalls() map[string]func(*net.TCPConn) {
+	return map[string]func(*net.TCPConn){
+		"nothing comes": waitClosed,
 		"half a head":   func(c *net.TCPConn) { io.WriteString(c, "HTTP/1.1 200 OK\r\nCont"); waitClosed(c) },
 		"half a body": func(c *net.TCPConn) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal")
@@ -169,7 +170,10 @@ func TestTheTimeoutBoundsTheWholeRequest(t *testing.T) {
 			}
 		},
 	}
-	for what, serve := range stalls {
+}
+
+func TestTheTimeoutBoundsTheWholeRequest(t *testing.T) {
+	for what, serve := range stalls() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			l := lineTo(t, Config{Target: "http://" + listen(t, serve), Timeout: 60 * time.Millisecond})

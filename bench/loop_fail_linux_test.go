@@ -61,7 +61,7 @@ func TestFailuresOfALoopSayWhatHappened(t *testing.T) {
 		{"nobody listens", refused, Connect, "connect: " + refused + ": connection refused"},
 		{"a name without an address", "no..such:80", Connect, "connect: lookup no..such: no such host"},
 		{"nobody accepts", full, Connect, "connect: no answer within 150ms: i/o timeout"},
-		{"no answer comes", asked(waitOn), Timeout, "no answer within 150ms: i/o timeout"},
+		{"no answer comes", asked(waitClosed), Timeout, "no answer within 150ms: i/o timeout"},
 		{"reset before the answer", asked(func(c *net.TCPConn) { c.SetLinger(0) }), Reset, "connection reset by peer"},
 		{"closed before the answer", asked(func(*net.TCPConn) {}), Reset, "the connection was closed before a byte of the answer"},
 		{"cut within the head", asked(func(c *net.TCPConn) { io.WriteString(c, "HTTP/1.1 200") }), ShortBody, "answer cut short"},
@@ -71,7 +71,7 @@ func TestFailuresOfALoopSayWhatHappened(t *testing.T) {
 			<-time.After(20 * time.Millisecond) // so that the reset does not overtake the bytes
 			c.SetLinger(0)
 		}), Reset, "connection reset by peer"},
-		{"another protocol", asked(func(c *net.TCPConn) { io.WriteString(c, "220 mail\r\n\r\n"); waitOn(c) }), Malformed,
+		{"another protocol", asked(func(c *net.TCPConn) { io.WriteString(c, "220 mail\r\n\r\n"); waitClosed(c) }), Malformed,
 			`malformed answer: no status line of HTTP/1.0 or 1.1: "220 mail\r\n\r\n"`},
 		{"a status of 503", startEndpoint(t, "HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"), Status, "status 503"},
 	} {
@@ -86,28 +86,8 @@ func TestFailuresOfALoopSayWhatHappened(t *testing.T) {
 	}
 }
 
-func waitOn(c *net.TCPConn) { waitClosed(c) }
-
 func TestATimeoutBoundsEachRequestAndFreesItsConnection(t *testing.T) {
-	stalls := map[string]func(*net.TCPConn){
-		"nothing comes": waitOn,
-		"half a head":   func(c *net.TCPConn) { io.WriteString(c, "HTTP/1.1 200 OK\r\nCont"); waitOn(c) },
-		"half a body": func(c *net.TCPConn) {
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal")
-			waitOn(c)
-		},
-		"an answer that drips": func(c *net.TCPConn) {
-			tick := time.NewTicker(5 * time.Millisecond)
-			defer tick.Stop()
-			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-			for range tick.C {
-				if _, err := io.WriteString(c, "x"); err != nil {
-					return
-				}
-			}
-		},
-	}
-	for what, serve := range stalls {
+	for what, serve := range stalls() {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			var n atomic.Int64
@@ -128,7 +108,7 @@ func TestATimeoutBoundsEachRequestAndFreesItsConnection(t *testing.T) {
 }
 
 func TestManyTimeoutsAreEachOnTheirOwnTime(t *testing.T) {
-	at := listen(t, waitOn)
+	at := listen(t, waitClosed)
 	r := mustRun(t, Config{Target: "http://" + at, Connections: 20, Rate: 200, Duration: 200 * time.Millisecond, Timeout: 80 * time.Millisecond})
 	if r.Failures[Timeout] < 20 || r.OK != 0 || r.Elapsed > 5*time.Second {
 		t.Errorf("%v in %v", r.Failures, r.Elapsed)
