@@ -20,7 +20,12 @@ import (
 // listen serves each connection by f until the test ends and returns the address.
 func listen(t *testing.T, f func(*net.TCPConn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenBy(t, net.ListenConfig{}, f)
+}
+
+func listenBy(t *testing.T, cfg net.ListenConfig, f func(*net.TCPConn)) string {
+	t.Helper()
+	l, err := cfg.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,14 +2,19 @@ package bench
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // shapes are the latencies of endpoints with a known distribution; each draws for one request.
@@ -36,13 +41,17 @@ type keeper struct {
 }
 
 func (k *keeper) serve(c *net.TCPConn) {
-	in := bufio.NewReader(c)
+	from, err := newStamped(c)
+	if err != nil {
+		return
+	}
+	in := bufio.NewReader(from)
 	for {
-		// The request has arrived with its first byte: parsing it is the endpoint's time.
+		// The request has arrived with its first byte: waking for it and parsing it is the endpoint's time.
 		if _, err := in.Peek(1); err != nil {
 			return
 		}
-		came := time.Now()
+		came := from.came
 		if _, err := http.ReadRequest(in); err != nil {
 			return
 		}
@@ -60,6 +69,58 @@ func (k *keeper) serve(c *net.TCPConn) {
 	}
 }
 
+// stamped reads a connection and notes when the kernel took in what the last Read returned: an endpoint that the
+// system wakes late would otherwise not know how long it has had a request.
+type stamped struct {
+	raw  syscall.RawConn
+	came time.Time // wall clock alone
+	oob  [64]byte
+}
+
+// stamp makes the kernel note the arrival of all that a listener's connections bring, from before they are accepted.
+func stamp(_, _ string, raw syscall.RawConn) error {
+	var failed error
+	if err := raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	}); err != nil {
+		return err
+	}
+	return failed
+}
+
+func newStamped(c *net.TCPConn) (*stamped, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &stamped{raw: raw}, nil
+}
+
+func (s *stamped) Read(b []byte) (n int, err error) {
+	var oobn int
+	if e := s.raw.Read(func(fd uintptr) bool {
+		n, oobn, _, _, err = unix.Recvmsg(int(fd), b, s.oob[:], unix.MSG_DONTWAIT)
+		return err != unix.EAGAIN
+	}); e != nil {
+		return 0, e
+	}
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	if err != nil {
+		return 0, err
+	}
+	messages, err := unix.ParseSocketControlMessage(s.oob[:oobn])
+	for _, m := range messages {
+		if m.Header.Type == unix.SCM_TIMESTAMPNS {
+			sec, nsec := (*unix.Timespec)(unsafe.Pointer(&m.Data[0])).Unix()
+			s.came = time.Unix(sec, nsec)
+			return n, err
+		}
+	}
+	return n, errors.Join(err, errors.New("no time of arrival"))
+}
+
 // checkTruth runs each shape and compares what the generator reports with what the endpoint recorded.
 // allowed are the shares by which they may differ, by quantile; floor is always allowed.
 func checkTruth(t *testing.T, cfg Config, allowed map[float64]float64, floor time.Duration) {
@@ -67,8 +128,8 @@ func checkTruth(t *testing.T, cfg Config, allowed map[float64]float64, floor tim
 		t.Run(shape.name, func(t *testing.T) {
 			k := &keeper{random: rand.New(rand.NewPCG(3, 7)), record: NewHistogram(), draw: shape.draw}
 			cfg := cfg
-			cfg.Target = "http://" + listen(t, k.serve)
-			// The endpoint is this process too, and its record does not see how slowly a cold one wakes.
+			cfg.Target = "http://" + listenBy(t, net.ListenConfig{Control: stamp}, k.serve)
+			// The endpoint is this process too, and starting it up would stall the generator.
 			cold := cfg
 			cold.Duration = 500 * time.Millisecond
 			mustRun(t, cold)
