@@ -88,16 +88,20 @@ func TestClientThatLeaves(t *testing.T) {
 		{"by reset", func(nc *net.TCPConn) error { return errors.Join(nc.SetLinger(0), nc.Close()) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			freed := make(chan time.Time, 1)
+			asked, freed := make(chan struct{}, 1), make(chan time.Time, 1)
 			c := start(t, web, "origin", newScript(t, func(_ net.Conn, r *bufio.Reader) {
 				if head(r) {
+					asked <- struct{}{}
 					_, _ = r.ReadByte() // no more is to come
 					freed <- time.Now()
 				}
 			}))
 			w := dial(t, c.at(8080))
 			w.send(got)
-			<-time.After(200 * time.Millisecond) // the client leaves in the middle of waiting
+			<-asked
+			// The client leaves in the middle of waiting: an end that is there when the watcher is armed, 50 ms
+			// after the request, is a half-close.
+			<-time.After(500 * time.Millisecond)
 			left := time.Now()
 			if err := test.leave(w.Conn.(*net.TCPConn)); err != nil {
 				t.Fatal(err)
