@@ -49,17 +49,17 @@ type csvReader struct {
 	text   []byte
 	file   *tomlfile.File // made at the first problem
 	order  int
-	report *Report
+	report *tomlfile.Report
 	shown  int
 	more   int
 }
 
 // loadTable reads a data file; order sorts its problems behind those of other files. A table with a problem is broken.
-func loadTable(path, key string, text []byte, order int, r *Report) *table {
+func loadTable(path, key string, text []byte, order int, r *tomlfile.Report) *table {
 	c := &csvReader{table: &table{file: path}, key: key, text: bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), order: order, report: r}
 	c.read()
 	if c.more > 0 {
-		c.report.found.Note(tomlfile.Finding{At: tomlfile.Span{File: c.file, Start: len(c.text), End: len(c.text)}, Key: key,
+		c.report.Note(tomlfile.Finding{At: tomlfile.Span{File: c.file, Start: len(c.text), End: len(c.text)}, Key: key,
 			Text: fmt.Sprintf("%d more rows have problems", c.more)})
 	}
 	return c.table
@@ -75,7 +75,7 @@ func (c *csvReader) fail(start, end int, text, hint string) {
 	if c.file == nil {
 		c.file = tomlfile.NewFile(c.table.file, c.text, c.order)
 	}
-	c.report.found.Note(tomlfile.Finding{At: tomlfile.Span{File: c.file, Start: start, End: end}, Key: c.key, Text: text, Hint: hint})
+	c.report.Note(tomlfile.Finding{At: tomlfile.Span{File: c.file, Start: start, End: end}, Key: c.key, Text: text, Hint: hint})
 }
 
 // offset turns a line and a column, both from 1 and in bytes, into an offset.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weir/internal/tomlfile"
 )
 
 // rowsOf lists what a table holds.
@@ -36,7 +38,7 @@ func TestDataFilesAreRead(t *testing.T) {
 		{"a-b,c_d,E9\n1, 2,3 \n", `a-b,c_d,E9: "1"," 2","3 "`},
 		{"id\nä€😀\n", `id: "ä€😀"`},
 	} {
-		r := &Report{}
+		r := &tomlfile.Report{}
 		got := loadTable("x.csv", "data.x", []byte(c.text), 1, r)
 		if r.Failed() || rowsOf(got) != c.want {
 			t.Errorf("%q gave %s, want %s\n%s", c.text, rowsOf(got), c.want, r)
@@ -60,7 +62,7 @@ func TestDataFilesThatAreWrongHaveTheirPlace(t *testing.T) {
 		{"\"id\n", `not CSV: extraneous or missing " in quoted-field`},
 		{"id\nä\n\xff\n", "x.csv:3:1: data.x: the file is not UTF-8"},
 	} {
-		r := &Report{}
+		r := &tomlfile.Report{}
 		got := loadTable("x.csv", "data.x", []byte(c.text), 1, r)
 		if !got.broken || !strings.Contains(r.String(), c.want) {
 			t.Errorf("%q: %s\nwant %s", c.text, r, c.want)
@@ -91,7 +93,7 @@ func TestWhatAWriterWritesIsRead(t *testing.T) {
 			}
 		}
 		w.Flush()
-		r := &Report{}
+		r := &tomlfile.Report{}
 		got := loadTable("x.csv", "data.x", file.Bytes(), 1, r)
 		if r.Failed() || got.rows != len(want) {
 			t.Fatalf("%d rows, want %d\n%s", got.rows, len(want), r)
@@ -107,7 +109,7 @@ func TestWhatAWriterWritesIsRead(t *testing.T) {
 }
 
 func TestManyWrongRowsAreShownInPart(t *testing.T) {
-	r := &Report{}
+	r := &tomlfile.Report{}
 	loadTable("x.csv", "data.x", []byte("id,name\n"+strings.Repeat("1\n", 50)), 1, r)
 	if n := len(r.Findings()); n != mostShown+1 {
 		t.Errorf("%d problems are shown", n)
@@ -121,7 +123,7 @@ func TestAFileOfWrongRowsIsRefusedSoon(t *testing.T) {
 	// The place of each wrong row was looked for from the start of the file, whether it was shown or not: a file of
 	// 100,000 took most of a minute.
 	text := "id,name\n" + strings.Repeat("some text without a comma\n", 100_000)
-	r := &Report{}
+	r := &tomlfile.Report{}
 	from := time.Now()
 	loadTable("x.csv", "data.x", []byte(text), 1, r)
 	if took := time.Since(from); took > 20*time.Second || !strings.Contains(r.String(), "99997 more rows have problems") {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"weir/bench"
+	"weir/internal/tomlfile"
 )
 
 // FuzzTemplate: whatever the text, the parser ends, places its troubles inside it, and what it accepts renders.
@@ -40,7 +41,7 @@ func FuzzCSV(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r := &Report{}
+		r := &tomlfile.Report{}
 		c := loadTable("x.csv", "data.x", text, 1, r)
 		if c.broken != r.Failed() {
 			t.Fatalf("broken: %v, report: %s", c.broken, r)

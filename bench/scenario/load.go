@@ -14,22 +14,22 @@ import (
 
 // Load reads the scenario at path and the files that it names. The Report is never nil; the Scenario is nil if the
 // Report has failed.
-func Load(path string) (*Scenario, *Report) {
+func Load(path string) (*Scenario, *tomlfile.Report) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		r := &Report{}
-		r.found.Note(tomlfile.Finding{Text: path + " can't be read: " + cause(err)})
+		r := &tomlfile.Report{}
+		r.Note(tomlfile.Finding{Text: path + " can't be read: " + cause(err)})
 		return nil, r
 	}
 	return Parse(path, text, os.ReadFile)
 }
 
 // Parse is Load for a text in memory, which problems call name; readFile reads what it refers to.
-func Parse(name string, text []byte, readFile func(path string) ([]byte, error)) (*Scenario, *Report) {
-	l := &loader{dir: filepath.Dir(name), readFile: readFile, report: &Report{}, problems: conf.NewProblems(), data: map[string]*table{}, site: firstSite}
+func Parse(name string, text []byte, readFile func(path string) ([]byte, error)) (*Scenario, *tomlfile.Report) {
+	l := &loader{dir: filepath.Dir(name), readFile: readFile, report: &tomlfile.Report{}, problems: conf.NewProblems(), data: map[string]*table{}, site: firstSite}
 	file := tomlfile.NewFile(name, text, 0)
-	l.source = &source{text: bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), root: tomlfile.Parse(file, &l.report.found), report: l.report}
-	if l.report.found.Unreadable() {
+	l.source = &source{text: bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), root: tomlfile.Parse(file, l.report), report: l.report}
+	if l.report.Unreadable() {
 		return nil, l.report
 	}
 	s := l.compile(l.decode())
@@ -47,7 +47,7 @@ type loader struct {
 	dir      string
 	readFile func(string) ([]byte, error)
 	source   *source
-	report   *Report
+	report   *tomlfile.Report
 	problems *conf.Problems
 	data     map[string]*table
 	site     uint64
@@ -67,7 +67,7 @@ func (l *loader) decode() *Config {
 	}
 	c := &Config{}
 	none := tomlfile.Sources{Lookup: func(string) (string, bool) { return "", false }, Read: l.readFile}
-	tomlfile.Decode(root, c, none, &l.report.found)
+	tomlfile.Decode(root, c, none, l.report)
 	return c
 }
 
@@ -93,7 +93,7 @@ func (l *loader) compile(c *Config) *Scenario {
 		total += uint64(max(0, r.Weight))
 		s.bounds = append(s.bounds, total)
 	}
-	l.report.found.Place(l.source.root, l.problems.List())
+	l.report.Place(l.source.root, l.problems.List())
 	return s
 }
 

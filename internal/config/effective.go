@@ -23,8 +23,8 @@ func Effective(c *Config) []byte {
 // Summary describes in a few lines what would run.
 func Summary(c *Config) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %s, %s\n", count(len(c.Listeners), "listener"), count(len(c.Routes), "route"),
-		plural(len(c.Policies), "policy", "policies"), count(len(c.Upstreams), "upstream"))
+	fmt.Fprintf(&b, "%s, %s, %s, %s\n", plural(len(c.Listeners), "listener", "listeners"), plural(len(c.Routes), "route", "routes"),
+		plural(len(c.Policies), "policy", "policies"), plural(len(c.Upstreams), "upstream", "upstreams"))
 	for _, name := range c.ListenerNames() {
 		fmt.Fprintf(&b, "  listener %-12s %s\n", name, c.Listeners[name].summary())
 	}

@@ -1,10 +1,6 @@
 package config
 
 import (
-	"encoding/json"
-	"fmt"
-	"strings"
-
 	"weir/internal/conf"
 	"weir/internal/tomlfile"
 )
@@ -56,48 +52,14 @@ func (r *Report) Where(path conf.Path) string {
 	return place(at)
 }
 
-// String writes all findings for a person, with an empty line between them and a count behind.
-// It is empty if there is none.
+// String writes all findings for a person, as [tomlfile.Report.String].
 func (r *Report) String() string {
-	var b strings.Builder
-	errors, warnings := 0, 0
-	for _, f := range r.Findings() {
-		b.WriteString(f.String() + "\n")
-		if f.Warning {
-			warnings++
-		} else {
-			errors++
-		}
-	}
-	switch {
-	case errors > 0 && warnings > 0:
-		b.WriteString(count(errors, "problem") + ", " + count(warnings, "warning") + "\n")
-	case errors > 0:
-		b.WriteString(count(errors, "problem") + "\n")
-	case warnings > 0:
-		b.WriteString(count(warnings, "warning") + "\n")
-	}
-	return b.String()
+	r.place()
+	return r.found.String()
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// JSON writes all findings as a list of objects with file, line, column, key, text, hint and
-// severity ("error" or "warning").
+// JSON writes all findings for a program, as [tomlfile.Report.JSON].
 func (r *Report) JSON() []byte {
-	list := r.Findings()
-	if list == nil {
-		list = []tomlfile.Finding{}
-	}
-	b, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
-		// Findings are texts and numbers; they always marshal.
-		panic(fmt.Sprintf("config: %v", err))
-	}
-	return append(b, '\n')
+	r.place()
+	return r.found.JSON()
 }

@@ -73,20 +73,3 @@ func TestTheReportIsJSONWhereAProgramReadsIt(t *testing.T) {
 		t.Errorf("a report of nothing is %q and %q", got, r)
 	}
 }
-
-func TestAReportCountsWhatItFound(t *testing.T) {
-	for _, c := range []struct {
-		add  func(*conf.Problems)
-		want string
-	}{
-		{func(p *conf.Problems) { p.Add("a", "x", "") }, "1 problem\n"},
-		{func(p *conf.Problems) { p.Warn("a", "x", "") }, "1 warning\n"},
-		{func(p *conf.Problems) { p.Add("a", "x", ""); p.Add("b", "x", ""); p.Warn("c", "x", "") }, "2 problems, 1 warning\n"},
-	} {
-		_, r := Parse("weir.toml", []byte(web+"[[routes]]\nupstream = \"api\"\n"), testOptions())
-		c.add(r.Problems())
-		if got := r.String(); !strings.HasSuffix(got, "\n\n"+c.want) {
-			t.Errorf("the report ends with %q, want %q", got, c.want)
-		}
-	}
-}

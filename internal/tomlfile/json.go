@@ -1,6 +1,9 @@
 package tomlfile
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // finding is the JSON form of a Finding.
 type finding struct {
@@ -25,4 +28,19 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 		out.Severity = "warning"
 	}
 	return json.Marshal(out)
+}
+
+// JSON writes all findings as a list of objects with file, line, column, key, text, hint and
+// severity ("error" or "warning").
+func (r *Report) JSON() []byte {
+	list := r.Findings()
+	if list == nil {
+		list = []Finding{}
+	}
+	b, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		// Findings are texts and numbers; they always marshal.
+		panic(fmt.Sprintf("tomlfile: %v", err))
+	}
+	return append(b, '\n')
 }

@@ -33,6 +33,37 @@ func (f Finding) String() string {
 	return b.String()
 }
 
+// String writes all findings for a person, with an empty line between them and a count behind.
+// It is empty if there is none.
+func (r *Report) String() string {
+	var b strings.Builder
+	errors, warnings := 0, 0
+	for _, f := range r.Findings() {
+		b.WriteString(f.String() + "\n")
+		if f.Warning {
+			warnings++
+		} else {
+			errors++
+		}
+	}
+	switch {
+	case errors > 0 && warnings > 0:
+		b.WriteString(count(errors, "problem") + ", " + count(warnings, "warning") + "\n")
+	case errors > 0:
+		b.WriteString(count(errors, "problem") + "\n")
+	case warnings > 0:
+		b.WriteString(count(warnings, "warning") + "\n")
+	}
+	return b.String()
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // widest is how much of a source line is shown, in bytes, around what is wrong.
 const widest = 160
 

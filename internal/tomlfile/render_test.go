@@ -1,6 +1,7 @@
 package tomlfile
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -91,4 +92,39 @@ func FuzzRender(f *testing.F) {
 			t.Fatalf("%q is shown as %q", text, got)
 		}
 	})
+}
+
+func TestAReportCountsWhatItFound(t *testing.T) {
+	for _, c := range []struct {
+		problems, warnings int
+		want               string
+	}{
+		{0, 0, ""},
+		{1, 0, "no 0\n\n1 problem\n"},
+		{0, 1, "warning: careful 0\n\n1 warning\n"},
+		{2, 1, "warning: careful 0\n\nno 0\n\nno 1\n\n2 problems, 1 warning\n"},
+		{0, 2, "warning: careful 0\n\nwarning: careful 1\n\n2 warnings\n"},
+	} {
+		r := &Report{}
+		for i := range c.problems {
+			r.Note(Finding{Text: fmt.Sprintf("no %d", i)})
+		}
+		for i := range c.warnings {
+			r.Note(Finding{Text: fmt.Sprintf("careful %d", i), Warning: true})
+		}
+		if got := r.String(); got != c.want {
+			t.Errorf("%d problems, %d warnings: got\n%s\nwant\n%s", c.problems, c.warnings, got, c.want)
+		}
+	}
+}
+
+func TestAReportIsAListInJSON(t *testing.T) {
+	r := &Report{}
+	if got := string(r.JSON()); got != "[]\n" {
+		t.Errorf("of nothing: %q", got)
+	}
+	r.Note(Finding{Text: "no"})
+	if got := string(r.JSON()); !strings.HasPrefix(got, "[\n  {\n    \"file\": \"\",\n    \"line\": 0,") || !strings.HasSuffix(got, "\"severity\": \"error\"\n  }\n]\n") {
+		t.Errorf("of one: %s", got)
+	}
 }

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -9,57 +8,17 @@ import (
 	"weir/internal/tomlfile"
 )
 
-// Report is everything that is wrong with a scenario. It is printed like the problems of `weir check`.
-type Report struct{ found tomlfile.Report }
-
-// Failed reports whether anything is wrong; then there is no Scenario.
-func (r *Report) Failed() bool { return r.found.Failed() }
-
-// Findings returns everything found, by place, each once.
-func (r *Report) Findings() []tomlfile.Finding { return r.found.Findings() }
-
-// String writes all findings for a person, and a count behind them. It is empty if there is none.
-func (r *Report) String() string {
-	var b strings.Builder
-	list := r.Findings()
-	for _, f := range list {
-		b.WriteString(f.String() + "\n")
-	}
-	switch len(list) {
-	case 0:
-	case 1:
-		b.WriteString("1 problem\n")
-	default:
-		fmt.Fprintf(&b, "%d problems\n", len(list))
-	}
-	return b.String()
-}
-
-// JSON writes all findings as a list of objects with file, line, column, key, text, hint and severity.
-func (r *Report) JSON() []byte {
-	list := r.Findings()
-	if list == nil {
-		list = []tomlfile.Finding{}
-	}
-	b, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
-		// Findings are texts and numbers; they always marshal.
-		panic(fmt.Sprintf("scenario: %v", err))
-	}
-	return append(b, '\n')
-}
-
 // source is the text of the scenario file, for places within a value.
 type source struct {
 	text   []byte
 	root   *tomlfile.Node
-	report *Report
+	report *tomlfile.Report
 }
 
 // within notes a problem with the bytes from start to end of the decoded text at path.
 func (s *source) within(path conf.Path, start, end int, text, hint string) {
 	at, key := s.root.Locate(path)
-	s.report.found.Note(tomlfile.Finding{At: s.narrow(at, path, start, end), Key: key, Text: text, Hint: hint})
+	s.report.Note(tomlfile.Finding{At: s.narrow(at, path, start, end), Key: key, Text: text, Hint: hint})
 }
 
 // narrow returns the place of a part of a text, or the text's own where its spelling differs from what it means.
