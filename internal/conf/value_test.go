@@ -223,7 +223,7 @@ func TestEveryKindOfValueSaysWhatItWants(t *testing.T) {
 
 // kinds returns one fresh value of every kind.
 func kinds() []Value {
-	return []Value{new(Duration), new(Size), new(ByteRate), new(Share), new(Limit), new(Mode), new(StatusSet), new(Address), new(Prefix), new(Secret)}
+	return []Value{new(Duration), new(Size), new(ByteRate), new(Share), new(Limit), new(Mode), new(StatusSet), new(Address), new(Prefix), new(Secret), new(Selector)}
 }
 
 // FuzzValues: no text makes a value panic, every refusal is a *BadValue, and what is accepted is
@@ -231,7 +231,7 @@ func kinds() []Value {
 func FuzzValues(f *testing.F) {
 	for _, s := range []string{
 		"1h30m", "off", "16KiB", "240B/s", "20%", "7", "observe", "2xx,404", "200-299", "10.0.0.1:80", "[::1]:80", ":80",
-		"unix:/run/x", "name:80", "10.0.0.0/8", "2001:db8::/32", "::ffff:1.2.3.4", "***", "", "http://a", "0.1%", "1..s",
+		"unix:/run/x", "name:80", "header:X-User", "query:a:b", "client", "claim:", "10.0.0.0/8", "2001:db8::/32", "::ffff:1.2.3.4", "***", "", "http://a", "0.1%", "1..s",
 	} {
 		f.Add(s)
 	}
