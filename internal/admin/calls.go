@@ -31,6 +31,14 @@ func (s *Server) table() []call {
 	if s.gateway.Config != nil {
 		t = append(t, call{method: "GET", path: "/config", about: "the config that serves, without secrets", answer: s.config})
 	}
+	if s.gateway.Assign != nil {
+		t = append(t,
+			call{method: "GET", path: "/endpoint", about: "where ?upstream=&endpoint= stands, and what it has in flight", answer: s.standing},
+			call{method: "POST", path: "/drain", about: "let an endpoint finish what it has", changes: true, answer: s.assign(Drain)},
+			call{method: "POST", path: "/maintenance", about: "take an endpoint out", changes: true, answer: s.assign(Maintenance)},
+			call{method: "POST", path: "/undrain", about: "take back a drain or a maintenance", changes: true, answer: s.assign(Undrain)},
+		)
+	}
 	return t
 }
 

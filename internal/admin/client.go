@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -67,25 +68,45 @@ func ParseTarget(s string) (conf.Address, error) {
 // Reload asks for a reload and waits for its verdict. An error means that there is none.
 func (c *Client) Reload(ctx context.Context) (Verdict, error) {
 	var v Verdict
-	err := c.call(ctx, "POST", "/reload", &v, fasthttp.StatusOK, fasthttp.StatusUnprocessableEntity)
+	err := c.call(ctx, "POST", "/reload", nil, &v, fasthttp.StatusOK, fasthttp.StatusUnprocessableEntity)
 	return v, err
 }
 
 // Status asks what runs.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	err := c.call(ctx, "GET", "/status", &s, fasthttp.StatusOK)
+	err := c.call(ctx, "GET", "/status", nil, &s, fasthttp.StatusOK)
 	return s, err
 }
 
+// Assign gives endpoints a duty. An [*UnknownError] says that there are none of that name.
+func (c *Client) Assign(ctx context.Context, o Order, d Duty) (Standing, error) {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Standing{}, err
+	}
+	var st Standing
+	err = c.call(ctx, "POST", "/"+string(d), body, &st, fasthttp.StatusOK)
+	return st, err
+}
+
+// Standing asks where endpoints stand. An [*UnknownError] says that there are none of that name.
+func (c *Client) Standing(ctx context.Context, o Order) (Standing, error) {
+	q := url.Values{"upstream": {o.Upstream}, "endpoint": {o.Endpoint}}
+	var st Standing
+	err := c.call(ctx, "GET", "/endpoint?"+q.Encode(), nil, &st, fasthttp.StatusOK)
+	return st, err
+}
+
 // call makes one call and decodes the body of an answer with one of the statuses into v.
-func (c *Client) call(ctx context.Context, method, path string, v any, statuses ...int) error {
+func (c *Client) call(ctx context.Context, method, path string, body []byte, v any, statuses ...int) error {
 	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(res)
 	req.Header.SetMethod(method)
 	req.SetRequestURI("http://" + c.host + path)
 	req.Header.SetContentType("application/json")
+	req.SetBodyRaw(body)
 	req.SetConnectionClose()
 	if c.token != "" {
 		req.Header.Set(fasthttp.HeaderAuthorization, "Bearer "+c.token)
@@ -109,6 +130,9 @@ func (c *Client) call(ctx context.Context, method, path string, v any, statuses 
 func refusal(res *fasthttp.Response) error {
 	var p problem
 	if json.Unmarshal(res.Body(), &p) == nil && p.Title != "" {
+		if p.Status == fasthttp.StatusNotFound && len(p.Endpoints) == 0 {
+			return &UnknownError{Text: p.Detail}
+		}
 		return fmt.Errorf("admin server: %d %s: %s", p.Status, p.Title, p.Detail)
 	}
 	return fmt.Errorf("admin server: unexpected answer with status %d", res.StatusCode())

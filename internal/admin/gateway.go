@@ -21,6 +21,11 @@ type Gateway struct {
 	Metrics func(w io.Writer)
 	// Config writes the config that serves as TOML, with secrets masked. Nil: no /config.
 	Config func(w io.Writer) error
+	// Assign gives endpoints a duty; an [*UnknownError] says that there are none of that name.
+	// Nil: no calls about endpoints.
+	Assign func(o Order, d Duty) (Standing, error)
+	// Standing returns where endpoints stand, and changes nothing. It goes with Assign.
+	Standing func(o Order) (Standing, error)
 }
 
 // Verdict is what became of a reload.
@@ -107,19 +112,47 @@ type ListenerStatus struct {
 
 // UpstreamStatus is the state of one upstream.
 type UpstreamStatus struct {
-	Name      string           `json:"name"`
-	Balance   string           `json:"balance"`
-	Ready     int              `json:"ready"` // endpoints that take traffic
+	Name    string `json:"name"`
+	Balance string `json:"balance"`
+	Ready   int    `json:"ready"` // endpoints that are fit to take traffic
+	// Panic says that so few endpoints are fit that ejected ones take traffic too.
+	Panic bool `json:"panic,omitempty"`
+	// Source says where the endpoints come from, if not from the config.
+	Source *SourceStatus `json:"source,omitempty"`
+	// Breaker is "closed", "open" or "half_open"; "" without one.
+	Breaker string `json:"breaker,omitempty"`
+	// Queued is how many requests and sessions wait for a place at an endpoint.
+	Queued    int              `json:"queued"`
 	Endpoints []EndpointStatus `json:"endpoints"`
+}
+
+// SourceStatus is the state of a discovery.
+type SourceStatus struct {
+	// About names what is asked: "dns site.internal:8080".
+	About string `json:"about"`
+	// Answered is when the last good answer came; zero before the first.
+	Answered time.Time `json:"answered,omitzero"`
+	// Why is what keeps it from answering, "" while it does.
+	Why string `json:"why,omitempty"`
 }
 
 // EndpointStatus is the state of one endpoint.
 type EndpointStatus struct {
-	Address  string    `json:"address"`
-	Weight   int       `json:"weight"`
-	State    string    `json:"state"`
-	Since    time.Time `json:"since,omitzero"` // when it came into this state
-	Why      string    `json:"why,omitempty"`  // what brought it there
-	InFlight int64     `json:"in_flight"`
-	Idle     int64     `json:"idle_connections"`
+	Address string    `json:"address"`
+	Name    string    `json:"name,omitempty"` // host:port as configured, if that is not the address
+	Zone    string    `json:"zone,omitempty"`
+	Backup  int       `json:"backup,omitempty"` // its tier; 0 is used first
+	Weight  int       `json:"weight"`
+	State   string    `json:"state"`
+	Since   time.Time `json:"since,omitzero"` // when it came into this state
+	Why     string    `json:"why,omitempty"`  // what brought it there
+	// InFlight is how many requests and sessions it has, Limit how many it may have; 0 is no limit.
+	InFlight int64 `json:"in_flight"`
+	Limit    int64 `json:"limit,omitempty"`
+	// LatencyUS is the moving average of the time to the first byte, in microseconds.
+	LatencyUS int64 `json:"latency_us"`
+	// Ejections is how often its traffic has taken it out.
+	Ejections uint64 `json:"ejections,omitempty"`
+	Picked    uint64 `json:"picked"` // leases ever given
+	Idle      int64  `json:"idle_connections"`
 }
