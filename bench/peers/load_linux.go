@@ -149,7 +149,7 @@ func (d *load) ready(s *sock) {
 	if again {
 		return
 	}
-	if err != nil || len(data) == 0 {
+	if err != nil {
 		d.fail(s)
 		return
 	}

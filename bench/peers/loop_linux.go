@@ -4,19 +4,19 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"unsafe"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"weir/internal/evloop"
 )
 
-// loop is a small level-triggered epoll loop: one thread reads and writes every socket of the load and of the
-// endpoint. They share a core with each other and should cost as little as they can, so each saves what it may:
-// one block to read into, plain non-blocking calls that the scheduler need not hear of, no goroutine hand-off.
+// loop serves every socket of the load and of the endpoint on one thread. They share a core with each other and should
+// cost as little as they can, so all read into one block, and no goroutine hands anything to another.
 type loop struct {
-	epoll  int
-	events []unix.EpollEvent
-	socks  []*sock // by descriptor
-	block  []byte  // what every read fills; used up before the next
+	events *evloop.Loop
+	socks  map[*sock]struct{}
+	block  []byte // what every read fills; used up before the next
 }
 
 // sock is one descriptor in the loop.
@@ -31,12 +31,15 @@ type sock struct {
 	count int64  // answers: endpoint: in this round; load: ever
 }
 
+// Ready is called by the loop.
+func (s *sock) Ready(evloop.Events) { s.ready(s) }
+
 func newLoop() (*loop, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	events, err := evloop.New(256)
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
-	return &loop{epoll: fd, events: make([]unix.EpollEvent, 256), block: make([]byte, 256<<10)}, nil
+	return &loop{events: events, socks: make(map[*sock]struct{}), block: make([]byte, 256<<10)}, nil
 }
 
 // add takes a descriptor into the loop.
@@ -44,80 +47,59 @@ func (l *loop) add(fd int, ready func(*sock)) (*sock, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, err
 	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
-	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
-		return nil, os.NewSyscallError("epoll_ctl", err)
+	s := &sock{fd: fd, ready: ready}
+	if err := l.events.Add(fd, evloop.In, s); err != nil {
+		return nil, err
 	}
-	for len(l.socks) <= fd {
-		l.socks = append(l.socks, nil)
-	}
-	l.socks[fd] = &sock{fd: fd, ready: ready}
-	return l.socks[fd], nil
+	l.socks[s] = struct{}{}
+	return s, nil
 }
 
 // drop closes a socket and forgets it.
 func (l *loop) drop(s *sock) {
-	l.socks[s.fd] = nil
-	unix.Close(s.fd)
+	delete(l.socks, s)
+	l.events.Remove(s.fd)
+	evloop.Close(s.fd)
 }
 
 // wantWrite makes the loop call ready when s can be written, or again only when it can be read.
 func (l *loop) wantWrite(s *sock, want bool) {
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(s.fd)}
+	events := evloop.In
 	if want {
-		event.Events = unix.EPOLLOUT
+		events = evloop.Out
 	}
 	// It fails for a descriptor that is not in the set; s is.
-	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_MOD, s.fd, &event)
+	_ = l.events.Set(s.fd, events)
 }
 
 // turn waits for events, at most so many milliseconds, and serves them.
 func (l *loop) turn(wait int) error {
-	n, err := unix.EpollWait(l.epoll, l.events, wait)
-	if err != nil && err != unix.EINTR {
-		return os.NewSyscallError("epoll_wait", err)
-	}
-	for i := range max(n, 0) {
-		// A socket may have gone since the event was taken.
-		if s := l.socks[l.events[i].Fd]; s != nil {
-			s.ready(s)
-		}
-	}
-	return nil
+	_, err := l.events.Wait(time.Duration(wait) * time.Millisecond)
+	l.events.Serve()
+	return err
 }
 
 // close closes every socket and the loop.
 func (l *loop) close() {
-	for _, s := range l.socks {
-		if s != nil {
-			l.drop(s)
-		}
+	for s := range l.socks {
+		l.drop(s)
 	}
-	unix.Close(l.epoll)
+	l.events.Close()
 }
 
 // read fills the block from s and returns it; again means that nothing is there now.
 func (l *loop) read(s *sock) (data []byte, again bool, err error) {
-	n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(l.block))), uintptr(len(l.block)))
-	if e == unix.EAGAIN || e == unix.EINTR {
-		return nil, true, nil
-	}
-	if e != 0 {
-		return nil, false, e
-	}
-	return l.block[:n], false, nil
+	n, err := evloop.Read(s.fd, l.block)
+	return l.block[:n], err == evloop.ErrAgain, err
 }
 
 // write sends what the socket takes of b and returns the number of bytes.
 func (l *loop) write(s *sock, b []byte) (int, error) {
-	n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
-	if e == unix.EAGAIN || e == unix.EINTR {
-		return 0, nil
+	n, err := evloop.Write(s.fd, b)
+	if err == evloop.ErrAgain {
+		err = nil
 	}
-	if e != 0 {
-		return 0, e
-	}
-	return int(n), nil
+	return n, err
 }
 
 // listen opens a listener on a loopback port of the kernel's choice.

@@ -109,7 +109,7 @@ func (o *origin) ready(s *sock) {
 	if again {
 		return
 	}
-	if err != nil || len(data) == 0 {
+	if err != nil {
 		o.drop(s)
 		return
 	}
