@@ -11,18 +11,53 @@ const (
 	EWMA          = "ewma"
 	LeastRequests = "least_requests"
 	RoundRobin    = "round_robin"
+	Random        = "random"
+	Maglev        = "maglev"
+	Ring          = "ring"
 )
 
 // Config says which endpoints an upstream has and how one of them is chosen.
 type Config struct {
 	// Endpoints are where the upstream is reached: "host:port", "unix:/path", or a table with
-	// address and weight. A host name is one endpoint; it is looked up at each new connection.
-	// There is no default; an upstream without endpoints is refused.
+	// address, weight, zone and backup. A host name means all its addresses, looked up again as
+	// its records expire. There is no default; an upstream needs either endpoints or discover.
 	Endpoints []EndpointConfig `toml:"endpoints"`
 	// Balance is how the endpoint for a use is chosen: "ewma" prefers endpoints that have
 	// answered quickly and have little in flight, "least_requests" the one with the least in
-	// flight, "round_robin" takes turns. All respect weights. Default: "ewma".
+	// flight, "round_robin" takes turns, "random" draws; "maglev" and "ring" place equal keys
+	// (hash_on) on equal endpoints, and move few of them when endpoints come or go. All respect
+	// weights. Default: "ewma".
 	Balance string `toml:"balance"`
+	// HashOn is what "maglev" and "ring" place by: one selector such as "client" or
+	// "header:X-User", or a list of them that counts together. Required for these two, refused
+	// for the others.
+	HashOn conf.Selectors `toml:"hash_on"`
+	// MaxInFlight is how many uses one endpoint serves at a time: a number, "adaptive" for a limit
+	// found from the latency (Gradient2), or "off". An endpoint at its limit is passed over; when
+	// all are, uses wait in the queue, or are refused without one. Each Weir instance counts for
+	// itself. Default: "off".
+	MaxInFlight MaxInFlight `toml:"max_in_flight"`
+	// Queue is where uses wait while all endpoints are at max_in_flight. Absent: they are refused
+	// at once with 503.
+	Queue *QueueConfig `toml:"queue"`
+	// SlowStart is how long an endpoint that becomes ready takes to reach its full share, from a
+	// tenth of it. Endpoints of an upstream that is new as a whole start at once; "maglev" and
+	// "ring" know no slow start, because it would move keys. Default: "off".
+	SlowStart conf.Duration `toml:"slow_start"`
+	// Breaker cuts an upstream off while too much of it fails. Absent: never.
+	Breaker *BreakerConfig `toml:"breaker"`
+
+	// Discovered says that the membership comes from [Upstream.Update]: there may be no Endpoints.
+	Discovered bool `toml:"-"`
+	// Zone is where this node is; "": zones count for nothing.
+	Zone string `toml:"-"`
+	// Panic is the share of not ejected endpoints, among those that are neither down nor in
+	// maintenance, below which ejection is ignored. 0: never.
+	Panic conf.Share `toml:"-"`
+	// Streak is after how many failures in a row [Registry.OnStreak] is told. 0: never.
+	Streak int `toml:"-"`
+	// RetryBudget is the part of the uses that may be retries and hedges.
+	RetryBudget conf.Share `toml:"-"`
 }
 
 // EndpointConfig is one endpoint of an upstream. The text form "host:port" stands for
@@ -33,10 +68,17 @@ type EndpointConfig struct {
 	// Weight is the endpoint's share of the traffic relative to the others, from 1 to 1000.
 	// Default: 1.
 	Weight int `toml:"weight"`
+	// Zone is where the endpoint is. Traffic stays in this node's zone as far as that has fit
+	// endpoints; both must be set. Default: none.
+	Zone string `toml:"zone"`
+	// Backup keeps the endpoint for when no other one is fit. Default: false.
+	Backup bool `toml:"backup"`
 }
 
 // Default returns the values of absent keys.
-func Default() Config { return Config{Balance: EWMA} }
+func Default() Config {
+	return Config{Balance: EWMA, SlowStart: conf.OffDuration}
+}
 
 // DefaultEndpoint returns the values of absent keys of one endpoint.
 func DefaultEndpoint() EndpointConfig { return EndpointConfig{Weight: 1} }
@@ -54,8 +96,8 @@ func (EndpointConfig) Wants() (noun, hint string) {
 
 // Check notes what is wrong with c.
 func (c *Config) Check(p *conf.Problems) {
-	p.OneOf("balance", c.Balance, "a balancer", EWMA, LeastRequests, RoundRobin)
-	if len(c.Endpoints) == 0 {
+	p.OneOf("balance", c.Balance, "a balancer", EWMA, LeastRequests, RoundRobin, Random, Maglev, Ring)
+	if len(c.Endpoints) == 0 && !c.Discovered {
 		p.Add("endpoints", "the upstream has no endpoint", `write endpoints = ["host:port"]`)
 	}
 	seen := make(map[conf.Address]int, len(c.Endpoints))

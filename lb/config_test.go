@@ -77,8 +77,8 @@ func TestAnUnknownBalancerIsRefusedWithTheNearest(t *testing.T) {
 		{"round_robbin", `did you mean "round_robin"?`},
 		{"least_request", `did you mean "least_requests"?`},
 		{"EWMA", `did you mean "ewma"?`},
-		{"maglev", `it is one of "ewma", "least_requests" or "round_robin"`},
-		{"", `it is one of "ewma", "least_requests" or "round_robin"`},
+		{"ip_hash", `it is one of "ewma", "least_requests", "round_robin", "random", "maglev" or "ring"`},
+		{"", `it is one of "ewma", "least_requests", "round_robin", "random", "maglev" or "ring"`},
 	} {
 		if got := found(config(c.balance, 1)); !strings.HasPrefix(got, "balance: ") || !strings.Contains(got, c.want) {
 			t.Errorf("balance %q gives %q, want %q in it", c.balance, got, c.want)

@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +29,14 @@ type Endpoint struct {
 	target   conf.Address
 	id       uint32
 	epoch    time.Time // the registry's; latency counts from here
-	refs     int       // live Upstreams that hold it; guarded by the registry's mutex
+	group    *group
+	refs     int // memberships that hold it; guarded by the registry's mutex
 
-	state       atomic.Uint32
-	since       atomic.Int64 // Unix nanoseconds
+	name        atomic.Pointer[string]
+	judging     sync.Mutex // one word at a time; standing is read without it
+	standing    atomic.Pointer[standing]
 	attachments [slots]atomic.Pointer[any]
+	limiter     limiter
 
 	// What every use writes lies on lines of its own, so that it never slows readers of the rest
 	// or of a neighbouring endpoint.
@@ -40,6 +44,7 @@ type Endpoint struct {
 	inFlight atomic.Int64
 	latency  latency
 	results  [Results]atomic.Uint64
+	tallies  [TallySlots]tally
 	_        [64]byte
 }
 
@@ -55,11 +60,30 @@ func (e *Endpoint) Target() conf.Address { return e.target }
 // String returns "upstream/address", the form that logs use.
 func (e *Endpoint) String() string { return e.upstream + "/" + e.address }
 
-// State returns the current state; a view may lag behind it by a tenth of a second.
-func (e *Endpoint) State() State { return State(e.state.Load()) }
+// Name returns "host:port" as configured where the address came from a lookup of that name, else
+// the address. It is what certificates and the Host field go by.
+func (e *Endpoint) Name() string {
+	if p := e.name.Load(); p != nil {
+		return *p
+	}
+	return e.address
+}
+
+// State returns the current state, the worst of what the judges say; a view may lag behind it by
+// a tenth of a second.
+func (e *Endpoint) State() State { return e.standing.Load().state() }
 
 // StateSince returns when the current state was entered.
-func (e *Endpoint) StateSince() time.Time { return time.Unix(0, e.since.Load()) }
+func (e *Endpoint) StateSince() time.Time { return e.standing.Load().since }
+
+// Why returns the reason that was given for the current state, "" for Ready.
+func (e *Endpoint) Why() string {
+	s := e.standing.Load()
+	return s.says[s.by].why
+}
+
+// Says returns the word of one judge.
+func (e *Endpoint) Says(by Judge) State { return e.standing.Load().says[by].state }
 
 // InFlight returns the number of leases that are not done.
 func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
@@ -103,11 +127,24 @@ func (e *Endpoint) Attachment(s Slot) any {
 // is half the price of time.Now.
 func (e *Endpoint) now() time.Duration { return time.Since(e.epoch) }
 
-// setState reports whether s is a change.
-func (e *Endpoint) setState(s State) bool {
-	if State(e.state.Swap(uint32(s))) == s {
+// judge takes down by's word and reports whether it changes the state.
+func (e *Endpoint) judge(by Judge, v verdict) bool {
+	e.judging.Lock()
+	defer e.judging.Unlock()
+	s := e.standing.Load()
+	if s.says[by] == v {
 		return false
 	}
-	e.since.Store(time.Now().UnixNano())
-	return true
+	next, changed := s.with(by, v, time.Now())
+	e.standing.Store(next)
+	return changed
 }
+
+// full reports whether the endpoint has as much in flight as it may.
+func (e *Endpoint) full() bool { return e.limiter.full(e.inFlight.Load()) }
+
+// Limit returns how much the endpoint may have in flight now, 0 for no limit.
+func (e *Endpoint) Limit() int64 { return e.limiter.limit() }
+
+// sticks reports whether a sticky session may stay.
+func (e *Endpoint) sticks() bool { return e.State() <= Draining }

@@ -59,11 +59,17 @@ func equal(n int) []int {
 	return w
 }
 
+// pick is Pick without the reason.
+func pick(u *Upstream, k Key, tried Tried) Lease {
+	l, _ := u.Pick(k, tried)
+	return l
+}
+
 // counts picks n times, ends each lease at once with o, and returns the picks per endpoint.
 func counts(u *Upstream, n int, o Outcome) []int {
 	at := make(map[*Endpoint]int)
 	for range n {
-		l := u.Pick(Key{}, Tried{})
+		l := pick(u, Key{}, Tried{})
 		at[l.Endpoint()]++
 		l.Done(o)
 	}

@@ -1,13 +1,14 @@
 package lb
 
 // Lease is one use of one endpoint. The zero Lease is no lease.
-type Lease struct{ endpoint *Endpoint }
+type Lease struct {
+	endpoint *Endpoint
+	ticket   uint32 // of the gate
+}
 
-func newLease(e *Endpoint) Lease {
-	if e != nil {
-		e.inFlight.Add(1)
-	}
-	return Lease{endpoint: e}
+func newLease(e *Endpoint, ticket uint32) Lease {
+	e.inFlight.Add(1)
+	return Lease{endpoint: e, ticket: ticket}
 }
 
 // Ok reports whether the lease holds an endpoint.
@@ -16,20 +17,24 @@ func (l Lease) Ok() bool { return l.endpoint != nil }
 // Endpoint returns the leased endpoint, nil for the zero Lease. It stays valid after Done.
 func (l Lease) Endpoint() *Endpoint { return l.endpoint }
 
-// Done ends the use and accounts for it. The holder calls it exactly once, when the use is over:
-// after the last byte, not after the first. On the zero Lease it does nothing.
-// It never blocks or allocates.
+// Done ends the use and accounts for it: results, tally, latency, and the gate of the upstream. The
+// holder calls it exactly once, when the use is over: after the last byte, not after the first. On
+// the zero Lease it does nothing. It never blocks or allocates.
 func (l Lease) Done(o Outcome) {
 	e := l.endpoint
 	if e == nil {
 		return
 	}
+	now := e.now()
+	e.limiter.done(o, e.inFlight.Load(), now)
 	e.inFlight.Add(-1)
 	e.results[o.Result].Add(1)
 	switch {
 	case o.Result.Failed():
-		e.latency.charge(o.FirstByte, e.now())
+		e.latency.charge(o.FirstByte, now)
 	case o.Result == OK && o.FirstByte > 0:
-		e.latency.observe(o.FirstByte, e.now())
+		e.latency.observe(o.FirstByte, now)
 	}
+	e.count(o.Result, o.Route)
+	e.group.gate.done(e, l.ticket, o, now)
 }

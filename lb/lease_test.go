@@ -10,7 +10,7 @@ func TestDoneAccountsForEveryResult(t *testing.T) {
 	names := []string{"ok", "connect_failed", "reset", "timeout", "bad_answer", "status_5xx", "cancelled"}
 	for r := range Result(Results) {
 		_, u := upstream(t, EWMA, 1)
-		l := u.Pick(Key{}, Tried{})
+		l := pick(u, Key{}, Tried{})
 		e := l.Endpoint()
 		if e.InFlight() != 1 || e.Picked() != 1 {
 			t.Errorf("leased: in flight %d, picked %d", e.InFlight(), e.Picked())
@@ -48,9 +48,9 @@ func TestWhatAnOutcomeDoesToTheLatency(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			_, u := upstream(t, EWMA, 1)
 			e := endpoints(u)[0]
-			newLease(e).Done(took(c.known))
+			newLease(e, 0).Done(took(c.known))
 			time.Sleep(latencyDecay)
-			newLease(e).Done(c.o)
+			newLease(e, 0).Done(c.o)
 			if got := e.Latency(); (got - c.want).Abs() > c.want/10000 {
 				t.Errorf("%s: %v, want %v", c.what, got, c.want)
 			}

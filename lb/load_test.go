@@ -14,8 +14,8 @@ func TestPickAndDoneDoNotAllocate(t *testing.T) {
 			var tried Tried
 			tried.Add(endpoints(u)[0])
 			got := testing.AllocsPerRun(1000, func() {
-				u.Pick(Key{Hash: 7}, Tried{}).Done(took(time.Millisecond))
-				u.Pick(Key{Hash: 7}, tried).Done(Outcome{Result: Reset})
+				pick(u, Key{Hash: 7}, Tried{}).Done(took(time.Millisecond))
+				pick(u, Key{Hash: 7}, tried).Done(Outcome{Result: Reset})
 			})
 			if got != 0 {
 				t.Errorf("%s over %d: Pick and Done allocate %v times", balance, n, got)
@@ -60,7 +60,7 @@ func TestPickingThroughReloadsAndChangesOfState(t *testing.T) {
 func pickThrough(t *testing.T, published <-chan *Upstream) {
 	for u := range published {
 		for i := range 200 {
-			l := u.Pick(Key{}, Tried{})
+			l := pick(u, Key{}, Tried{})
 			if !l.Ok() {
 				t.Error("no endpoint although the first is always ready")
 				continue
@@ -69,7 +69,7 @@ func pickThrough(t *testing.T, published <-chan *Upstream) {
 			if i%5 == 0 {
 				var tried Tried
 				tried.Add(l.Endpoint())
-				u.Pick(Key{}, tried).Done(Outcome{})
+				pick(u, Key{}, tried).Done(Outcome{})
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func BenchmarkPick(b *testing.B) {
 				b.ReportAllocs()
 				b.RunParallel(func(pb *testing.PB) {
 					for pb.Next() {
-						u.Pick(Key{}, Tried{}).Done(took(time.Millisecond))
+						pick(u, Key{}, Tried{}).Done(took(time.Millisecond))
 					}
 				})
 			})

@@ -52,4 +52,6 @@ type Outcome struct {
 	// FirstByte is the time from the start of the use to the first byte that came back; for a
 	// failure, to the failure. 0 means not measured: a success then leaves the latency as it is.
 	FirstByte time.Duration
+	// Route is Key.Route of the use.
+	Route uint32
 }

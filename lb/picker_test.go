@@ -41,7 +41,7 @@ func TestBusyEndpointsHoldTheirWeight(t *testing.T) {
 	for _, balance := range []string{LeastRequests, EWMA} {
 		_, u := upstream(t, balance, 1, 3)
 		for range 4000 {
-			u.Pick(Key{}, Tried{})
+			pick(u, Key{}, Tried{})
 		}
 		e := endpoints(u)
 		if a, b := e[0].InFlight(), e[1].InFlight(); a < 900 || a > 1100 || a+b != 4000 {
@@ -54,7 +54,7 @@ func TestTwoChoicesSpreadOverMany(t *testing.T) {
 	for _, balance := range []string{LeastRequests, EWMA} {
 		_, u := upstream(t, balance, equal(100)...)
 		for range 10000 {
-			u.Pick(Key{}, Tried{})
+			pick(u, Key{}, Tried{})
 		}
 		for _, e := range endpoints(u) {
 			if n := e.InFlight(); n < 80 || n > 120 {
@@ -72,14 +72,14 @@ func TestPickNeverReturnsATriedEndpoint(t *testing.T) {
 				for range 50 {
 					var tried Tried
 					for range min(n, maxTried) {
-						l := u.Pick(Key{}, tried)
+						l := pick(u, Key{}, tried)
 						if !l.Ok() || tried.Has(l.Endpoint()) {
 							t.Fatalf("after %d tries: got %v", tried.Len(), l.Endpoint())
 						}
 						tried.Add(l.Endpoint())
 						l.Done(Outcome{Result: ConnectFailed})
 					}
-					if l := u.Pick(Key{}, tried); n <= maxTried && l.Ok() {
+					if l := pick(u, Key{}, tried); n <= maxTried && l.Ok() {
 						t.Fatalf("all %d tried, yet got %s", n, l.Endpoint())
 					}
 				}
@@ -127,7 +127,7 @@ func TestRoundRobinKeepsItsPlaceAcrossViews(t *testing.T) {
 	_, u := upstream(t, RoundRobin, 1, 1, 1)
 	seen := make(map[*Endpoint]int)
 	for range 300 {
-		seen[u.Pick(Key{}, Tried{}).Endpoint()]++
+		seen[pick(u, Key{}, Tried{}).Endpoint()]++
 		u.rebuild()
 	}
 	for e, n := range seen {
@@ -142,7 +142,7 @@ func TestEWMAPrefersTheFaster(t *testing.T) {
 		_, u := upstream(t, EWMA, 1, 1)
 		slow, picks := endpoints(u)[0], 0
 		for range 10000 {
-			l := u.Pick(Key{}, Tried{})
+			l := pick(u, Key{}, Tried{})
 			d := time.Millisecond
 			if l.Endpoint() == slow {
 				d, picks = 20*time.Millisecond, picks+1
@@ -162,7 +162,7 @@ func TestEWMADoesNotTakeAFastFailureForSpeed(t *testing.T) {
 			_, u := upstream(t, EWMA, 1, 1, 1)
 			broken, picks := endpoints(u)[1], 0
 			for range 3000 {
-				l := u.Pick(Key{}, Tried{})
+				l := pick(u, Key{}, Tried{})
 				o := took(5 * time.Millisecond)
 				if l.Endpoint() == broken {
 					o, picks = Outcome{Result: r, FirstByte: 50 * time.Microsecond}, picks+1
@@ -181,10 +181,10 @@ func TestEWMATriesASlowEndpointAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, u := upstream(t, EWMA, 1, 1)
 		once := endpoints(u)[0]
-		newLease(once).Done(took(time.Second)) // one bad moment
+		newLease(once, 0).Done(took(time.Second)) // one bad moment
 		begin := time.Now()
 		for time.Since(begin) < 2*time.Minute {
-			l := u.Pick(Key{}, Tried{})
+			l := pick(u, Key{}, Tried{})
 			if l.Endpoint() == once {
 				return
 			}
@@ -199,10 +199,10 @@ func TestEWMATriesASlowEndpointAgain(t *testing.T) {
 // nor make one that has failed look attractive.
 func TestEWMAWithoutSamplesGoesByWhatIsInFlight(t *testing.T) {
 	_, u := upstream(t, EWMA, 1, 1, 1)
-	failed := u.Pick(Key{}, Tried{})
+	failed := pick(u, Key{}, Tried{})
 	failed.Done(Outcome{Result: ConnectFailed, FirstByte: time.Millisecond})
 	for range 15 {
-		u.Pick(Key{}, Tried{})
+		pick(u, Key{}, Tried{})
 	}
 	for _, e := range endpoints(u) {
 		n := e.InFlight()
@@ -225,7 +225,7 @@ func TestPickOfNothingIsTheZeroLease(t *testing.T) {
 		r, u := upstream(t, balance, equal(20)...)
 		r.SetState(Down, endpoints(u)...)
 		u.rebuild()
-		if l := u.Pick(Key{}, Tried{}); l.Ok() || l.Endpoint() != nil {
+		if l := pick(u, Key{}, Tried{}); l.Ok() || l.Endpoint() != nil {
 			t.Errorf("%s: all down, yet got %s", balance, l.Endpoint())
 		}
 	}

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"weir/internal/conf"
 )
 
 // Registry owns the endpoints of all upstreams across reloads. All methods are safe for
@@ -18,8 +17,10 @@ type Registry struct {
 
 	mu        sync.Mutex
 	endpoints map[endpointKey]*Endpoint
-	live      map[string][]*Upstream // by name; more than one while an old snapshot lives
+	groups    map[string]*group // by the upstream's name
 	lastID    uint32
+
+	onStreak atomic.Pointer[func(*Endpoint, int)]
 }
 
 type endpointKey struct{ upstream, address string }
@@ -32,7 +33,7 @@ func NewRegistry(gone func(*Endpoint)) *Registry {
 		epoch:     time.Now(),
 		gone:      gone,
 		endpoints: make(map[endpointKey]*Endpoint),
-		live:      make(map[string][]*Upstream),
+		groups:    make(map[string]*group),
 	}
 }
 
@@ -51,12 +52,17 @@ func (r *Registry) Adopt(name string, cfg Config) (*Upstream, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	members := make([]Member, len(cfg.Endpoints))
-	for i, c := range cfg.Endpoints {
-		members[i] = Member{Endpoint: r.adoptEndpoint(name, c.Address), Weight: max(c.Weight, 1)}
+	g := r.groups[name]
+	if g == nil {
+		g = &group{gate: newGate(r.epoch), onStreak: &r.onStreak}
+		r.groups[name] = g
 	}
-	u := newUpstream(name, members, newPicker)
-	r.live[name] = append(r.live[name], u)
+	u := &Upstream{name: name, registry: r, group: g, config: cfg, newPicker: newPicker}
+	u.members = r.enlist(u, places(cfg.Endpoints))
+	// Built before the lock is given up: a Judge that does not find u yet has spoken before.
+	u.view.Store(u.buildView())
+	g.live = append(g.live, u)
+	g.settle(u, u.members)
 	return u, nil
 }
 
@@ -72,76 +78,126 @@ func distinct(list []EndpointConfig) error {
 	return nil
 }
 
-// adoptEndpoint returns the endpoint at a, with one reference more. The mutex is held.
-func (r *Registry) adoptEndpoint(upstream string, a conf.Address) *Endpoint {
-	key := endpointKey{upstream, a.String()}
+// enlist makes the membership that has the places, with a reference to each endpoint. The mutex is
+// held.
+func (r *Registry) enlist(u *Upstream, places []Place) *membership {
+	members := make([]Member, 0, len(places))
+	seen := make(map[*Endpoint]bool, len(places))
+	for i := range places {
+		p := &places[i]
+		e := r.endpoint(u.group, u.name, p)
+		if seen[e] {
+			continue
+		}
+		seen[e] = true
+		e.refs++
+		members = append(members, Member{Endpoint: e, Weight: max(p.Weight, 1), Zone: p.Zone, Tier: max(p.Tier, 0)})
+	}
+	return newMembership(members)
+}
+
+// endpoint returns the endpoint at p, new if there is none. The mutex is held.
+func (r *Registry) endpoint(g *group, upstream string, p *Place) *Endpoint {
+	key := endpointKey{upstream, p.Address.String()}
 	e := r.endpoints[key]
 	if e == nil {
 		r.lastID++
-		e = &Endpoint{upstream: upstream, address: key.address, target: a, id: r.lastID, epoch: r.epoch}
-		e.since.Store(time.Now().UnixNano())
+		e = &Endpoint{upstream: upstream, address: key.address, target: p.Address, id: r.lastID, epoch: r.epoch, group: g}
+		e.standing.Store(firstStanding(time.Now()))
 		r.endpoints[key] = e
 	}
-	e.refs++
+	if p.Name != "" && p.Name != e.Name() {
+		name := p.Name
+		e.name.Store(&name)
+	}
 	return e
 }
+
+// OnStreak lets f be told when uses of an endpoint have failed [Config].Streak times in a row in one
+// slot of its tally, and again at every multiple. Done calls f, without a lock; f must not block.
+func (r *Registry) OnStreak(f func(e *Endpoint, slot int)) { r.onStreak.Store(&f) }
 
 // Retire gives back an upstream whose snapshot nobody reads any more, or that was never published.
 // Its view is not rebuilt from here on. A second call does nothing.
 func (r *Registry) Retire(u *Upstream) {
-	if !u.retire() {
+	held := u.retire()
+	if held == nil {
 		return
 	}
-	for _, e := range r.release(u) {
-		if r.gone != nil {
-			r.gone(e)
-		}
+	r.mu.Lock()
+	u.group.live = slices.DeleteFunc(u.group.live, func(v *Upstream) bool { return v == u })
+	if len(u.group.live) == 0 {
+		delete(r.groups, u.name)
 	}
+	gone := r.release(held)
+	r.mu.Unlock()
+	r.tell(gone)
 }
 
-// release takes u out of the books and returns the endpoints that went with it.
-func (r *Registry) release(u *Upstream) (gone []*Endpoint) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	rest := slices.DeleteFunc(r.live[u.name], func(v *Upstream) bool { return v == u })
-	if r.live[u.name] = rest; len(rest) == 0 {
-		delete(r.live, u.name)
-	}
-	for _, m := range u.members {
-		e := m.Endpoint
-		if e.refs--; e.refs == 0 {
-			delete(r.endpoints, endpointKey{e.upstream, e.address})
-			gone = append(gone, e)
+// release gives back the references of memberships and returns the endpoints that went with them.
+// The mutex is held.
+func (r *Registry) release(held []*membership) (gone []*Endpoint) {
+	for _, m := range held {
+		for i := range m.members {
+			e := m.members[i].Endpoint
+			if e.refs--; e.refs == 0 {
+				delete(r.endpoints, endpointKey{e.upstream, e.address})
+				gone = append(gone, e)
+			}
 		}
 	}
 	return gone
 }
 
-// SetState moves endpoints to a state and lets the views of every live upstream that has them
-// follow: at once, or within a tenth of a second if they were rebuilt less than that ago. Changes
-// made together are seen together, so a caller with several passes them in one call.
-// It returns how many endpoints were in another state before.
-func (r *Registry) SetState(s State, endpoints ...*Endpoint) int {
-	changed := 0
-	touched := make(map[string]bool)
+// tell passes endpoints that have gone to whoever asked. No lock is held.
+func (r *Registry) tell(gone []*Endpoint) {
+	if r.gone == nil {
+		return
+	}
+	for _, e := range gone {
+		r.gone(e)
+	}
+}
+
+// Judge takes down one judge's word on endpoints, and why, which operators read; why is ignored for
+// Ready. The views of every live upstream that has them follow: at once, or within a tenth of a
+// second if they were rebuilt less than that ago. Changes made together are seen together, so a
+// caller with several passes them in one call. It returns how many endpoints changed their state.
+func (r *Registry) Judge(by Judge, s State, why string, endpoints ...*Endpoint) (changed int) {
+	if s == Ready {
+		why = ""
+	}
+	touched := make(map[*group]bool)
 	for _, e := range endpoints {
-		if e.setState(s) {
+		if e.judge(by, verdict{s, why}) {
 			changed++
-			touched[e.upstream] = true
+			touched[e.group] = true
 		}
 	}
-	for name := range touched {
-		for _, u := range r.upstreams(name) {
+	for g := range touched {
+		for _, u := range r.upstreams(g) {
 			u.refresh()
 		}
 	}
 	return changed
 }
 
-func (r *Registry) upstreams(name string) []*Upstream {
+// SetState is Judge by whoever has that word, without a reason.
+func (r *Registry) SetState(s State, endpoints ...*Endpoint) int {
+	by := ByProbe
+	switch s {
+	case Ejected:
+		by = ByTraffic
+	case Draining, Maintenance:
+		by = ByOperator
+	}
+	return r.Judge(by, s, "", endpoints...)
+}
+
+func (r *Registry) upstreams(g *group) []*Upstream {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.live[name])
+	return slices.Clone(g.live)
 }
 
 // Endpoints returns every endpoint that a live upstream has, by upstream and address. It is what

@@ -61,7 +61,7 @@ func (s simulation) shares(t *testing.T) []float64 {
 	for i := range s.uses {
 		arrival += time.Duration(random.ExpFloat64() * float64(s.gap))
 		endUntil(&open, begin, arrival)
-		l := u.Pick(Key{}, Tried{})
+		l := pick(u, Key{}, Tried{})
 		if !l.Ok() {
 			t.Fatalf("use %d of %d found no endpoint", i, s.uses)
 		}
@@ -316,7 +316,7 @@ func pickWhileFlapping(t *testing.T, u *Upstream, book *fallen, stop <-chan stru
 	for {
 		var held [3]Lease
 		for i := range held {
-			if held[i] = u.Pick(Key{}, Tried{}); !held[i].Ok() {
+			if held[i] = pick(u, Key{}, Tried{}); !held[i].Ok() {
 				t.Error("no endpoint although the first is always ready")
 			} else if e := held[i].Endpoint(); book.tooLong(e) {
 				t.Errorf("%s was picked although it has been down for long", e)
@@ -359,7 +359,7 @@ func TestAChurnOfAThousandEndpointsLeaksNothing(t *testing.T) {
 			}
 			r.SetState([]State{Ready, Down, Unknown}[random.IntN(3)], endpoints(u)...) // may leave a rebuild pending
 			for range 20 {
-				open = append(open, u.Pick(Key{}, Tried{}))
+				open = append(open, pick(u, Key{}, Tried{}))
 			}
 			for len(live) > 1+random.IntN(3) {
 				r.Retire(live[0])
@@ -380,8 +380,8 @@ func TestAChurnOfAThousandEndpointsLeaksNothing(t *testing.T) {
 
 func expectNothingLeft(t *testing.T, r *Registry, made map[*Endpoint]bool, gone map[*Endpoint]int) {
 	t.Helper()
-	if n := len(r.Endpoints()); n != 0 || len(r.endpoints) != 0 || len(r.live) != 0 {
-		t.Errorf("%d endpoints are listed, %d and %d upstreams are in the books, want none", n, len(r.endpoints), len(r.live))
+	if n := len(r.Endpoints()); n != 0 || len(r.endpoints) != 0 || len(r.groups) != 0 {
+		t.Errorf("%d endpoints are listed, %d and %d upstreams are in the books, want none", n, len(r.endpoints), len(r.groups))
 	}
 	if len(gone) != len(made) {
 		t.Errorf("%d endpoints were made and %d have gone", len(made), len(gone))

@@ -12,17 +12,13 @@ const (
 	Ready
 	// Draining endpoints finish what they have; they get more only if all others are unfit.
 	Draining
-	// Ejected endpoints were judged unfit by the traffic itself.
+	// Ejected endpoints were judged unfit by the traffic itself. They get traffic only in panic.
 	Ejected
 	// Down endpoints fail their probes.
 	Down
 	// Maintenance endpoints were taken out by an operator.
 	Maintenance
 )
-
-// tiers are the states that may get traffic, best first. A view offers the endpoints of the first
-// tier that has any.
-var tiers = [...]State{Ready, Unknown, Draining}
 
 var stateNames = [...]string{"unknown", "ready", "draining", "ejected", "down", "maintenance"}
 
@@ -33,3 +29,6 @@ func (s State) String() string {
 	}
 	return "state(" + strconv.Itoa(int(s)) + ")"
 }
+
+// severity orders the states for composition: the judge with the worst to say decides.
+var severity = [...]uint8{Ready: 0, Unknown: 1, Draining: 2, Ejected: 3, Down: 4, Maintenance: 5}

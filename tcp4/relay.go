@@ -116,7 +116,7 @@ func (r *Relay) connect(key lb.Key, rec *Record) (net.Conn, lb.Lease) {
 	var tried lb.Tried
 	rec.End = NoEndpoint
 	for rec.Attempts <= r.cfg.Attempts {
-		lease := r.cfg.Upstream.Pick(key, tried)
+		lease, _ := r.cfg.Upstream.Pick(key, tried)
 		if !lease.Ok() {
 			break
 		}

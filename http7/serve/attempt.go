@@ -39,7 +39,7 @@ func (c *conn) pick(x *exchange, st *sending) event {
 	if c.left.Load() {
 		return event{kind: evFault, fault: http7.ClientLeft}
 	}
-	lease := x.plan.Upstream.Pick(lb.Key{}, x.tried)
+	lease, _ := x.plan.Upstream.Pick(lb.Key{}, x.tried)
 	if !lease.Ok() {
 		return event{kind: evNone, fault: http7.NoEndpoints}
 	}

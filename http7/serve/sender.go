@@ -40,7 +40,7 @@ func (s *Sender) Send(d *http7.Detached) (*http7.Answer, *http7.Fault) {
 	for {
 		switch st.step(ev) {
 		case pick:
-			lease := p.Upstream.Pick(lb.Key{}, tried)
+			lease, _ := p.Upstream.Pick(lb.Key{}, tried)
 			if !lease.Ok() { // what the last attempt came to stands
 				ev = event{kind: evNone, fault: http7.NoEndpoints}
 				continue
