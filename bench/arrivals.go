@@ -132,8 +132,9 @@ func (a *Arrivals) String() string {
 // perSecond writes a rate without an exponent.
 func perSecond(rate float64) string { return strconv.FormatFloat(rate, 'f', -1, 64) + "/s" }
 
-// length returns how long the steps last; 0 where the last one lasts to the end.
-func (a *Arrivals) length() time.Duration {
+// Length returns how long the timetable lasts: all its Steps, or to just behind the last of its Times. It is 0 where
+// the last step lasts as long as the run.
+func (a *Arrivals) Length() time.Duration {
 	var sum time.Duration
 	for _, s := range a.Steps {
 		if s.For == 0 {

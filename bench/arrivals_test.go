@@ -156,3 +156,20 @@ func TestTimetablesThatMeanNothingAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestHowLongATimetableGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		arrivals Arrivals
+		want     time.Duration
+	}{
+		{Arrivals{}, 0},
+		{Arrivals{Steps: []Step{{From: 1, To: 1}}}, 0},
+		{Arrivals{Steps: []Step{{From: 1, To: 9, For: time.Minute}, {From: 9, To: 9, For: time.Second}}}, 61 * time.Second},
+		{Arrivals{Steps: []Step{{From: 1, To: 9, For: time.Minute}, {From: 9, To: 9}}}, 0},
+		{Arrivals{Times: []time.Duration{1, 2, 3}}, 4},
+	} {
+		if got := c.arrivals.Length(); got != c.want {
+			t.Errorf("%+v: %v, want %v", c.arrivals, got, c.want)
+		}
+	}
+}

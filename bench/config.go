@@ -181,7 +181,7 @@ func (c *Config) fill() error {
 		if len(c.Arrivals.Times) > 0 && c.Warmup > 0 {
 			return fmt.Errorf("%w: a timetable of single times has no warm-up", ErrConfig)
 		}
-		c.Duration = cmp.Or(c.Duration, c.Arrivals.length())
+		c.Duration = cmp.Or(c.Duration, c.Arrivals.Length())
 	}
 	if c.Duration == 0 && c.Requests == 0 {
 		return fmt.Errorf("%w: neither a duration nor a number of requests", ErrConfig)

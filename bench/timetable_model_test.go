@@ -197,18 +197,18 @@ func FuzzParseSteps(f *testing.F) {
 			if a.check() != nil {
 				continue
 			}
-			if a.length() <= 0 {
-				t.Fatalf("%q lasts %v", text, a.length())
+			if a.Length() <= 0 {
+				t.Fatalf("%q lasts %v", text, a.Length())
 			}
-			table := newTimetable(a, 0, a.length(), 0)
+			table := newTimetable(a, 0, a.Length(), 0)
 			last := time.Duration(0)
 			for range 100 {
 				at, ok := table.next()
 				if !ok {
 					break
 				}
-				if at < last || at >= a.length() {
-					t.Fatalf("%q: a slot at %v, behind %v, of %v", text, at, last, a.length())
+				if at < last || at >= a.Length() {
+					t.Fatalf("%q: a slot at %v, behind %v, of %v", text, at, last, a.Length())
 				}
 				last = at
 			}

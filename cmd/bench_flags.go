@@ -233,18 +233,10 @@ func (f *benchFlags) timetable() (a *bench.Arrivals, err error) {
 		return nil, err
 	}
 	a.Poisson = f.arrivals == "poisson"
-	if ends := length(a); ends > 0 && f.duration > ends {
+	if ends := a.Length(); ends > 0 && f.duration > ends {
 		return nil, fmt.Errorf("-d %v is longer than --ramp or --steps, which end after %v; leave -d out", f.duration, ends)
 	}
 	return a, nil
-}
-
-// length is when a timetable ends; 0: it does not.
-func length(a *bench.Arrivals) (sum time.Duration) {
-	for _, s := range a.Steps {
-		sum += s.For
-	}
-	return sum
 }
 
 func (f *sendFlags) config(target string) (bench.Config, error) {

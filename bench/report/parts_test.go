@@ -147,7 +147,7 @@ func TestAPlanFollowsAnyTimetable(t *testing.T) {
 			}
 			at = stop
 		}
-		if all := lasts(arrivals); at < min(all.Seconds(), end)-1e-9 {
+		if all := arrivals.Length(); at < min(all.Seconds(), end)-1e-9 {
 			t.Errorf("%s: the plan ends at %v of %v", words, at, all)
 		}
 	}

@@ -75,27 +75,12 @@ func NewProgress(out io.Writer, cfg *bench.Config) *Progress {
 		fresh:  make(chan struct{}, 1), waiting: moment{Second: bench.Second{Histogram: bench.NewHistogram()}},
 	}
 	if p.length == 0 && cfg.Requests == 0 && cfg.Arrivals != nil {
-		p.length = lasts(cfg.Arrivals)
+		p.length = cfg.Arrivals.Length()
 	}
 	if p.length > longRun {
 		p.every = farApart
 	}
 	return p
-}
-
-// lasts is how long a timetable goes on; 0 where it has no end.
-func lasts(a *bench.Arrivals) time.Duration {
-	var sum time.Duration
-	for _, s := range a.Steps {
-		if s.For == 0 {
-			return 0
-		}
-		sum += s.For
-	}
-	if n := len(a.Times); n > 0 {
-		return a.Times[n-1]
-	}
-	return sum
 }
 
 // Second takes what bench.Run tells; it is made for bench.Config.Progress. It does not block: Run writes.

@@ -340,20 +340,3 @@ func TestAContextThatHasEndedBeforeIsTold(t *testing.T) {
 		t.Errorf("told more than once: %q", out.String())
 	}
 }
-
-func TestHowLongATimetableGoesOn(t *testing.T) {
-	for _, c := range []struct {
-		arrivals bench.Arrivals
-		want     time.Duration
-	}{
-		{bench.Arrivals{}, 0},
-		{bench.Arrivals{Steps: []bench.Step{{From: 1, To: 1}}}, 0},
-		{bench.Arrivals{Steps: []bench.Step{{From: 1, To: 9, For: time.Minute}, {From: 9, To: 9, For: time.Second}}}, 61 * time.Second},
-		{bench.Arrivals{Steps: []bench.Step{{From: 1, To: 9, For: time.Minute}, {From: 9, To: 9}}}, 0},
-		{bench.Arrivals{Times: []time.Duration{1, 2, 3}}, 3},
-	} {
-		if got := lasts(&c.arrivals); got != c.want {
-			t.Errorf("%+v: %v, want %v", c.arrivals, got, c.want)
-		}
-	}
-}
