@@ -91,13 +91,6 @@ func newDense() *hdrhistogram.Histogram {
 	return hdrhistogram.New(histogramFloor, histogramCeil, histogramDigits)
 }
 
-// pack returns what a dense histogram holds.
-func pack(h *hdrhistogram.Histogram) Histogram {
-	packed := NewHistogram()
-	packed.MergeFrom(h)
-	return packed
-}
-
 // record adds d, clamped to what the histogram can hold.
 func record(h *hdrhistogram.Histogram, d time.Duration) {
 	// Within its bounds RecordValue cannot fail.

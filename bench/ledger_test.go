@@ -17,7 +17,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
+
+// pack returns what a dense histogram holds.
+func pack(h *hdrhistogram.Histogram) Histogram {
+	packed := NewHistogram()
+	packed.MergeFrom(h)
+	return packed
+}
 
 func TestQuantilesAreThoseOfTheSortedSamples(t *testing.T) {
 	// Three digits: each quantile within a thousandth of the exact one.
