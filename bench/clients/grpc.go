@@ -26,8 +26,8 @@ import (
 // server's reflection (grpc.reflection.v1) gives: they are asked for once, by the first such request, whose latency
 // has that in it; see GRPCMessage. Header fields are metadata.
 //
-// Answer.Status is GRPCStatus of the code that the server sent: 200 for OK. Answer.Body is the message in protobuf's
-// bytes. Bytes are the messages'.
+// Answer.Status is the HTTP status to which google.rpc.Code maps the code that the server sent: 200 for OK. Answer.Body
+// is the message in protobuf's bytes. Bytes are the messages'.
 func GRPC(cfg Config) (Protocol, error) {
 	t, err := checkGRPC(cfg)
 	if err != nil {
@@ -64,7 +64,7 @@ func splitMethod(path string) (service, method string, ok bool) {
 	return service, method, slash && ok && service != "" && method != "" && !strings.ContainsAny(method, "/?#")
 }
 
-// GRPCStatus is the HTTP status that stands for a gRPC code in reports and in bench.Expect: the mapping of
+// grpcStatus is the HTTP status that stands for a gRPC code in reports and in bench.Expect: the mapping of
 // google.rpc.Code. Several codes share a status.
 //
 //	200 OK                400 INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE
@@ -72,7 +72,7 @@ func splitMethod(path string) (service, method string, ok bool) {
 //	429 RESOURCE_EXHAUSTED                         499 CANCELLED
 //	500 UNKNOWN, INTERNAL, DATA_LOSS, and codes that have no name
 //	501 UNIMPLEMENTED     503 UNAVAILABLE          504 DEADLINE_EXCEEDED
-func GRPCStatus(code uint32) int {
+func grpcStatus(code uint32) int {
 	switch codes.Code(code) {
 	case codes.OK:
 		return 200
@@ -157,7 +157,7 @@ func (g *grpcClient) call(ctx context.Context, l *grpcLink, path string, r *benc
 	case err == nil && seen.again.Load():
 		return errRefusedStream
 	case err == nil, seen.ended.Load():
-		a.Status = GRPCStatus(uint32(code))
+		a.Status = grpcStatus(uint32(code))
 		if err != nil {
 			a.Note = fmt.Sprintf("%v: %s", code, status.Convert(err).Message())
 		}

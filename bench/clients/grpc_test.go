@@ -184,7 +184,7 @@ func TestAGRPCCodeIsAStatus(t *testing.T) {
 			t.Errorf("%v: status %d, want %d", code, a.Status, want)
 		}
 	}
-	if GRPCStatus(0) != 200 {
+	if grpcStatus(0) != 200 {
 		t.Error("OK is not 200")
 	}
 }

@@ -15,15 +15,15 @@ type CrossCheck struct {
 // agreement is how far the two medians may lie apart, as a share.
 const agreement = 0.05
 
-// Agrees says whether both loads come to the same: medians within 5 % of each other, or ranges that overlap.
-func (c *CrossCheck) Agrees() bool {
+// agrees says whether both loads come to the same: medians within 5 % of each other, or ranges that overlap.
+func (c *CrossCheck) agrees() bool {
 	return math.Abs(c.Wrk.Median/c.Ours.Median-1) <= agreement || (c.Wrk.Min <= c.Ours.Max && c.Ours.Min <= c.Wrk.Max)
 }
 
 // String says it in one line.
 func (c *CrossCheck) String() string {
 	verdict := "they agree"
-	if !c.Agrees() {
+	if !c.agrees() {
 		verdict = "THEY DISAGREE"
 	}
 	return fmt.Sprintf("%s against %s: %.2f by our load, %.2f by wrk: %s", c.Scenario, c.Peer, c.Ours.Median, c.Wrk.Median, verdict)

@@ -44,7 +44,7 @@ func (p *page) crossChecks() {
 	p.table("", "by our load", "by wrk", "")
 	for _, c := range all {
 		verdict := "agree"
-		if !c.Agrees() {
+		if !c.agrees() {
 			verdict = "**disagree**"
 		}
 		p.row(c.Scenario+", "+c.Peer, c.Ours.String(), c.Wrk.String(), verdict)

@@ -199,12 +199,12 @@ func TestTwoLoadsAgreeWithinFivePercentOrWhereTheirRangesMeet(t *testing.T) {
 		{Ratio{1, 0.9, 1.1}, Ratio{0.8, 0.7, 0.91}, true},
 	} {
 		check := CrossCheck{Scenario: "small", Peer: "nginx", Ours: c.ours, Wrk: c.wrk}
-		if got := check.Agrees(); got != c.want || strings.Contains(check.String(), "DISAGREE") == c.want {
+		if got := check.agrees(); got != c.want || strings.Contains(check.String(), "DISAGREE") == c.want {
 			t.Errorf("%v and %v agree: %v, want %v; %s", c.ours, c.wrk, got, c.want, &check)
 		}
 	}
 	all := reviewed().CrossChecks()
-	if len(all) != 1 || all[0].Peer != "nginx" || all[0].Agrees() {
+	if len(all) != 1 || all[0].Peer != "nginx" || all[0].agrees() {
 		t.Errorf("got %+v; want one disagreement, with nginx", all)
 	}
 	r := reviewed()

@@ -13,10 +13,12 @@ import (
 	"weir/internal/term"
 )
 
-// Watch runs cfg and shows on out how it goes, as a Progress does. It calls cfg.Progress too, and returns what bench.Run
-// does. When ctx ends it says that it stops.
+// Watch runs cfg and shows on out how it goes: on a terminal in two lines that are drawn anew, elsewhere in a line for
+// each second, or for each five where the run is longer than a minute. The screen is left with whole lines whatever
+// happens, and its cursor is never hidden. Colour is as the terminal and NO_COLOR want it. Watch calls cfg.Progress too,
+// and returns what bench.Run does. When ctx ends it says that it stops.
 func Watch(ctx context.Context, out io.Writer, cfg bench.Config) (*bench.Report, error) {
-	p := NewProgress(out, &cfg)
+	p := newProgress(out, &cfg)
 	told := cfg.Progress
 	cfg.Progress = func(s bench.Second) {
 		p.Second(s)
@@ -32,10 +34,8 @@ func Watch(ctx context.Context, out io.Writer, cfg bench.Config) (*bench.Report,
 	return r, err
 }
 
-// Progress shows how a run goes: on a terminal two lines that are drawn anew, elsewhere a line for each second, or for
-// each five where the run is longer than a minute. The screen is left with whole lines whatever happens, and its cursor
-// is never hidden. Colour is as the terminal and NO_COLOR want it.
-type Progress struct {
+// progress is what Watch shows of a run.
+type progress struct {
 	out    io.Writer
 	paint  term.Paint
 	look   func() term.Screen
@@ -65,10 +65,10 @@ const (
 	farApart = 5
 )
 
-// NewProgress returns the progress of a run of cfg that begins now.
-func NewProgress(out io.Writer, cfg *bench.Config) *Progress {
+// newProgress returns the progress of a run of cfg that begins now.
+func newProgress(out io.Writer, cfg *bench.Config) *progress {
 	look := term.Look(out)
-	p := &Progress{
+	p := &progress{
 		out: out, paint: term.Paint{Colour: look.Colour}, look: func() term.Screen { return term.Look(out) },
 		live: look.Terminal && look.Columns >= narrowest, every: 1, cfg: *cfg, start: time.Now(), length: cfg.Duration,
 		closed: make(chan struct{}),
@@ -84,7 +84,7 @@ func NewProgress(out io.Writer, cfg *bench.Config) *Progress {
 }
 
 // Second takes what bench.Run tells; it is made for bench.Config.Progress. It does not block: Run writes.
-func (p *Progress) Second(s bench.Second) {
+func (p *progress) Second(s bench.Second) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now = s
@@ -105,11 +105,11 @@ func (p *Progress) Second(s bench.Second) {
 }
 
 // Close ends Run, which shows what came last. It is called once.
-func (p *Progress) Close() { close(p.closed) }
+func (p *progress) Close() { close(p.closed) }
 
 // Run draws until Close: what is new at once, and on a terminal the bar several times a second. When ctx ends it only
 // says that the run is being stopped.
-func (p *Progress) Run(ctx context.Context) {
+func (p *progress) Run(ctx context.Context) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	done := ctx.Done()
@@ -132,7 +132,7 @@ func (p *Progress) Run(ctx context.Context) {
 }
 
 // finish shows what came last. A run that did not even begin leaves no bar behind.
-func (p *Progress) finish() {
+func (p *progress) finish() {
 	p.mu.Lock()
 	if !p.live && p.waiting.At > 0 {
 		p.ready = append(p.ready, p.waiting)
@@ -145,7 +145,7 @@ func (p *Progress) finish() {
 }
 
 // stop notes that the run is being ended.
-func (p *Progress) stop() {
+func (p *progress) stop() {
 	p.mu.Lock()
 	p.stopping = true
 	p.mu.Unlock()
@@ -155,7 +155,7 @@ func (p *Progress) stop() {
 }
 
 // draw writes what there is. The lock is not held while it writes.
-func (p *Progress) draw() {
+func (p *progress) draw() {
 	if !p.live {
 		p.mu.Lock()
 		ready := p.ready
@@ -186,7 +186,7 @@ func (p *Progress) draw() {
 const narrowest = 60
 
 // bar shows how far the run is.
-func (p *Progress) bar(columns int, elapsed time.Duration) string {
+func (p *progress) bar(columns int, elapsed time.Duration) string {
 	if elapsed < 0 {
 		rest := cut(", "+span((-elapsed).Round(100*time.Millisecond))+" to go", max(columns-13, 1))
 		return "  " + p.paint.Yellow("warming up") + p.paint.Dim(rest)
@@ -205,7 +205,7 @@ func (p *Progress) bar(columns int, elapsed time.Duration) string {
 }
 
 // share returns how much of the run is done, below 0 where it has no end, and says it in words.
-func (p *Progress) share(elapsed time.Duration) (float64, string) {
+func (p *progress) share(elapsed time.Duration) (float64, string) {
 	if p.stopping {
 		return -1, "stopping; waiting for the requests under way"
 	}
@@ -227,7 +227,7 @@ func (p *Progress) share(elapsed time.Duration) (float64, string) {
 }
 
 // figures are the last second in one line, as much of it as fits.
-func (p *Progress) figures(columns int) string {
+func (p *progress) figures(columns int) string {
 	if p.seconds == 0 {
 		return ""
 	}
@@ -251,7 +251,7 @@ func (p *Progress) figures(columns int) string {
 }
 
 // plain is a line for what is no terminal.
-func (p *Progress) plain(m *moment) string {
+func (p *progress) plain(m *moment) string {
 	m.Latency = m.Histogram.Quantiles()
 	text := term.Right(span(m.At), 10)
 	for _, part := range p.parts(m, m.Failures.Total()) {
@@ -267,7 +267,7 @@ type part struct {
 }
 
 // parts say what a stretch of time came to. A wide enough field keeps figures from jumping about.
-func (p *Progress) parts(m *moment, failed int64) []part {
+func (p *progress) parts(m *moment, failed int64) []part {
 	speed := term.Right(rate(float64(m.Requests), m.At-m.From), 9)
 	if asked := p.asked((m.From + m.At) / 2); asked > 0 {
 		speed += " of " + three(asked) + "/s"
@@ -295,10 +295,10 @@ func (p *Progress) parts(m *moment, failed int64) []part {
 
 func plainly(text string) string { return text }
 
-func (p *Progress) open() bool { return p.cfg.Rate > 0 || p.cfg.Arrivals != nil }
+func (p *progress) open() bool { return p.cfg.Rate > 0 || p.cfg.Arrivals != nil }
 
 // late says what spoils the latencies of this second: then they are not shown. The limits are those of a whole run.
-func (p *Progress) late(m *moment) string {
+func (p *progress) late(m *moment) string {
 	if p.open() && m.Busy > 0.95 && m.Late > 0 {
 		return fmt.Sprintf("the generator is at its limit (%.0f %% busy)", 100*m.Busy)
 	}
@@ -306,7 +306,7 @@ func (p *Progress) late(m *moment) string {
 }
 
 // asked is the rate that the timetable wants at a time; 0 where it has none.
-func (p *Progress) asked(at time.Duration) float64 {
+func (p *progress) asked(at time.Duration) float64 {
 	if p.cfg.Arrivals == nil {
 		return p.cfg.Rate
 	}

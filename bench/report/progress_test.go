@@ -31,7 +31,7 @@ func second(n int) bench.Second {
 }
 
 // play feeds a progress with one second after the other, and closes it. Time is synctest's.
-func play(t *testing.T, p *Progress, seconds int) {
+func play(t *testing.T, p *progress, seconds int) {
 	t.Helper()
 	var drawing sync.WaitGroup
 	drawing.Go(func() { p.Run(t.Context()) })
@@ -46,7 +46,7 @@ func play(t *testing.T, p *Progress, seconds int) {
 }
 
 // onScreen makes p draw as on a terminal of so many columns.
-func onScreen(p *Progress, columns int) *Progress {
+func onScreen(p *progress, columns int) *progress {
 	p.live = true
 	p.look = func() term.Screen { return term.Screen{Terminal: true, Rows: 24, Columns: columns} }
 	return p
@@ -55,7 +55,7 @@ func onScreen(p *Progress, columns int) *Progress {
 func TestWithoutATerminalEachSecondIsALine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		play(t, NewProgress(&out, &bench.Config{Rate: 1000, Duration: 3 * time.Second}), 3)
+		play(t, newProgress(&out, &bench.Config{Rate: 1000, Duration: 3 * time.Second}), 3)
 		testkit.Golden(t, "testdata/progress.txt", out.String())
 	})
 }
@@ -63,7 +63,7 @@ func TestWithoutATerminalEachSecondIsALine(t *testing.T) {
 func TestALongRunHasALineForFiveSecondsAndOneForTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		play(t, NewProgress(&out, &bench.Config{Arrivals: &bench.Arrivals{Steps: []bench.Step{{From: 0, To: 2000, For: 2 * time.Minute}}}}), 12)
+		play(t, newProgress(&out, &bench.Config{Arrivals: &bench.Arrivals{Steps: []bench.Step{{From: 0, To: 2000, For: 2 * time.Minute}}}}), 12)
 		testkit.Golden(t, "testdata/progress.long.txt", out.String())
 	})
 }
@@ -108,7 +108,7 @@ func TestATerminalHasTwoLinesThatAreDrawnAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, columns := range []int{60, 80, 200} {
 			var out bytes.Buffer
-			play(t, onScreen(NewProgress(&out, &bench.Config{Rate: 1000, Duration: 10 * time.Second, Warmup: 2 * time.Second}), columns), 5)
+			play(t, onScreen(newProgress(&out, &bench.Config{Rate: 1000, Duration: 10 * time.Second, Warmup: 2 * time.Second}), columns), 5)
 			lines := shown(t, out.String())
 			if len(lines) != 3 || lines[2] != "" {
 				t.Fatalf("%d columns: %q, want two lines and the cursor below", columns, lines)
@@ -154,7 +154,7 @@ func TestTheBarFollowsTimeOrCount(t *testing.T) {
 		{bench.Config{Arrivals: &bench.Arrivals{Times: []time.Duration{0, 20 * time.Second}}}, 1, 5 * time.Second, 0.25, "5 s of 20 s"},
 		{bench.Config{}, 1000, 1530 * time.Millisecond, -1, "1.5 s"},
 	} {
-		p := NewProgress(&bytes.Buffer{}, &c.cfg)
+		p := newProgress(&bytes.Buffer{}, &c.cfg)
 		p.requests = c.requests
 		if share, words := p.share(c.elapsed); share < c.share-0.011 || share > c.share+0.011 || words != c.words {
 			t.Errorf("%+v after %v: %.2f, %q; want %.2f, %q", c.cfg, c.elapsed, share, words, c.share, c.words)
@@ -165,7 +165,7 @@ func TestTheBarFollowsTimeOrCount(t *testing.T) {
 func TestTheRateThatIsAskedForFollowsTheTimetable(t *testing.T) {
 	steps := &bench.Arrivals{Steps: []bench.Step{{From: 100, To: 100, For: 10 * time.Second}, {From: 100, To: 300, For: 10 * time.Second}, {From: 50, To: 50}}}
 	for at, want := range map[time.Duration]float64{time.Second: 100, 9 * time.Second: 100, 15 * time.Second: 200, time.Hour: 50} {
-		p := NewProgress(&bytes.Buffer{}, &bench.Config{Arrivals: steps})
+		p := newProgress(&bytes.Buffer{}, &bench.Config{Arrivals: steps})
 		if got := p.asked(at); got != want {
 			t.Errorf("at %v: %v, want %v", at, got, want)
 		}
@@ -173,7 +173,7 @@ func TestTheRateThatIsAskedForFollowsTheTimetable(t *testing.T) {
 }
 
 func TestASecondThatTheGeneratorSpoiledHasNoLatencies(t *testing.T) {
-	p := NewProgress(&bytes.Buffer{}, &bench.Config{Rate: 1000, Duration: time.Second})
+	p := newProgress(&bytes.Buffer{}, &bench.Config{Rate: 1000, Duration: time.Second})
 	s := second(1)
 	s.Busy, s.Late = 0.99, 5
 	m := moment{}
@@ -189,7 +189,7 @@ func TestAnInterruptIsAnsweredAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, live := range []bool{false, true} {
 			var out bytes.Buffer
-			p := NewProgress(&out, &bench.Config{Rate: 1000, Duration: time.Minute})
+			p := newProgress(&out, &bench.Config{Rate: 1000, Duration: time.Minute})
 			if live {
 				onScreen(p, 80)
 			}
@@ -223,7 +223,7 @@ func (s stuck) Write(text []byte) (int, error) {
 func TestATerminalThatIsHeldUpDoesNotHoldUpTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := stuck{make(chan struct{})}
-		p := onScreen(NewProgress(out, &bench.Config{Rate: 1000, Duration: time.Minute}), 80)
+		p := onScreen(newProgress(out, &bench.Config{Rate: 1000, Duration: time.Minute}), 80)
 		var drawing sync.WaitGroup
 		drawing.Go(func() { p.Run(t.Context()) })
 		for n := range 100 {
@@ -240,7 +240,7 @@ func TestATerminalThatIsHeldUpDoesNotHoldUpTheRun(t *testing.T) {
 }
 
 func TestALineFitsATerminalThatIsMadeNarrow(t *testing.T) {
-	p := NewProgress(&bytes.Buffer{}, &bench.Config{Rate: 1000})
+	p := newProgress(&bytes.Buffer{}, &bench.Config{Rate: 1000})
 	p.now, p.seconds = second(1), 1
 	for _, columns := range []int{0, 20, 40, narrowest - 1, 200} {
 		if got := p.figures(columns); utf8.RuneCountInString(got) > max(columns, 2) {
@@ -263,7 +263,7 @@ func TestWatchRunsAndTells(t *testing.T) {
 
 func TestARunThatCannotBeginLeavesNoBar(t *testing.T) {
 	var out bytes.Buffer
-	p := onScreen(NewProgress(&out, &bench.Config{}), 80)
+	p := onScreen(newProgress(&out, &bench.Config{}), 80)
 	p.Close()
 	p.Run(t.Context())
 	_, err := Watch(t.Context(), &out, bench.Config{Target: "nonsense"})
@@ -285,7 +285,7 @@ func TestTheLiveLinesNeverWrap(t *testing.T) {
 		{"without an end", bench.Config{}, 100 * time.Hour, false},
 		{"stopping", bench.Config{Rate: 1000, Duration: time.Minute}, time.Second, true},
 	} {
-		p := NewProgress(&bytes.Buffer{}, &c.cfg)
+		p := newProgress(&bytes.Buffer{}, &c.cfg)
 		p.stopping, p.requests = c.stop, 98_765_432
 		for columns := 14; columns < 200; columns++ {
 			if line := p.bar(columns, c.elapsed); utf8.RuneCountInString(line) >= columns {
@@ -299,7 +299,7 @@ func TestTheLiveLinesNeverWrap(t *testing.T) {
 }
 
 func TestABarThatGrowsNeverShrinks(t *testing.T) {
-	p := NewProgress(&bytes.Buffer{}, &bench.Config{Rate: 1, Duration: 20 * time.Second})
+	p := newProgress(&bytes.Buffer{}, &bench.Config{Rate: 1, Duration: 20 * time.Second})
 	before := -1
 	for at := time.Duration(0); at <= 21*time.Second; at += 100 * time.Millisecond {
 		n := strings.Count(p.bar(80, at), "█")
@@ -316,7 +316,7 @@ func TestABarThatGrowsNeverShrinks(t *testing.T) {
 func TestAPlaceThatIsGoneDoesNotStopTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, live := range []bool{false, true} {
-			p := NewProgress(failing{}, &bench.Config{Rate: 1000, Duration: time.Minute})
+			p := newProgress(failing{}, &bench.Config{Rate: 1000, Duration: time.Minute})
 			if live {
 				onScreen(p, 80)
 			}

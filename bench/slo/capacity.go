@@ -89,7 +89,7 @@ func (s SLO) probe(r *bench.Report, rate float64) Probe {
 	latency := r.Sound().Latency
 	p := Probe{
 		Rate: rate, PerSecond: r.PerSecond(), P50: latency.P50, P99: latency.P99, P999: latency.P999,
-		Errors: ErrorShare(r), Valid: r.Valid(),
+		Errors: errorShare(r), Valid: r.Valid(),
 	}
 	p.Why = s.objection(r, rate)
 	p.Held = p.Why == ""
@@ -112,8 +112,8 @@ func (s SLO) objection(r *bench.Report, rate float64) string {
 		}
 	}
 	switch {
-	case !promised && ErrorShare(r) > defaultErrors:
-		return fmt.Sprintf("%.3g %% failed", ErrorShare(r)*100)
+	case !promised && errorShare(r) > defaultErrors:
+		return fmt.Sprintf("%.3g %% failed", errorShare(r)*100)
 	case r.PerSecond() < keepingUp*rate:
 		return fmt.Sprintf("only %.0f/s got through", r.PerSecond())
 	}

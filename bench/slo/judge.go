@@ -88,7 +88,7 @@ func (t *term) judge(r *bench.Report) Verdict {
 func (t *term) measure(r *bench.Report) (float64, bool) {
 	switch t.of {
 	case failing:
-		return ErrorShare(r), true
+		return errorShare(r), true
 	case speed:
 		return r.PerSecond(), true
 	case mean:
@@ -125,9 +125,9 @@ func (t *term) rounded(x float64) string {
 	return short(time.Duration(x))
 }
 
-// ErrorShare returns the share of the requests and unsent slots that failed or were never sent; 1 where there are
+// errorShare returns the share of the requests and unsent slots that failed or were never sent; 1 where there are
 // none of either.
-func ErrorShare(r *bench.Report) float64 {
+func errorShare(r *bench.Report) float64 {
 	all := r.Requests + r.Unsent
 	if all == 0 {
 		return 1

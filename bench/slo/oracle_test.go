@@ -184,7 +184,7 @@ func TestAnErrorShareCountsWhatFailedAndWhatWasNeverSent(t *testing.T) {
 		{sent{}, 1}, {sent{failed: 3}, 1}, {sent{unsent: 3}, 1},
 		{sent{took: make([]time.Duration, 8)}, 0}, {sent{took: make([]time.Duration, 8), failed: 1, unsent: 1}, 0.2},
 	} {
-		if got := ErrorShare(c.s.report()); got != c.want {
+		if got := errorShare(c.s.report()); got != c.want {
 			t.Errorf("%d answers, %d failures, %d unsent: %v, want %v", len(c.s.took), c.s.failed, c.s.unsent, got, c.want)
 		}
 	}
