@@ -1,9 +1,6 @@
 package forward
 
 import (
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"weir/internal/conf"
@@ -17,6 +14,8 @@ type Config struct {
 	Connections ConnectionsConfig `toml:"connections"`
 	// Retry says when a failed attempt is followed by another. A route may override any key.
 	Retry RetryConfig `toml:"retry"`
+	// Hedge says when an attempt that is slow gets company. Absent: never.
+	Hedge *HedgeConfig `toml:"hedge"`
 }
 
 // TimeoutsConfig bounds the steps of one attempt.
@@ -42,34 +41,6 @@ type ConnectionsConfig struct {
 	MaxAge conf.Duration `toml:"max_age"`
 }
 
-// The conditions of RetryConfig.On.
-const (
-	OnConnect = "connect"
-	OnReset   = "reset"
-	OnTimeout = "timeout"
-	On502     = "502"
-	On503     = "503"
-	On504     = "504"
-)
-
-// RetryConfig says when a failed attempt is followed by another, on another endpoint if there is
-// one.
-type RetryConfig struct {
-	// Attempts is how many may follow the first; 0 is none. Default: 2.
-	Attempts int `toml:"attempts"`
-	// On are the failures that are retried: "connect" (no connection could be made), "reset" (the
-	// connection ended before the answer's head), "timeout" (no head in time), and the statuses
-	// "502", "503" and "504". Default: "connect".
-	On []string `toml:"on"`
-	// Methods are those that may be repeated once a request has been sent; others are repeated only
-	// when the connection could not be made. Hazard: a method that changes something twice.
-	// Default: GET, HEAD, OPTIONS, PUT, DELETE.
-	Methods []string `toml:"methods"`
-	// Replay is how much of a request's body is kept to send it again; a longer body is not
-	// retried. It costs up to this much memory per exchange with a body. Default: 64KiB.
-	Replay conf.Size `toml:"replay"`
-}
-
 // Default returns the values of absent keys.
 func Default() Config {
 	return Config{
@@ -83,12 +54,7 @@ func Default() Config {
 			KeepAlive: conf.Dur(55 * time.Second),
 			MaxAge:    conf.OffDuration,
 		},
-		Retry: RetryConfig{
-			Attempts: 2,
-			On:       []string{OnConnect},
-			Methods:  []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"},
-			Replay:   conf.Bytes(64 << 10),
-		},
+		Retry: defaultRetry(),
 	}
 }
 
@@ -105,27 +71,10 @@ func (c *Config) Check(p *conf.Problems) {
 	k.Positive("keep_alive", c.Connections.KeepAlive)
 	k.Positive("max_age", c.Connections.MaxAge)
 	c.Retry.Check(p.In("retry"))
-}
-
-// maxReplay bounds what one exchange may hold in memory.
-const maxReplay = 64 << 20
-
-// Check notes what is wrong with r.
-func (r *RetryConfig) Check(p *conf.Problems) {
-	p.Between("attempts", r.Attempts, 0, 10)
-	if r.Replay.Value() > maxReplay {
-		p.Add("replay", strconv.Quote(r.Replay.String())+" would be held in memory for every exchange", `write at most "64MiB"`)
-	}
-	for i, on := range r.On {
-		at := p.In("on", "["+strconv.Itoa(i)+"]")
-		at.OneOf("", on, "a failure that can be retried", OnConnect, OnReset, OnTimeout, On502, On503, On504)
-		if slices.Contains(r.On[:i], on) {
-			at.Add("", strconv.Quote(on)+" is written twice", "leave one out")
-		}
-	}
-	for i, m := range r.Methods {
-		if m == "" || strings.ToUpper(m) != m || strings.ContainsAny(m, " \t,") {
-			p.In("methods").Add("["+strconv.Itoa(i)+"]", strconv.Quote(m)+" is not a method", `methods are written in capitals, such as "GET"`)
+	if c.Hedge != nil {
+		c.Hedge.Check(p.In("hedge"))
+		if c.Retry.Attempts == 0 {
+			p.In("hedge").AddKey("after", "no attempt may follow the first, and a hedge is one", "let retry.attempts be at least 1, or leave hedge out")
 		}
 	}
 }
