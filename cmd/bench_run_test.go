@@ -162,21 +162,21 @@ func TestARunIsReportedOnStdoutAndItsProgressOnStderr(t *testing.T) {
 		code     int
 		out, err string // what each contains; "" is empty
 	}{
-		"/ -n 20 -c 2":                        {Fine, "Requests", ""},
-		"/ -n 20 -c 64":                       {Fine, "20   100 %", ""},
-		"/ -n 3 -c 8 -q":                      {Fine, "3 requests", ""},
-		"/ -n 20 --slo errors<1%":             {Fine, "SLO\n  met          errors<1%: errors is 0 %\n", ""},
-		"/ -n 20 --slo rate>1000000000":       {Bad, "SLO\n  missed       rate>", "weir: the SLO is missed: rate>"},
-		"/503 -n 20":                          {Bad, "ALL FAILED", "was as expected: 20 status; first: status 503"},
-		"/503 -n 20 --slo p99<1s":             {Bad, "ALL FAILED", "weir: the SLO is missed: p99<1s: p99 is beyond what could be measured"},
-		"/ -n 20 -r 1000 --max-lag 5s":        {Fine, "open loop at 1,000/s", ""},
-		"/ -r 30/m -n 1 --max-lag 5s":         {Fine, "open loop at 0.5/s", ""},
-		"/ --steps 40,80/100ms --max-lag 5s":  {Fine, "open loop at 40/s in 100ms, 80/s in 100ms", ""},
-		"/ --ramp 100:10/100ms --max-lag 5s":  {Fine, "100/s to 10/s in 100ms", ""},
-		"/ -n 20 --data x -m PUT -H X-A:b":    {Fine, "20   100 %", ""},
-		"/ -n 4 --no-keepalive":               {Fine, "0 % of the requests reused one", ""},
-		"/ -n 20 --seed 5 --threads 1":        {Fine, "1 thread", ""},
-		"/ -n 20 --warmup 20ms --max-lag 50s": {Fine, "20.0 ms of warm-up", ""},
+		"/ -n 20 -c 2":                                    {Fine, "Requests", ""},
+		"/ -n 20 -c 64":                                   {Fine, "20   100 %", ""},
+		"/ -n 3 -c 8 -q":                                  {Fine, "3 requests", ""},
+		"/ -n 20 --slo errors<1%":                         {Fine, "SLO\n  met          errors<1%: errors is 0 %\n", ""},
+		"/ -n 20 --slo rate>1000000000":                   {Bad, "SLO\n  missed       rate>", "weir: the SLO is missed: rate>"},
+		"/503 -n 20":                                      {Bad, "ALL FAILED", "was as expected: 20 status; first: status 503"},
+		"/503 -n 20 --slo p99<1s":                         {Bad, "ALL FAILED", "weir: the SLO is missed: p99<1s: p99 is beyond what could be measured"},
+		"/ -n 20 -r 1000 --max-lag 5s":                    {Fine, "open loop at 1,000/s", ""},
+		"/ -r 30/m -n 1 --max-lag 5s":                     {Fine, "open loop at 0.5/s", ""},
+		"/ --steps 40,80/100ms --max-lag 5s":              {Fine, "open loop at 40/s in 100ms, 80/s in 100ms", ""},
+		"/ --ramp 100:10/100ms --max-lag 5s":              {Fine, "100/s to 10/s in 100ms", ""},
+		"/ -n 20 --data x -m PUT -H X-A:b":                {Fine, "20   100 %", ""},
+		"/ -n 4 --no-keepalive":                           {Fine, "0 % of the requests reused one", ""},
+		"/ -n 20 --seed 5 --threads 1":                    {Fine, "1 thread", ""},
+		"/ -n 20 --warmup 20ms --threads 2 --max-lag 50s": {Fine, "20.0 ms of warm-up", ""},
 	} {
 		got := inProcess(nil, append([]string{"bench"}, strings.Split(url+line, " ")...)...)
 		if got.code != c.code || !strings.Contains(got.out, c.out) || !strings.Contains(got.err, c.err) || c.err == "" && got.err != "" {
