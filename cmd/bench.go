@@ -1,8 +1,12 @@
 package cmd
 
 import (
+	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -45,4 +49,9 @@ func plain(err error) error {
 		return err
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), bench.ErrConfig.Error()+": "))
+}
+
+// untilStopped returns a context that Ctrl-C and SIGTERM end.
+func untilStopped() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }

@@ -183,6 +183,14 @@ func (f *sendFlags) empty() error {
 	return bad
 }
 
+// asked is what is to be judged and written of a run.
+func (f *sendFlags) asked() (goal slo.SLO, outs []output, err error) {
+	if goal, err = f.promise(); err == nil {
+		outs, err = f.outputs()
+	}
+	return goal, outs, err
+}
+
 // promise is the --slo; the zero SLO where there is none.
 func (f *sendFlags) promise() (goal slo.SLO, err error) {
 	if f.slo == "" {

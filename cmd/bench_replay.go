@@ -1,13 +1,10 @@
 package cmd
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -65,11 +62,7 @@ func (p *program) replay(f *replayFlags, args []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	goal, err := f.promise()
-	if err != nil {
-		return err
-	}
-	outs, err := f.outputs()
+	goal, outs, err := f.asked()
 	if err != nil {
 		return err
 	}
@@ -81,7 +74,7 @@ func (p *program) replay(f *replayFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := untilStopped()
 	defer cancel()
 	if err := lookUp(ctx, cfg.Target, cfg.Timeout); err != nil {
 		return err

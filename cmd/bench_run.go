@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"weir/bench"
 	"weir/bench/clients"
@@ -28,11 +25,7 @@ func (p *program) bench(f *benchFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	goal, err := f.promise()
-	if err != nil {
-		return err
-	}
-	outs, err := f.outputs()
+	goal, outs, err := f.asked()
 	if err != nil {
 		return err
 	}
@@ -41,7 +34,7 @@ func (p *program) bench(f *benchFlags, args []string) error {
 			return err
 		}
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := untilStopped()
 	defer cancel()
 	if err := lookUp(ctx, cfg.Target, cfg.Timeout); err != nil {
 		return err

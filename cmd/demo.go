@@ -2,9 +2,6 @@ package cmd
 
 import (
 	"context"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,7 +21,7 @@ func (p *program) demoCommand() *cobra.Command {
   weir demo --stay --port-base 28080`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			ctx, cancel := untilStopped()
 			defer cancel()
 			if code := demo.Run(ctx, o); code != Fine {
 				return &exit{code: code}
