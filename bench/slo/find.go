@@ -1,6 +1,7 @@
 package slo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,23 +79,12 @@ func (o *Options) fill() error {
 	if len(o.SLO.terms) == 0 {
 		return fmt.Errorf("%w without an SLO to hold", ErrOptions)
 	}
-	set := func(x *float64, byDefault float64) {
-		if *x == 0 {
-			*x = byDefault
-		}
-	}
-	set(&o.Start, 100)
-	set(&o.Most, 1e6)
-	set(&o.Precision, 0.03)
-	if o.Probe == 0 {
-		o.Probe = 5 * time.Second
-	}
-	if o.Probes == 0 {
-		o.Probes = 60
-	}
-	if o.Time == 0 {
-		o.Time = 10 * time.Minute
-	}
+	o.Start = cmp.Or(o.Start, 100)
+	o.Most = cmp.Or(o.Most, 1e6)
+	o.Precision = cmp.Or(o.Precision, 0.03)
+	o.Probe = cmp.Or(o.Probe, 5*time.Second)
+	o.Probes = cmp.Or(o.Probes, 60)
+	o.Time = cmp.Or(o.Time, 10*time.Minute)
 	switch {
 	case !(o.Start >= lowest) || !(o.Most >= o.Start) || math.IsInf(o.Most, 0):
 		return fmt.Errorf("%w from %v to %v requests a second; the first must be at least %v, and no more than the last", ErrOptions, o.Start, o.Most, lowest)
@@ -271,15 +261,7 @@ func (s *search) finish() (*Capacity, error) {
 	default:
 		c.Limit = SLOLimit
 	}
-	slices.SortStableFunc(c.Probes, func(a, b Probe) int {
-		switch {
-		case a.Rate < b.Rate:
-			return -1
-		case a.Rate > b.Rate:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(c.Probes, func(a, b Probe) int { return cmp.Compare(a.Rate, b.Rate) })
 	c.Contradicted = c.contradicted()
 	c.Text = c.sentence()
 	if s.err != nil && s.ctx.Err() == nil {
