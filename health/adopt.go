@@ -15,6 +15,8 @@ func (m *Monitor) Adopt(targets []Target) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	named := make(map[*lb.Endpoint]bool)
+	methods := make(map[string]*method)
+	var fresh [][]*check
 	for _, t := range targets {
 		members := t.Upstream.View().Members()
 		if t.Config == nil {
@@ -24,13 +26,17 @@ func (m *Monitor) Adopt(targets []Target) {
 		for _, member := range members {
 			named[member.Endpoint] = true
 		}
-		m.watch(members, t.Config)
+		name := t.Upstream.Name()
+		methods[name] = newMethod(t.Config, m.methods[name])
+		fresh = append(fresh, m.watch(members, methods[name]))
 	}
+	m.methods = methods
 	for e, c := range m.checks {
 		if !named[e] {
 			m.drop(c)
 		}
 	}
+	m.schedule(inTurn(fresh))
 	m.nudge()
 }
 
@@ -43,49 +49,75 @@ func (m *Monitor) leaveAlone(members []lb.Member) {
 		if c := m.checks[e]; c != nil {
 			m.drop(c)
 		}
-		if s := e.State(); s == lb.Unknown || s == lb.Down {
+		if e.Says(lb.ByProbe) != lb.Ready {
 			unprobed = append(unprobed, e)
 		}
 	}
-	m.registry.SetState(lb.Ready, unprobed...)
+	m.registry.Judge(lb.ByProbe, lb.Ready, "", unprobed...)
 }
 
-// watch makes or updates the checks of an upstream's endpoints.
-func (m *Monitor) watch(members []lb.Member, config *Config) {
-	var fresh []*check
+// watch updates the checks of an upstream's endpoints and returns those that are new.
+func (m *Monitor) watch(members []lb.Member, by *method) (fresh []*check) {
 	var ready []*lb.Endpoint
 	for _, member := range members {
 		e := member.Endpoint
 		if c := m.checks[e]; c != nil {
-			m.update(c, config)
+			m.update(c, by)
 			continue
 		}
-		fresh = append(fresh, &check{endpoint: e, config: config, probe: newProbe(e, config), first: true})
-		if config.Initial == Ready && e.State() == lb.Unknown {
+		c := newCheck(e, by)
+		m.checks[e] = c
+		fresh = append(fresh, c)
+		if by.config.Initial == Ready && e.Says(lb.ByProbe) == lb.Unknown {
 			ready = append(ready, e)
 		}
 	}
-	m.registry.SetState(lb.Ready, ready...)
-	m.schedule(fresh, config)
+	m.registry.Judge(lb.ByProbe, lb.Ready, "", ready...)
+	return fresh
 }
 
-// schedule gives new checks their first turns: soon, because endpoints wait for them, but one
-// after the other.
-func (m *Monitor) schedule(fresh []*check, config *Config) {
-	now := time.Now()
-	for i, c := range fresh {
-		gap := min(firstGap, config.Interval.Value()/time.Duration(len(fresh)))
-		c.due = now.Add(time.Duration(i) * gap)
-		m.checks[c.endpoint] = c
-		heap.Push(&m.waiting, c)
+// inTurn takes one check of each list after the other, so that every upstream soon has an endpoint
+// that was probed.
+func inTurn(lists [][]*check) (all []*check) {
+	for i := 0; ; i++ {
+		before := len(all)
+		for _, list := range lists {
+			if i < len(list) {
+				all = append(all, list[i])
+			}
+		}
+		if len(all) == before {
+			return all
+		}
 	}
 }
 
-// update brings a check under a new config. A turn that the new interval would not allow to be
+// schedule gives new checks their first turns: soon, because endpoints wait for them, but one
+// after the other, whichever upstream they belong to. Their second turns follow in the same order
+// and fill the interval after the first one evenly.
+func (m *Monitor) schedule(fresh []*check) {
+	begin := time.Now()
+	due := begin
+	for i, c := range fresh {
+		interval := c.method.config.Interval.Value()
+		c.due = due
+		c.second = begin.Add(interval + time.Duration(float64(interval)*float64(i)/float64(len(fresh))))
+		heap.Push(&m.waiting, c)
+		due = due.Add(min(firstGap, interval/time.Duration(len(fresh))))
+	}
+}
+
+// update brings a check under a new method. A turn that the new interval would not allow to be
 // that far away is moved to a random place within it.
-func (m *Monitor) update(c *check, config *Config) {
-	c.config, c.probe = config, newProbe(c.endpoint, config)
-	if c.running || time.Until(c.due) <= config.Interval.Value()*2 {
+func (m *Monitor) update(c *check, by *method) {
+	if c.method == by {
+		return
+	}
+	if !c.running {
+		c.probe.close()
+	}
+	c.method, c.probe = by, newProbe(c.endpoint, by)
+	if c.running || time.Until(c.due) <= by.config.Interval.Value()*2 {
 		return
 	}
 	c.due = time.Now().Add(c.pause())
@@ -95,6 +127,7 @@ func (m *Monitor) update(c *check, config *Config) {
 // drop forgets a check. A probe under way ends in silence.
 func (m *Monitor) drop(c *check) {
 	c.gone = true
+	c.probe.close()
 	delete(m.checks, c.endpoint)
 	if !c.running {
 		heap.Remove(&m.waiting, c.index)

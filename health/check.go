@@ -2,23 +2,25 @@ package health
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"weir/lb"
 )
 
-// check is what the monitor knows of one endpoint. The monitor's mutex guards it; Config and
+// check is what the monitor knows of one endpoint. The monitor's mutex guards it; method and
 // probe are replaced as a whole on a reload, the rest goes on.
 type check struct {
 	endpoint *lb.Endpoint
-	config   *Config
-	probe    probe
+	method   *method
+	probe    *probe
 
 	due     time.Time
-	index   int  // in the queue; -1 while a probe runs or the check is gone
-	running bool // one probe at a time
-	gone    bool // dropped by a reload; a probe under way says nothing any more
-	first   bool // no probe has been started yet
+	second  time.Time // when the second probe is due
+	index   int       // in the queue; -1 while a probe runs or the check is gone
+	running bool      // one probe at a time
+	gone    bool      // dropped by a reload; a probe under way says nothing any more
+	first   bool      // no probe has been started yet
 
 	inRow   int // successes in a row if positive, failures if negative
 	good    uint64
@@ -26,30 +28,78 @@ type check struct {
 	changes uint64
 	late    uint64
 	ended   time.Time // of the last probe
+	failed  time.Time // of the last probe that failed
 	err     error     // of the last probe
 }
 
-// verdict counts the result of a probe and returns the state that follows from it; change is false
-// unless enough results in a row call for another state than the present.
-//
-// The first success of an Unknown endpoint makes it Ready, whatever rise says: it has nothing to
-// recover from. A state that neither a probe nor its absence gave (an operator's, the next
-// floors') is left alone.
-func (c *check) verdict(err error) (next lb.State, change bool) {
-	c.count(err)
-	switch s := c.endpoint.State(); {
-	case s == lb.Unknown && c.inRow > 0, s == lb.Down && c.inRow >= c.config.Rise:
-		return lb.Ready, true
-	case (s == lb.Unknown || s == lb.Ready) && -c.inRow >= c.config.Fall:
-		return lb.Down, true
-	default:
-		return s, false
-	}
+func newCheck(e *lb.Endpoint, by *method) *check {
+	return &check{endpoint: e, method: by, probe: newProbe(e, by), first: true}
 }
 
-func (c *check) count(err error) {
-	c.err = err
+// verdict counts the result of a probe and returns the state that follows from it, as the probe's
+// word; change is false unless enough results in a row call for another word than the present.
+//
+// The first success of an Unknown endpoint makes it Ready, whatever rise says: it has nothing to
+// recover from.
+func (c *check) verdict(err error, now time.Time) (next lb.State, change bool) {
+	c.count(err, now)
+	s := c.endpoint.Says(lb.ByProbe)
+	next = c.calledFor(s)
+	switch {
+	case next == s:
+	case next == lb.Ready:
+		change = s == lb.Unknown || c.inRow >= c.method.config.Rise
+	default:
+		change = -c.inRow >= c.method.config.Fall
+	}
+	if !change {
+		next = s
+	}
+	return next, change
+}
+
+// calledFor returns what the last results call for, against s or for it.
+func (c *check) calledFor(s lb.State) lb.State {
+	switch {
+	case s != lb.Ready && c.inRow > 0:
+		return lb.Ready
+	case s != lb.Down && c.inRow < 0:
+		return lb.Down
+	}
+	return s
+}
+
+// between reports whether the last results call for a change that they are too few for.
+func (c *check) between() bool {
+	s := c.endpoint.Says(lb.ByProbe)
+	return c.calledFor(s) != s
+}
+
+// recovered reports whether the last result was the one that is enough to believe in a recovery.
+func (c *check) recovered() bool {
+	return c.inRow == c.method.config.Rise && !c.failed.IsZero()
+}
+
+// pause is the time from the end of a probe to the next. The second probe has a turn of its own,
+// see [Monitor.schedule].
+func (c *check) pause() time.Duration {
+	interval := float64(c.method.config.Interval.Value())
+	switch wait := time.Until(c.second); {
+	case c.between():
+		interval /= hurry
+	case c.first:
+		c.first = false
+		if wait > 0 {
+			return wait
+		}
+	}
+	return time.Duration(interval * (1 + c.method.config.Jitter.Value()*(2*rand.Float64()-1)))
+}
+
+func (c *check) count(err error, now time.Time) {
+	c.ended, c.err = now, err
 	if err != nil {
+		c.failed = now
 		c.bad++
 		c.inRow = min(c.inRow, 0) - 1
 		return
@@ -58,10 +108,18 @@ func (c *check) count(err error) {
 	c.inRow = max(c.inRow, 0) + 1
 }
 
+// why is the reason for a change to s; "" for Ready.
+func (c *check) why(s lb.State) string {
+	if s != lb.Down {
+		return ""
+	}
+	return fmt.Sprintf("%v (%d of %d probes failed)", c.err, -c.inRow, -c.inRow)
+}
+
 // message is the log line for a change to s.
 func (c *check) message(s lb.State) string {
 	if s == lb.Down {
-		return fmt.Sprintf("endpoint %s down: %v (%d of %d probes failed)", c.endpoint, c.err, -c.inRow, -c.inRow)
+		return fmt.Sprintf("endpoint %s down: %s", c.endpoint, c.why(s))
 	}
 	return fmt.Sprintf("endpoint %s %v (%d of %d probes succeeded)", c.endpoint, s, c.inRow, c.inRow)
 }

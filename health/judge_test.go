@@ -16,22 +16,22 @@ import (
 func judged(t *testing.T, s lb.State, rise, fall int, results string) (string, *check) {
 	t.Helper()
 	scene := newScene(t, 1)
-	scene.registry.SetState(s, scene.endpoint(0))
+	scene.registry.Judge(lb.ByProbe, s, "", scene.endpoint(0))
 	config := steady()
 	config.Rise, config.Fall = rise, fall
-	k := &check{endpoint: scene.endpoint(0), config: config}
+	k := newCheck(scene.endpoint(0), newMethod(config, nil))
 	var states strings.Builder
 	for i, r := range results {
 		var err error
 		if r == '-' {
 			err = errRefused
 		}
-		before := k.endpoint.State()
-		next, change := k.verdict(err)
+		before := k.endpoint.Says(lb.ByProbe)
+		next, change := k.verdict(err, time.Now())
 		if change != (next != before) {
 			t.Errorf("result %d of %s: change is %v from %v to %v", i, results, change, before, next)
 		}
-		scene.registry.SetState(next, k.endpoint)
+		scene.registry.Judge(lb.ByProbe, next, "", k.endpoint)
 		states.WriteByte(next.String()[0])
 	}
 	return states.String(), k
@@ -56,8 +56,6 @@ func TestStatesByRiseFallAndInitial(t *testing.T) {
 		{lb.Down, 1, 3, "+--+", "rrrr"},
 		{lb.Down, 4, 1, "+++-++++", "dddddddr"},
 		{lb.Down, 2, 3, "-----", "ddddd"},
-		{lb.Maintenance, 1, 1, "+-+-", "mmmm"},
-		{lb.Ejected, 1, 1, "+-+-", "eeee"},
 	} {
 		got, _ := judged(t, c.from, c.rise, c.fall, c.results)
 		if got != c.want {
@@ -155,9 +153,10 @@ func TestPausesStayWithinTheirJitter(t *testing.T) {
 	} {
 		config := steady()
 		config.Interval, config.Jitter = conf.Dur(interval), conf.Percent(c.percent)
-		k := &check{config: config, first: true}
-		if first := k.pause(); first < 0 || first >= interval || k.first {
-			t.Errorf("jitter %v%%: the first pause is %v, want any part of %v", c.percent, first, interval)
+		k := newCheck(newScene(t, 1).endpoint(0), newMethod(config, nil))
+		k.second = time.Now().Add(interval / 3)
+		if first := k.pause(); first < 0 || first > interval/3 || k.first {
+			t.Errorf("jitter %v%%: the first pause is %v, want the time to the second turn, %v", c.percent, first, interval/3)
 		}
 		for range 1000 {
 			if d := k.pause(); d < c.from || d > c.to {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,10 +14,12 @@ import (
 const (
 	// maxProbes is how many probes are under way at once, in the whole process. What is due
 	// beyond that waits, and is counted as late.
-	maxProbes = 256
+	maxProbes = 1024
 	// firstGap is the time between the first probes of endpoints that come together, unless their
 	// interval is too short for that.
 	firstGap = 5 * time.Millisecond
+	// hurry divides the interval of endpoints between states.
+	hurry = 4
 )
 
 // Monitor probes endpoints and sets their states. All methods are safe for concurrent use.
@@ -28,9 +29,11 @@ type Monitor struct {
 	changed  func(Change)
 	wake     chan struct{} // the scheduler has something new to look at
 	ask      func(*probe, context.Context) error
+	outliers *Outliers // told of recoveries; may be nil
 
 	mu      sync.Mutex
 	checks  map[*lb.Endpoint]*check
+	methods map[string]*method // by upstream
 	waiting queue
 	running int
 	probes  sync.WaitGroup // the goroutines of probes under way
@@ -42,15 +45,19 @@ type Target struct {
 	Upstream *lb.Upstream
 	// Config says how to probe. nil: not at all; the endpoints are Ready.
 	Config *Config
+	// Outliers says when traffic itself ejects an endpoint. nil: never.
+	Outliers *OutliersConfig
 }
 
-// Change is a change of an endpoint's state that probes caused.
+// Change is a change of what one judge says of an endpoint.
 type Change struct {
-	// Endpoint is already in the new state.
+	// Endpoint was judged already. Its state may be another's word.
 	Endpoint *lb.Endpoint
-	// State is the new state.
+	// By is who judged: [lb.ByProbe] or [lb.ByTraffic].
+	By lb.Judge
+	// State is the judge's new word.
 	State lb.State
-	// Reason is why the last probe failed; nil for the better.
+	// Reason is why the last probe failed, or why the endpoint was ejected; nil for the better.
 	Reason error
 }
 
@@ -70,11 +77,17 @@ func New(registry *lb.Registry, log *slog.Logger, changed func(Change)) (*Monito
 	}, nil
 }
 
-// Run probes until ctx ends, then cuts the probes under way, waits for their goroutines and
-// returns. Calling it again goes on where it stopped; calling it twice at once is wrong.
+// Pardons lets o know of endpoints that recover: that fail probes, and then pass rise of them in a
+// row. It is called before Run.
+func (m *Monitor) Pardons(o *Outliers) { m.outliers = o }
+
+// Run probes until ctx ends, then cuts the probes under way, waits for their goroutines, closes
+// their connections and returns. Calling it again goes on where it stopped; calling it twice at
+// once is wrong.
 func (m *Monitor) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer m.hangUp()
 	defer m.probes.Wait()
 	for {
 		timer.Reset(m.startDue(ctx))
@@ -84,6 +97,15 @@ func (m *Monitor) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// hangUp closes the connections that probes keep.
+func (m *Monitor) hangUp() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.checks {
+		c.probe.close()
 	}
 }
 
@@ -107,21 +129,24 @@ func (m *Monitor) startDue(ctx context.Context) time.Duration {
 // start lends c a goroutine for one probe. It ends with the probe, which ends with ctx or its
 // timeout; Run waits for it. The mutex is held.
 func (m *Monitor) start(ctx context.Context, c *check, now time.Time) {
-	if now.Sub(c.due) > c.config.Interval.Value()/2 {
+	if now.Sub(c.due) > c.method.config.Interval.Value()/2 {
 		c.late++
 	}
 	c.running = true
 	m.running++
 	p := c.probe
 	m.probes.Go(func() {
-		err := m.ask(&p, ctx)
-		m.finish(c, err, ctx.Err() != nil)
+		err := m.ask(p, ctx)
+		m.finish(c, p, err, ctx.Err() != nil)
 	})
 }
 
 // finish takes the result of a probe, unless it was cut or its check has gone meanwhile.
-func (m *Monitor) finish(c *check, err error, cut bool) {
+func (m *Monitor) finish(c *check, p *probe, err error, cut bool) {
 	m.mu.Lock()
+	if c.gone || c.probe != p {
+		p.close()
+	}
 	m.running--
 	c.running = false
 	if c.gone {
@@ -129,52 +154,53 @@ func (m *Monitor) finish(c *check, err error, cut bool) {
 		m.nudge()
 		return
 	}
-	var report func()
+	var tell func()
 	if !cut {
-		c.ended = time.Now()
-		report = m.conclude(c, err)
+		tell = m.conclude(c, err)
 	}
 	c.due = time.Now().Add(c.pause())
 	heap.Push(&m.waiting, c)
 	m.mu.Unlock()
-	if report != nil {
-		report()
+	if tell != nil {
+		tell()
 	}
 	m.nudge()
 }
 
-// conclude moves the endpoint to the state that follows from a probe's result. It returns what is
-// to be told about the change, outside the mutex; nil without a change. The state is set under the
-// mutex, so that a reload which drops the check has the last word.
+// conclude lets the probe's word follow from its result. It returns what is to be told outside the
+// mutex, nil if nothing. The word is given under the mutex, so that a reload which drops the check
+// has the last one.
 func (m *Monitor) conclude(c *check, err error) func() {
-	s, change := c.verdict(err)
-	if !change {
+	s, change := c.verdict(err, time.Now())
+	if change {
+		m.registry.Judge(lb.ByProbe, s, c.why(s), c.endpoint)
+		c.changes++
+	}
+	recovered, failed := m.outliers != nil && c.recovered(), c.failed
+	if !change && !recovered {
 		return nil
 	}
-	m.registry.SetState(s, c.endpoint)
-	c.changes++
-	level, text := slog.LevelInfo, c.message(s)
-	if s == lb.Down {
-		level = slog.LevelWarn
-	}
+	text := c.message(s)
 	return func() {
-		m.log.Log(context.Background(), level, text,
-			"upstream", c.endpoint.Upstream(), "endpoint", c.endpoint.Address(), "state", s.String())
-		if m.changed != nil {
-			m.changed(Change{Endpoint: c.endpoint, State: s, Reason: err})
+		if recovered {
+			m.outliers.pardon(c.endpoint, failed)
+		}
+		if change {
+			m.tell(Change{Endpoint: c.endpoint, By: lb.ByProbe, State: s, Reason: err}, text)
 		}
 	}
 }
 
-// pause is the time from the end of a probe to the next. The first may be any part of the
-// interval: endpoints that came together are spread over it from their second probe on.
-func (c *check) pause() time.Duration {
-	interval := float64(c.config.Interval.Value())
-	if c.first {
-		c.first = false
-		return time.Duration(interval * rand.Float64())
+func (m *Monitor) tell(c Change, text string) {
+	level := slog.LevelInfo
+	if c.State == lb.Down {
+		level = slog.LevelWarn
 	}
-	return time.Duration(interval * (1 + c.config.Jitter.Value()*(2*rand.Float64()-1)))
+	m.log.Log(context.Background(), level, text,
+		"upstream", c.Endpoint.Upstream(), "endpoint", c.Endpoint.Address(), "state", c.State.String())
+	if m.changed != nil {
+		m.changed(c)
+	}
 }
 
 // nudge makes the scheduler look again; it never blocks.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -60,17 +61,20 @@ func newScene(t *testing.T, n int) *scene {
 	return s
 }
 
-func (s *scene) adopt(n int) *lb.Upstream {
+func (s *scene) adopt(n int) *lb.Upstream { return s.adoptAs("orders", 0, n) }
+
+// adoptAs makes an upstream of n endpoints, the first of which has the address from.
+func (s *scene) adoptAs(name string, from, n int) *lb.Upstream {
 	s.t.Helper()
 	c := lb.Default()
-	for i := range n {
+	for i := from; i < from+n; i++ {
 		a, err := conf.ParseAddress(fmt.Sprintf("10.0.%d.%d:80", i/250, i%250+1))
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		c.Endpoints = append(c.Endpoints, lb.EndpointConfig{Address: a, Weight: 1})
 	}
-	u, err := s.registry.Adopt("orders", c)
+	u, err := s.registry.Adopt(name, c)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -102,6 +106,23 @@ func (s *scene) fail(i int, err error) {
 
 func (s *scene) endpoint(i int) *lb.Endpoint { return s.upstream.View().Members()[i].Endpoint }
 
+// nextProbe sleeps until endpoint i is probed again and returns when that was.
+func (s *scene) nextProbe(i int) time.Time {
+	count := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.asked[s.endpoint(i).Address()])
+	}
+	for n := count(); count() == n; {
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	times := s.asked[s.endpoint(i).Address()]
+	return times[len(times)-1]
+}
+
 func (s *scene) expect(what string, states ...lb.State) {
 	s.t.Helper()
 	synctest.Wait()
@@ -122,6 +143,13 @@ func (s *scene) run(f func()) {
 	running.Wait()
 }
 
+// jittered is steady with a jitter in percent.
+func jittered(percent float64) *Config {
+	c := steady()
+	c.Jitter = conf.Percent(percent)
+	return c
+}
+
 // steady is a config without jitter: after its second probe an endpoint is probed every 2 s.
 func steady() *Config {
 	c := Default()
@@ -132,22 +160,26 @@ func steady() *Config {
 func TestAnEndpointFallsAndRisesByItsCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, 2)
-		s.monitor.Adopt([]Target{{s.upstream, steady()}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: steady()}})
 		s.expect("before a probe", lb.Unknown, lb.Unknown)
 		s.run(func() {
 			time.Sleep(10 * time.Millisecond)
 			s.expect("one success is enough for a new endpoint", lb.Ready, lb.Ready)
 			time.Sleep(2 * time.Second)
 			s.fail(0, errRefused)
-			time.Sleep(4*time.Second - time.Millisecond)
-			s.expect("two failures are not", lb.Ready, lb.Ready)
-			time.Sleep(2*time.Second + 2*time.Millisecond)
-			s.expect("three are", lb.Down, lb.Ready)
+			failed := s.nextProbe(0)
+			time.Sleep(time.Second - time.Millisecond)
+			s.expect("two failures are not enough to fall", lb.Ready, lb.Ready)
+			time.Sleep(2 * time.Millisecond)
+			s.expect("three are, a quarter of the interval apart", lb.Down, lb.Ready)
+			if got := s.nextProbe(0).Sub(failed); got != 3*time.Second {
+				t.Errorf("a probe %v after the first failure; want 0.5 s, 0.5 s, and then the whole interval", got)
+			}
 			time.Sleep(20 * time.Second)
 			s.fail(0, nil)
-			time.Sleep(2*time.Second - time.Millisecond)
+			s.nextProbe(0)
 			s.expect("one success is not enough to rise", lb.Down, lb.Ready)
-			time.Sleep(2*time.Second + 2*time.Millisecond)
+			time.Sleep(500*time.Millisecond + time.Millisecond)
 			s.expect("two are", lb.Ready, lb.Ready)
 		})
 		want := `level=INFO msg="endpoint orders/10.0.0.1:80 ready (1 of 1 probes succeeded)" upstream=orders endpoint=10.0.0.1:80 state=ready
@@ -180,27 +212,52 @@ func TestVerdicts(t *testing.T) {
 		{"a success in between starts the count again", lb.Ready, "--+--", lb.Ready},
 		{"a failure in between does too", lb.Down, "+-+", lb.Down},
 		{"rise is enough", lb.Down, "-++", lb.Ready},
-		{"an operator's word stands against success", lb.Maintenance, "++++", lb.Maintenance},
-		{"and against failure", lb.Draining, "-----", lb.Draining},
 	}
 	for _, c := range cases {
 		s := newScene(t, 1)
-		s.registry.SetState(c.state, s.endpoint(0))
-		k := &check{endpoint: s.endpoint(0), config: steady()}
+		s.registry.Judge(lb.ByProbe, c.state, "", s.endpoint(0))
+		k := newCheck(s.endpoint(0), newMethod(steady(), nil))
 		for _, r := range c.results {
 			var err error
 			if r == '-' {
 				err = errRefused
 			}
-			next, change := k.verdict(err)
+			next, change := k.verdict(err, time.Now())
 			if change == (next == s.endpoint(0).State()) {
 				t.Errorf("%s: change is %v from %v to %v", c.what, change, s.endpoint(0).State(), next)
 			}
-			s.registry.SetState(next, s.endpoint(0))
+			s.registry.Judge(lb.ByProbe, next, "", s.endpoint(0))
 		}
 		if got := s.endpoint(0).State(); got != c.want {
 			t.Errorf("%s: %v after %s is %v, want %v", c.what, c.state, c.results, got, c.want)
 		}
+	}
+}
+
+// Other judges' words are not the probe's to change, nor do they stop it from giving its own.
+func TestTheProbeSpeaksForItselfAlone(t *testing.T) {
+	for _, other := range []struct {
+		by    lb.Judge
+		state lb.State
+	}{{lb.ByOperator, lb.Maintenance}, {lb.ByOperator, lb.Draining}, {lb.ByTraffic, lb.Ejected}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(t, 1)
+			s.registry.Judge(other.by, other.state, "a test", s.endpoint(0))
+			s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: steady()}})
+			s.run(func() {
+				time.Sleep(5 * time.Second)
+				if got := s.endpoint(0).Says(lb.ByProbe); got != lb.Ready {
+					t.Errorf("%v: the probe says %v of an endpoint that answers", other.state, got)
+				}
+				s.expect("it answers", other.state)
+				s.fail(0, errRefused)
+				time.Sleep(20 * time.Second)
+				if got := s.endpoint(0).Says(lb.ByProbe); got != lb.Down {
+					t.Errorf("%v: the probe says %v of an endpoint that does not answer", other.state, got)
+				}
+				s.expect("it does not answer", max(lb.Down, other.state))
+			})
+		})
 	}
 }
 
@@ -218,7 +275,7 @@ func TestInitialAndUnprobedEndpointsAreReadyAtOnce(t *testing.T) {
 	}
 	for _, c := range cases {
 		s := newScene(t, 3)
-		s.monitor.Adopt([]Target{{s.upstream, c.config}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: c.config}})
 		for i := range 3 {
 			if got := s.endpoint(i).State(); got != c.want {
 				t.Errorf("%s: endpoint %d is %v", c.what, i, got)
@@ -233,17 +290,17 @@ func TestInitialAndUnprobedEndpointsAreReadyAtOnce(t *testing.T) {
 func TestAReloadKeepsCountsAndTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, 2)
-		s.monitor.Adopt([]Target{{s.upstream, steady()}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: steady()}})
 		s.run(func() {
 			time.Sleep(3 * time.Second)
 			s.fail(0, errRefused)
-			time.Sleep(4 * time.Second) // two failures
-			for range 20 {              // more reloads than probes
+			s.nextProbe(0) // the first failure
+			for range 20 { // more reloads than probes
 				old := s.upstream
 				s.upstream = s.adopt(3)
-				s.monitor.Adopt([]Target{{s.upstream, steady()}})
+				s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: steady()}})
 				s.registry.Retire(old)
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(60 * time.Millisecond)
 			}
 			s.expect("the third failure comes on time", lb.Down, lb.Ready, lb.Ready)
 		})
@@ -258,10 +315,10 @@ func TestAShorterIntervalCountsFromTheReload(t *testing.T) {
 		s := newScene(t, 1)
 		slow, quick := steady(), steady()
 		slow.Interval, quick.Interval = conf.Dur(time.Hour), conf.Dur(time.Second)
-		s.monitor.Adopt([]Target{{s.upstream, slow}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: slow}})
 		s.run(func() {
 			time.Sleep(time.Millisecond)
-			s.monitor.Adopt([]Target{{s.upstream, quick}})
+			s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: quick}})
 			time.Sleep(10 * time.Second)
 		})
 		if n := len(s.asked[s.endpoint(0).Address()]); n < 9 || n > 12 {
@@ -275,7 +332,7 @@ func TestWhatIsNoLongerProbedIsReadyAndStaysSo(t *testing.T) {
 		s := newScene(t, 2)
 		s.fail(0, errRefused)
 		s.fail(1, errRefused)
-		s.monitor.Adopt([]Target{{s.upstream, steady()}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: steady()}})
 		s.run(func() {
 			time.Sleep(10 * time.Second)
 			s.expect("all fail", lb.Down, lb.Down)
@@ -283,7 +340,7 @@ func TestWhatIsNoLongerProbedIsReadyAndStaysSo(t *testing.T) {
 			s.hold = 900 * time.Millisecond
 			s.mu.Unlock()
 			time.Sleep(3 * time.Second) // at least one probe is likely under way at the reload
-			s.monitor.Adopt([]Target{{s.upstream, nil}})
+			s.monitor.Adopt([]Target{{Upstream: s.upstream}})
 			s.expect("the table is gone", lb.Ready, lb.Ready)
 			asked := len(s.asked[s.endpoint(0).Address()])
 			time.Sleep(time.Minute)
@@ -299,28 +356,51 @@ func TestWhatIsNoLongerProbedIsReadyAndStaysSo(t *testing.T) {
 	})
 }
 
+// 10,000 endpoints of 100 upstreams that come at once. Every 10 ms 50 probes begin on the average.
 func TestManyEndpointsAreProbedWithoutBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n = 2000
-		s := newScene(t, n)
-		config := steady()
-		config.Jitter = conf.Percent(20)
-		s.monitor.Adopt([]Target{{s.upstream, config}})
+		const upstreams, each = 100, 100
+		s := newScene(t, 0)
+		var targets []Target
+		for i := range upstreams {
+			targets = append(targets, Target{Upstream: s.adoptAs(fmt.Sprint("u", i), i*each, each), Config: jittered(20)})
+		}
+		s.monitor.Adopt(targets)
+		begin := time.Now()
 		s.run(func() { time.Sleep(20 * time.Second) })
-		perTick := make(map[int64]int) // probes in each 50 ms
-		for _, times := range s.asked {
-			if len(times) < 7 || len(times) > 14 {
-				t.Errorf("%d probes of one endpoint in 20 s", len(times))
+		perTick := make([]int, 2001) // probes in each 10 ms
+		for address, times := range s.asked {
+			if len(times) < 8 || len(times) > 12 {
+				t.Errorf("%d probes of %s in 20 s", len(times), address)
 			}
 			for _, at := range times {
-				perTick[at.UnixMilli()/50]++
+				perTick[at.Sub(begin)/(10*time.Millisecond)]++
 			}
 		}
-		for tick, got := range perTick {
-			if got > 120 { // 50 is the mean
-				t.Errorf("%d probes in the 50 ms from %d", got, tick)
-			}
+		if len(s.asked) != upstreams*each {
+			t.Errorf("%d endpoints were probed", len(s.asked))
 		}
+		t.Logf("probes begun in 10 ms: at most %d, in the first 4 s %d", slices.Max(perTick), slices.Max(perTick[:400]))
+		if most := slices.Max(perTick[:200]); most > 55 {
+			t.Errorf("the first probes: %d in 10 ms", most)
+		}
+		if most := slices.Max(perTick); most > 100 {
+			t.Errorf("%d probes in 10 ms", most)
+		}
+	})
+}
+
+func TestEveryNewUpstreamIsProbedSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, 0)
+		big, small := s.adoptAs("big", 0, 1000), s.adoptAs("small", 1000, 2)
+		s.monitor.Adopt([]Target{{Upstream: big, Config: steady()}, {Upstream: small, Config: steady()}})
+		s.run(func() {
+			time.Sleep(150 * time.Millisecond) // a view follows within 100 ms
+			if small.View().Ready() != 2 {
+				t.Errorf("%d of the small upstream's endpoints are ready after 150 ms", small.View().Ready())
+			}
+		})
 	})
 }
 
@@ -328,7 +408,7 @@ func TestProbesUnderWayAreBoundedAndLateOnesCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(t, 3*maxProbes)
 		s.hold = 10 * time.Second
-		s.monitor.Adopt([]Target{{s.upstream, steady()}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: steady()}})
 		s.run(func() { time.Sleep(time.Minute) })
 		if s.busiest != maxProbes {
 			t.Errorf("%d probes at once, want %d", s.busiest, maxProbes)
@@ -351,7 +431,7 @@ func TestStoppingSaysNothingAboutEndpoints(t *testing.T) {
 		once.Fall = 1
 		s.hold = time.Second
 		s.fail(0, context.Canceled)
-		s.monitor.Adopt([]Target{{s.upstream, once}})
+		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: once}})
 		s.run(func() { time.Sleep(500 * time.Millisecond) })
 		s.expect("stopped within a probe", lb.Unknown)
 		s.fail(0, nil)

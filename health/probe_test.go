@@ -101,7 +101,8 @@ func tcpConfig(send, expect string) *Config {
 }
 
 func ask(e *lb.Endpoint, c *Config) string {
-	p := newProbe(e, c)
+	p := newProbe(e, newMethod(c, nil))
+	defer p.close()
 	if err := p.run(context.Background()); err != nil {
 		return err.Error()
 	}
@@ -251,7 +252,7 @@ func TestAnEndpointDiesAndRevives(t *testing.T) {
 	}
 	config := httpConfig(nil)
 	config.Interval = conf.Dur(10 * time.Millisecond)
-	m.Adopt([]Target{{u, config}})
+	m.Adopt([]Target{{Upstream: u, Config: config}})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { m.Run(ctx); close(done) }() // the monitor; ends with ctx
