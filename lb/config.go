@@ -83,6 +83,9 @@ func Default() Config {
 // DefaultEndpoint returns the values of absent keys of one endpoint.
 func DefaultEndpoint() EndpointConfig { return EndpointConfig{Weight: 1} }
 
+// hashing reports whether the balancer places keys.
+func (c *Config) hashing() bool { return c.Balance == Maglev || c.Balance == Ring }
+
 // UnmarshalText reads the text form of an endpoint: its address alone.
 func (e *EndpointConfig) UnmarshalText(b []byte) error {
 	*e = DefaultEndpoint()

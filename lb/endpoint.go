@@ -36,13 +36,13 @@ type Endpoint struct {
 	judging     sync.Mutex // one word at a time; standing is read without it
 	standing    atomic.Pointer[standing]
 	attachments [slots]atomic.Pointer[any]
-	limiter     limiter
 
 	// What every use writes lies on lines of its own, so that it never slows readers of the rest
 	// or of a neighbouring endpoint.
 	_        [64]byte
 	inFlight atomic.Int64
 	latency  latency
+	limiter  limiter // beside inFlight, with which it is read
 	results  [Results]atomic.Uint64
 	tallies  [TallySlots]tally
 	_        [64]byte
@@ -92,14 +92,22 @@ func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
 // traffic it may be off by the leases that change hands while it reads.
 func (e *Endpoint) Picked() uint64 {
 	n := uint64(max(e.inFlight.Load(), 0))
-	for i := range e.results {
-		n += e.results[i].Load()
+	for r := range Result(Results) {
+		n += e.Ended(r)
 	}
 	return n
 }
 
 // Ended returns the number of leases that ended with r, which must be one of the named results.
-func (e *Endpoint) Ended(r Result) uint64 { return e.results[r].Load() }
+func (e *Endpoint) Ended(r Result) uint64 {
+	n := e.results[r].Load()
+	if r == OK { // counted in the tallies alone, to save the hot path an addition
+		for i := range e.tallies {
+			n += e.tallies[i].ok.Load()
+		}
+	}
+	return n
+}
 
 // Latency returns the moving average of the time to the first byte as of its last sample; 0 before
 // the first. Failures are in it with their charge.
@@ -146,5 +154,20 @@ func (e *Endpoint) full() bool { return e.limiter.full(e.inFlight.Load()) }
 // Limit returns how much the endpoint may have in flight now, 0 for no limit.
 func (e *Endpoint) Limit() int64 { return e.limiter.limit() }
 
-// sticks reports whether a sticky session may stay.
-func (e *Endpoint) sticks() bool { return e.State() <= Draining }
+// take counts one use more in flight. It reports false if there is no room for it; then it counts
+// nothing. Without a limit it is one addition; with one, no two uses can both take the last place.
+func (e *Endpoint) take() bool {
+	if e.limiter.limit() == 0 {
+		e.inFlight.Add(1)
+		return true
+	}
+	for {
+		n := e.inFlight.Load()
+		if e.limiter.full(n) {
+			return false
+		}
+		if e.inFlight.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}

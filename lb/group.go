@@ -1,14 +1,21 @@
 package lb
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // group is what an upstream's snapshots share: it is kept by name for as long as any lives.
 type group struct {
 	gate     *Gate
 	streakAt atomic.Uint32 // Config.Streak of the newest snapshot; 0: nobody asks
 	onStreak *atomic.Pointer[func(*Endpoint, int)]
-	refused  [reasons]atomic.Uint64
-	live     []*Upstream // oldest first; guarded by the registry's mutex
+
+	live        []*Upstream // oldest first; guarded by the registry's mutex, like maxInFlight
+	maxInFlight MaxInFlight
+
+	_       [64]byte // refusals come fast under overload; what Pick reads lies apart
+	refused [reasons]atomic.Uint64
 }
 
 // streak tells whoever asked when n failures in a row are the configured number or a multiple.
@@ -23,7 +30,7 @@ func (g *group) streak(e *Endpoint, slot int, n uint32) {
 }
 
 // settle lets u's words hold for what the snapshots share. The registry's mutex is held.
-func (g *group) settle(u *Upstream, members *membership) {
+func (g *group) settle(u *Upstream) {
 	c := &u.config
 	s := gateSettings{budget: c.RetryBudget.Value(), breaker: c.Breaker, room: u.room}
 	if c.Queue != nil {
@@ -31,7 +38,59 @@ func (g *group) settle(u *Upstream, members *membership) {
 	}
 	g.gate.configure(s)
 	g.streakAt.Store(uint32(max(c.Streak, 0)))
-	for i := range members.members {
-		members.members[i].Endpoint.limiter.configure(c.MaxInFlight)
+	g.maxInFlight = c.MaxInFlight
+	for _, v := range g.live {
+		for i := range v.view.Load().members {
+			v.view.Load().members[i].Endpoint.limiter.configure(c.MaxInFlight)
+		}
 	}
+}
+
+// part takes u out of the group, whose newest upstream from then on has the say. It reports whether
+// u was the last. The registry's mutex is held.
+func (g *group) part(u *Upstream) (last bool) {
+	g.live = slices.DeleteFunc(g.live, func(v *Upstream) bool { return v == u })
+	if len(g.live) == 0 {
+		return true
+	}
+	g.settle(g.live[len(g.live)-1])
+	return false
+}
+
+// first returns who belongs to a new snapshot's upstream before its discovery has spoken: what the
+// configuration lists; in place of names, and where it lists nothing, what was found for the
+// snapshot before, which is returned as well. A name that nothing is known of stands for itself, to be
+// looked up by the dialler.
+func (g *group) first(c *Config) (members, found []Place) {
+	listed := places(c.Endpoints)
+	if !c.Discovered || len(g.live) == 0 {
+		return listed, nil
+	}
+	found = g.live[len(g.live)-1].view.Load().found
+	if len(listed) == 0 {
+		return found, found
+	}
+	for _, p := range listed {
+		known := addressesOf(p, found)
+		if len(known) == 0 {
+			known = []Place{p}
+		}
+		members = append(members, known...)
+	}
+	return members, found
+}
+
+// addressesOf returns what was found for a name, as p wants it; nothing if p is no name.
+func addressesOf(p Place, found []Place) (out []Place) {
+	if !p.Address.IsName() {
+		return nil
+	}
+	name := p.Address.String()
+	for _, f := range found {
+		if f.Name == name {
+			p.Address, p.Name = f.Address, f.Name
+			out = append(out, p)
+		}
+	}
+	return out
 }

@@ -65,6 +65,18 @@ func pick(u *Upstream, k Key, tried Tried) Lease {
 	return l
 }
 
+// leaseOn returns a lease that no balancer chose.
+func leaseOn(e *Endpoint) Lease {
+	e.take()
+	return Lease{endpoint: e}
+}
+
+// rebuild publishes a view now, however short ago the last one was.
+func rebuild(u *Upstream) {
+	u.mu.Lock()
+	u.publishAndUnlock(time.Now())
+}
+
 // counts picks n times, ends each lease at once with o, and returns the picks per endpoint.
 func counts(u *Upstream, n int, o Outcome) []int {
 	at := make(map[*Endpoint]int)

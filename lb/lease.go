@@ -6,11 +6,6 @@ type Lease struct {
 	ticket   uint32 // of the gate
 }
 
-func newLease(e *Endpoint, ticket uint32) Lease {
-	e.inFlight.Add(1)
-	return Lease{endpoint: e, ticket: ticket}
-}
-
 // Ok reports whether the lease holds an endpoint.
 func (l Lease) Ok() bool { return l.endpoint != nil }
 
@@ -28,7 +23,6 @@ func (l Lease) Done(o Outcome) {
 	now := e.now()
 	e.limiter.done(o, e.inFlight.Load(), now)
 	e.inFlight.Add(-1)
-	e.results[o.Result].Add(1)
 	switch {
 	case o.Result.Failed():
 		e.latency.charge(o.FirstByte, now)

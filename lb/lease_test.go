@@ -48,9 +48,9 @@ func TestWhatAnOutcomeDoesToTheLatency(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			_, u := upstream(t, EWMA, 1)
 			e := endpoints(u)[0]
-			newLease(e, 0).Done(took(c.known))
+			leaseOn(e).Done(took(c.known))
 			time.Sleep(latencyDecay)
-			newLease(e, 0).Done(c.o)
+			leaseOn(e).Done(c.o)
 			if got := e.Latency(); (got - c.want).Abs() > c.want/10000 {
 				t.Errorf("%s: %v, want %v", c.what, got, c.want)
 			}

@@ -102,7 +102,7 @@ func BenchmarkRebuild(b *testing.B) {
 			_, u := upstream(b, balance, weights...)
 			b.ReportAllocs()
 			for b.Loop() {
-				u.rebuild()
+				rebuild(u)
 			}
 		})
 	}

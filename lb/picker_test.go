@@ -128,7 +128,7 @@ func TestRoundRobinKeepsItsPlaceAcrossViews(t *testing.T) {
 	seen := make(map[*Endpoint]int)
 	for range 300 {
 		seen[pick(u, Key{}, Tried{}).Endpoint()]++
-		u.rebuild()
+		rebuild(u)
 	}
 	for e, n := range seen {
 		if n != 100 {
@@ -181,7 +181,7 @@ func TestEWMATriesASlowEndpointAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, u := upstream(t, EWMA, 1, 1)
 		once := endpoints(u)[0]
-		newLease(once, 0).Done(took(time.Second)) // one bad moment
+		leaseOn(once).Done(took(time.Second)) // one bad moment
 		begin := time.Now()
 		for time.Since(begin) < 2*time.Minute {
 			l := pick(u, Key{}, Tried{})
@@ -224,7 +224,7 @@ func TestPickOfNothingIsTheZeroLease(t *testing.T) {
 	for _, balance := range balancers {
 		r, u := upstream(t, balance, equal(20)...)
 		r.SetState(Down, endpoints(u)...)
-		u.rebuild()
+		rebuild(u)
 		if l := pick(u, Key{}, Tried{}); l.Ok() || l.Endpoint() != nil {
 			t.Errorf("%s: all down, yet got %s", balance, l.Endpoint())
 		}

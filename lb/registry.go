@@ -27,7 +27,7 @@ type endpointKey struct{ upstream, address string }
 
 // NewRegistry returns an empty registry. gone, which may be nil, is called once for each endpoint
 // that no upstream uses any more, so that its pools can close; leases on it may still be open. It
-// runs on the goroutine that called Retire, without a lock.
+// runs, without a lock, on the goroutine that called Retire or Update or on that of a timer.
 func NewRegistry(gone func(*Endpoint)) *Registry {
 	return &Registry{
 		epoch:     time.Now(),
@@ -43,27 +43,42 @@ func NewRegistry(gone func(*Endpoint)) *Registry {
 //
 // The caller gives the upstream back with Retire, whether its snapshot was published or not.
 func (r *Registry) Adopt(name string, cfg Config) (*Upstream, error) {
-	newPicker, err := newBalancer(cfg.Balance)
+	b, err := newBuilder(&cfg)
+	if err == nil {
+		err = distinct(cfg.Endpoints)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("upstream %s: %w", name, err)
 	}
-	if err := distinct(cfg.Endpoints); err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", name, err)
+	u := &Upstream{name: name, registry: r, config: cfg, builder: b}
+	if next := r.enrol(u); next > 0 {
+		u.mu.Lock()
+		u.arm(time.Now(), time.Now().Add(max(next, rebuildEvery)))
+		u.mu.Unlock()
 	}
+	return u, nil
+}
+
+// enrol gives u its members, its first view and its place in the books. It returns after how long
+// slow start wants the next view.
+func (r *Registry) enrol(u *Upstream) (next time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := r.groups[name]
+	g := r.groups[u.name]
 	if g == nil {
 		g = &group{gate: newGate(r.epoch), onStreak: &r.onStreak}
-		r.groups[name] = g
+		r.groups[u.name] = g
 	}
-	u := &Upstream{name: name, registry: r, group: g, config: cfg, newPicker: newPicker}
-	u.members = r.enlist(u, places(cfg.Endpoints))
+	u.group = g
+	listed, found := g.first(&u.config)
+	u.members = r.enlist(u, listed)
+	u.members.found = found
 	// Built before the lock is given up: a Judge that does not find u yet has spoken before.
-	u.view.Store(u.buildView())
+	v, next := u.builder.build(u.members, nil, time.Now())
+	u.view.Store(v)
 	g.live = append(g.live, u)
-	g.settle(u, u.members)
-	return u, nil
+	g.settle(u)
+	return next
 }
 
 func distinct(list []EndpointConfig) error {
@@ -85,7 +100,7 @@ func (r *Registry) enlist(u *Upstream, places []Place) *membership {
 	seen := make(map[*Endpoint]bool, len(places))
 	for i := range places {
 		p := &places[i]
-		e := r.endpoint(u.group, u.name, p)
+		e := r.endpoint(u, p)
 		if seen[e] {
 			continue
 		}
@@ -93,17 +108,18 @@ func (r *Registry) enlist(u *Upstream, places []Place) *membership {
 		e.refs++
 		members = append(members, Member{Endpoint: e, Weight: max(p.Weight, 1), Zone: p.Zone, Tier: max(p.Tier, 0)})
 	}
-	return newMembership(members)
+	return newMembership(members, u.config.Zone)
 }
 
 // endpoint returns the endpoint at p, new if there is none. The mutex is held.
-func (r *Registry) endpoint(g *group, upstream string, p *Place) *Endpoint {
-	key := endpointKey{upstream, p.Address.String()}
+func (r *Registry) endpoint(u *Upstream, p *Place) *Endpoint {
+	key := endpointKey{u.name, p.Address.String()}
 	e := r.endpoints[key]
 	if e == nil {
 		r.lastID++
-		e = &Endpoint{upstream: upstream, address: key.address, target: p.Address, id: r.lastID, epoch: r.epoch, group: g}
+		e = &Endpoint{upstream: u.name, address: key.address, target: p.Address, id: r.lastID, epoch: r.epoch, group: u.group}
 		e.standing.Store(firstStanding(time.Now()))
+		e.limiter.configure(u.group.maxInFlight)
 		r.endpoints[key] = e
 	}
 	if p.Name != "" && p.Name != e.Name() {
@@ -125,11 +141,27 @@ func (r *Registry) Retire(u *Upstream) {
 		return
 	}
 	r.mu.Lock()
-	u.group.live = slices.DeleteFunc(u.group.live, func(v *Upstream) bool { return v == u })
-	if len(u.group.live) == 0 {
+	if u.group.part(u) {
 		delete(r.groups, u.name)
 	}
 	gone := r.release(held)
+	r.mu.Unlock()
+	r.tell(gone)
+}
+
+// replace makes a membership for a live upstream. The upstream's mutex is held.
+func (r *Registry) replace(u *Upstream, places []Place) *membership {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.enlist(u, places)
+	m.found = places
+	return m
+}
+
+// giveBack releases memberships that no view offers any more.
+func (r *Registry) giveBack(left []*membership) {
+	r.mu.Lock()
+	gone := r.release(left)
 	r.mu.Unlock()
 	r.tell(gone)
 }

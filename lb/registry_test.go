@@ -12,7 +12,7 @@ func TestAReloadKeepsWhatIsKnownOfAnEndpoint(t *testing.T) {
 	old := adopt(t, r, config(EWMA, 1, 1))
 	r.SetState(Down, endpoints(old)[1])
 	held := pick(old, Key{}, Tried{})
-	used := newLease(endpoints(old)[0], 0)
+	used := leaseOn(endpoints(old)[0])
 	used.Done(Outcome{Result: Timeout, FirstByte: 3 * time.Second})
 	pool := new(int)
 	held.Endpoint().Attach(SlotHTTP, pool)
@@ -127,7 +127,7 @@ func TestUnprovenEndpointsServeOnlyWhileNoneIsReady(t *testing.T) {
 		for i, e := range endpoints(u) {
 			r.SetState(c.states[i], e)
 		}
-		u.rebuild()
+		rebuild(u)
 		var got []int
 		for _, m := range u.View().Candidates() {
 			got = append(got, slices.Index(endpoints(u), m.Endpoint))
@@ -171,8 +171,8 @@ func TestViewsAreRebuiltAtMostTenTimesASecond(t *testing.T) {
 		u := adopt(t, r, config(EWMA, 1, 1))
 		e := endpoints(u)[0]
 		views, last := 0, u.View()
-		for i := range 2000 { // two seconds, a flip every millisecond
-			r.SetState([]State{Ready, Down}[i%2], e)
+		for i := range 2000 { // two seconds, a change every millisecond
+			r.SetState([]State{Ready, Down, Unknown}[i%3], e)
 			if v := u.View(); v != last {
 				views, last = views+1, v
 			}

@@ -30,14 +30,16 @@ func (e *Endpoint) Tally(slot int) Tally {
 func (e *Endpoint) count(r Result, route uint32) {
 	slot := int(route % TallySlots)
 	t := &e.tallies[slot]
-	switch {
-	case r.Failed():
-		t.failed.Add(1)
-		e.group.streak(e, slot, t.inRow.Add(1))
-	case r == OK:
+	if r == OK {
 		t.ok.Add(1)
 		if t.inRow.Load() != 0 {
 			t.inRow.Store(0)
 		}
+		return
+	}
+	e.results[r].Add(1)
+	if r.Failed() {
+		t.failed.Add(1)
+		e.group.streak(e, slot, t.inRow.Add(1))
 	}
 }

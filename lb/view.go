@@ -23,50 +23,37 @@ const shareUnit = 1000
 // View is what an upstream offers at one moment. It never changes.
 type View struct {
 	*membership
-	candidates []Member
-	tier       int
-	state      State
-	panic      bool
-	near, far  picker // far is nil unless zones divide the candidates
-	spill      uint32 // the part of 1<<32 of the uses that goes to far first
-	rest       []*Endpoint
+	facts
+	candidates []Member // those of this node's zone first, where zones divide them
+	near, far  picker   // far is nil unless zones divide the candidates
+	backup     []Member // of the next tier with ready endpoints, for when every candidate was tried
 }
 
-// membership is who belongs to an upstream. It never changes; discovery makes a new one.
-type membership struct {
-	members   []Member
-	byAddress map[string]*Endpoint
-}
-
-func newMembership(members []Member) *membership {
-	m := &membership{members: members, byAddress: make(map[string]*Endpoint, len(members))}
-	for i := range members {
-		m.byAddress[members[i].Endpoint.address] = members[i].Endpoint
-	}
-	return m
+// facts are a view's plain figures.
+type facts struct {
+	tier  int // of the candidates
+	ready int
+	panic bool
+	local int    // how many candidates near chooses from; 0: all
+	spill uint32 // the part of 1<<32 of the uses that goes to far first
 }
 
 // Members returns all endpoints in the order of the configuration. Read-only.
 func (v *View) Members() []Member { return v.members }
 
-// Candidates returns the endpoints that may be picked: of the first backup tier that has ready ones
-// those, else likewise the unknown ones, else the draining ones; in panic the ejected ones too.
+// Candidates returns the endpoints that may be picked: of the first tier that has ready ones those,
+// else likewise the unknown ones, else the draining ones; in panic the tier's ejected ones too.
 // Empty means that the upstream can serve nobody. Read-only.
 func (v *View) Candidates() []Member { return v.candidates }
 
-// Tier returns the backup tier of the candidates, 0 for the first choice.
+// Tier returns the tier of the candidates: 0 for the first choice, 1 and up for backups.
 func (v *View) Tier() int { return v.tier }
 
 // Panic reports whether ejected endpoints are among the candidates because too few others are left.
 func (v *View) Panic() bool { return v.panic }
 
-// Ready returns the number of candidates that were ready when the view was built.
-func (v *View) Ready() int {
-	if v.state != Ready {
-		return 0
-	}
-	return len(v.candidates)
-}
+// Ready returns the number of endpoints, of all tiers, that were ready when the view was built.
+func (v *View) Ready() int { return v.ready }
 
 // picker is one balancer's algorithm over the candidates of one view.
 type picker interface {
@@ -75,8 +62,12 @@ type picker interface {
 	pick(k Key, tried Tried) *Endpoint
 }
 
-// pick asks the zones' pickers in turn, then whoever else is fit.
+// pick returns an endpoint that is neither in tried nor full, or nil. Where zones divide the
+// candidates, the second group is asked when the first has nothing.
 func (v *View) pick(k Key, tried Tried) *Endpoint {
+	if v.far == nil {
+		return v.near.pick(k, tried)
+	}
 	first, second := v.near, v.far
 	if v.spill > 0 && rand.Uint32() < v.spill {
 		first, second = second, first
@@ -84,18 +75,25 @@ func (v *View) pick(k Key, tried Tried) *Endpoint {
 	if e := first.pick(k, tried); e != nil {
 		return e
 	}
-	if second == nil {
-		return nil
-	}
 	return second.pick(k, tried)
 }
 
-// whyNot returns why pick found nothing.
-func (v *View) whyNot(tried *Tried) Reason {
-	if len(v.candidates) == 0 {
-		return NoEndpoint
+// pickBackup serves the retry of a use that has tried every candidate. Full candidates are no
+// reason to come here: overload is not to spread to the backups.
+func (v *View) pickBackup(tried Tried) *Endpoint {
+	if len(v.backup) == 0 {
+		return nil
 	}
-	if len(v.candidates) > maxTried {
+	return anyUntried(v.backup, tried)
+}
+
+// whyNot returns why pick found nothing. A set of tried endpoints is small, so many candidates
+// can't all be in it.
+func (v *View) whyNot(tried *Tried) Reason {
+	switch {
+	case len(v.candidates) == 0:
+		return NoEndpoint
+	case len(v.candidates) > tried.Len():
 		return AllFull
 	}
 	for i := range v.candidates {
@@ -104,30 +102,4 @@ func (v *View) whyNot(tried *Tried) Reason {
 		}
 	}
 	return AllTried
-}
-
-// preference is the order in which states serve.
-var preference = [...]State{Ready, Unknown, Draining}
-
-func (u *Upstream) buildView() *View {
-	v := &View{membership: u.members}
-	for _, s := range preference {
-		if v.candidates = inState(v.members, s); len(v.candidates) > 0 {
-			v.state = s
-			break
-		}
-	}
-	v.near = u.newPicker(v.candidates)
-	return v
-}
-
-func inState(members []Member, s State) []Member {
-	var in []Member
-	for _, m := range members {
-		if m.Endpoint.State() == s {
-			m.Share = m.Weight * shareUnit
-			in = append(in, m)
-		}
-	}
-	return in
 }
