@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"weir/bench"
+	"weir/internal/term"
 )
 
 // Comparison sets a replay beside its log.
@@ -80,7 +81,7 @@ const shownDifferences = 10
 // String is the comparison for a person.
 func (c *Comparison) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Latency of %s, by the log and in the replay\n\n", count(c.Requests, "request"))
+	fmt.Fprintf(&b, "Latency of %s, by the log and in the replay\n\n", term.Plural(c.Requests, "request"))
 	if c.Latency.LogCount == 0 {
 		b.WriteString("The log does not say how long its requests took.\n\n")
 	}
@@ -169,16 +170,16 @@ func (c *Comparison) statuses(b *strings.Builder) {
 		return
 	}
 	if c.Same == c.Answers {
-		fmt.Fprintf(b, "\nAll %s had the status that the log has.\n", count(c.Answers, "answer"))
+		fmt.Fprintf(b, "\nAll %s had the status that the log has.\n", term.Plural(c.Answers, "answer"))
 		return
 	}
 	share := 100 * float64(c.Same) / float64(c.Answers)
-	fmt.Fprintf(b, "\n%s of %s (%.4g%%) had the status that the log has; the others:\n", number(c.Same), count(c.Answers, "answer"), min(share, 99.99))
+	fmt.Fprintf(b, "\n%s of %s (%.4g%%) had the status that the log has; the others:\n", term.Count(c.Same), term.Plural(c.Answers, "answer"), min(share, 99.99))
 	for i, d := range c.Differences {
 		if i == shownDifferences {
 			fmt.Fprintf(b, "  and %d more pairs\n", len(c.Differences)-i)
 			break
 		}
-		fmt.Fprintf(b, "  %d in the log, %d now: %s\n", d.Logged, d.Got, number(d.Count))
+		fmt.Fprintf(b, "  %d in the log, %d now: %s\n", d.Logged, d.Got, term.Count(d.Count))
 	}
 }

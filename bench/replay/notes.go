@@ -2,28 +2,29 @@ package replay
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
+
+	"weir/internal/term"
 )
 
 // Notes says in sentences what was read and what of it is not as it was: for a person, before the run.
 func (l *Log) Notes() []string {
 	c := &l.counts
-	notes := []string{fmt.Sprintf("%s: %s in %s, from %s", l.name, count(int64(len(l.entries)), "request"), shortSpan(l.Span()), l.kind())}
+	notes := []string{fmt.Sprintf("%s: %s in %s, from %s", l.name, term.Plural(int64(len(l.entries)), "request"), shortSpan(l.Span()), l.kind())}
 	if c.bad > 0 {
-		notes = append(notes, fmt.Sprintf("%s of %s could not be read: %s", number(c.bad), count(c.lines, "line"), strings.Join(c.examples, "; ")))
+		notes = append(notes, fmt.Sprintf("%s of %s could not be read: %s", term.Count(c.bad), term.Plural(c.lines, "line"), strings.Join(c.examples, "; ")))
 	}
 	if left := l.leftOut(); left != "" {
 		notes = append(notes, "left out"+left)
 	}
 	if c.bodies > 0 {
-		notes = append(notes, count(c.bodies, "request")+" had a body or a method that usually has one; a log holds no bodies, so none is sent")
+		notes = append(notes, term.Plural(c.bodies, "request")+" had a body or a method that usually has one; a log holds no bodies, so none is sent")
 	}
 	if l.format == combined {
 		notes = append(notes, l.secondsNote())
 	} else if c.reordered > 0 {
-		notes = append(notes, count(c.reordered, "line")+" stood behind one of a later request; requests go out by their arrival")
+		notes = append(notes, term.Plural(c.reordered, "line")+" stood behind one of a later request; requests go out by their arrival")
 	}
 	if c.hosts > 1 {
 		notes = append(notes, fmt.Sprintf("the log names %d hosts; the target's own is asked for unless the log's are kept", c.hosts))
@@ -66,30 +67,13 @@ func (l *Log) leftOut() string {
 		case 1:
 			parts = append(parts, "1 "+r.one)
 		default:
-			parts = append(parts, number(n)+" "+r.other)
+			parts = append(parts, term.Count(n)+" "+r.other)
 		}
 	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return ": " + strings.Join(parts, ", ")
-}
-
-// count writes "1 line" or "1,200 lines".
-func count(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return number(n) + " " + noun + "s"
-}
-
-// number writes a whole number with commas between its thousands.
-func number(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // shortSpan writes a time to about three digits.

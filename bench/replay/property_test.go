@@ -266,11 +266,6 @@ func TestNumbersReadWell(t *testing.T) {
 			t.Errorf("%d ns is %s, want %s", c.d, got, c.want)
 		}
 	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 123456: "123,456", 1234567: "1,234,567"} {
-		if got := number(n); got != want {
-			t.Errorf("%d is %s, want %s", n, got, want)
-		}
-	}
 	for d, want := range map[time.Duration]string{1_234_567: "1ms", 9_999 * time.Millisecond: "9.999s", 12_345 * time.Millisecond: "12.3s", 26*time.Hour + 29*time.Second: "26h0m0s"} {
 		if got := shortSpan(d); got != want {
 			t.Errorf("%d ns is %s, want %s", d, got, want)
