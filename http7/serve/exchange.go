@@ -36,6 +36,7 @@ type exchange struct {
 	up       *forward.Conn
 	lease    lb.Lease
 	tried    lb.Tried
+	placing  placing
 	attempts int
 	began    time.Duration // when the attempt's request was sent, since arrival
 	limit    int64         // when the exchange must be over, on the wheel's clock; 0: never
@@ -97,6 +98,7 @@ func (e *Engine) release(x *exchange) {
 	}
 	x.site, x.plan, x.up = nil, nil, nil
 	x.lease, x.tried, x.attempts, x.began, x.limit = lb.Lease{}, lb.Tried{}, 0, 0, 0
+	x.placing.reset()
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
 	x.parsed = false
 	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false

@@ -7,6 +7,8 @@ import (
 	"weir/http7"
 	"weir/http7/forward"
 	"weir/http7/match"
+	"weir/http7/selector"
+	"weir/http7/sticky"
 	"weir/http7/wire"
 	"weir/internal/obs"
 	"weir/lb"
@@ -68,6 +70,10 @@ type Plan struct {
 	UpstreamSeries *obs.UpstreamSeries
 	Host           HostRule
 	Retry          Retry
+	// HashOn is what balancers hash, nil for nothing.
+	HashOn *selector.Selection
+	// Sticky keeps clients at their endpoint, nil: off.
+	Sticky *sticky.Sticky
 	// Without are the listener's bundles that the route opts out of.
 	Without []string
 }
