@@ -168,11 +168,11 @@ func TestTheFirstChangeIsSeenAtOnceAndMoreWithinATenthOfASecond(t *testing.T) {
 func TestViewsAreRebuiltAtMostTenTimesASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRegistry(nil)
-		u := adopt(t, r, config(EWMA, 1, 1))
-		e := endpoints(u)[0]
+		u := adopt(t, r, config(EWMA, equal(64)...))
+		e := endpoints(u)
 		views, last := 0, u.View()
 		for i := range 2000 { // two seconds, a change every millisecond
-			r.SetState([]State{Ready, Down, Unknown}[i%3], e)
+			r.SetState([]State{Ready, Down}[i/64%2], e[i%64])
 			if v := u.View(); v != last {
 				views, last = views+1, v
 			}
