@@ -1,8 +1,6 @@
 package lb
 
 import (
-	"strconv"
-
 	"weir/internal/conf"
 )
 
@@ -95,42 +93,4 @@ func (e *EndpointConfig) UnmarshalText(b []byte) error {
 // Wants implements [conf.Value].
 func (EndpointConfig) Wants() (noun, hint string) {
 	return "an endpoint", `write "host:port", or { address = "host:port", weight = 2 }`
-}
-
-// Check notes what is wrong with c.
-func (c *Config) Check(p *conf.Problems) {
-	p.OneOf("balance", c.Balance, "a balancer", EWMA, LeastRequests, RoundRobin, Random, Maglev, Ring)
-	if len(c.Endpoints) == 0 && !c.Discovered {
-		p.Add("endpoints", "the upstream has no endpoint", `write endpoints = ["host:port"]`)
-	}
-	seen := make(map[conf.Address]int, len(c.Endpoints))
-	for i := range c.Endpoints {
-		e := &c.Endpoints[i]
-		at := p.Index("endpoints", i)
-		e.check(at)
-		if first, twice := seen[e.Address]; twice && !e.Address.IsZero() {
-			at.Add("", "endpoint "+strconv.Quote(e.Address.String())+" is written twice",
-				"it is also endpoint "+strconv.Itoa(first+1)+" of this upstream; give it a weight instead")
-			continue
-		}
-		seen[e.Address] = i
-	}
-}
-
-func (e *EndpointConfig) check(p *conf.Problems) {
-	a := e.Address
-	switch {
-	case a.IsZero():
-		p.Add("", "the endpoint has no address", `write address = "host:port"`)
-	case a.IsOff():
-		p.Add("address", `"off" is not an endpoint`, "leave the endpoint out")
-	case a.IsUnix():
-	case a.Host() == "":
-		p.Add("address", strconv.Quote(a.String())+" does not say which host", `write "host:port", such as "127.0.0.1`+a.String()+`"`)
-	case a.IP().IsUnspecified():
-		p.Add("address", strconv.Quote(a.String())+" can be listened on, not connected to", "write the address of one host, such as 127.0.0.1")
-	case a.Port() == 0:
-		p.Add("address", strconv.Quote(a.String())+" has port 0, which can't be connected to", "write the port that the endpoint listens on")
-	}
-	p.Between("weight", e.Weight, 1, 1000)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/conf"
 )
@@ -33,7 +34,7 @@ func found(c Config) string {
 }
 
 func TestDefaultsAreEWMAAndWeightOne(t *testing.T) {
-	if c := Default(); c.Balance != EWMA || c.Endpoints != nil {
+	if c := Default(); c.Balance != EWMA || c.Endpoints != nil || !c.MaxInFlight.IsOff() || !c.SlowStart.IsOff() || c.Queue != nil || c.Breaker != nil {
 		t.Errorf("the defaults are %+v", c)
 	}
 	if e := DefaultEndpoint(); e.Weight != 1 || !e.Address.IsZero() {
@@ -48,8 +49,8 @@ func TestTheTextOfAnEndpointIsItsAddress(t *testing.T) {
 		{"orders.internal:8080", "orders.internal:8080"},
 		{"unix:/run/orders.sock", "unix:/run/orders.sock"},
 	} {
-		e := EndpointConfig{Weight: 7} // what was there before does not count
-		if err := e.UnmarshalText([]byte(c.text)); err != nil || e.Address.String() != c.address || e.Weight != 1 {
+		e := EndpointConfig{Weight: 7, Backup: true, Zone: "a"} // what was there before does not count
+		if err := e.UnmarshalText([]byte(c.text)); err != nil || e.Address.String() != c.address || e.Weight != 1 || e.Backup || e.Zone != "" {
 			t.Errorf("%q is %s of weight %d, %v; want %s of weight 1", c.text, e.Address, e.Weight, err, c.address)
 		}
 	}
@@ -61,13 +62,115 @@ func TestTheTextOfAnEndpointIsItsAddress(t *testing.T) {
 }
 
 func TestEveryBalancerThatCheckAllowsExists(t *testing.T) {
-	for _, name := range balancers {
+	for _, name := range everyBalancer {
 		c := config(name, 1)
+		if c.hashing() {
+			c.HashOn = by(t, "client")
+		}
 		if got := found(c); got != "" {
 			t.Errorf("balance %q is refused: %s", name, got)
 		}
 		if _, err := NewRegistry(nil).Adopt("orders", c); err != nil {
 			t.Errorf("balance %q passes Check but not Adopt: %v", name, err)
+		}
+	}
+}
+
+// by reads selectors.
+func by(t *testing.T, words ...string) conf.Selectors {
+	t.Helper()
+	list := make(conf.Selectors, len(words))
+	for i, w := range words {
+		if err := list[i].UnmarshalText([]byte(w)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
+}
+
+func TestAKeyIsNamedWhereKeysArePlacedAndNowhereElse(t *testing.T) {
+	const none = ` places by a key, and hash_on names none (write hash_on = "client", or a header or cookie such as "header:X-User")`
+	const idle = ` places by no key (write balance = "maglev" or "ring", or leave hash_on out)`
+	for _, c := range []struct {
+		balance string
+		hashOn  []string
+		want    string
+	}{
+		{Maglev, []string{"client"}, ""},
+		{Ring, []string{"header:X-User", "path"}, ""},
+		{Maglev, nil, `balance: "maglev"` + none},
+		{Ring, nil, `balance: "ring"` + none},
+		{EWMA, []string{"client"}, `hash_on: balance = "ewma"` + idle},
+		{Random, []string{"client"}, `hash_on: balance = "random"` + idle},
+		{Ring, []string{"path", "path"}, `hash_on[1]: "path" is written twice (leave one of them out)`},
+	} {
+		cfg := config(c.balance, 1)
+		cfg.HashOn = by(t, c.hashOn...)
+		if got := found(cfg); got != c.want {
+			t.Errorf("%s by %v: Check notes\n%s\nwant\n%s", c.balance, c.hashOn, got, c.want)
+		}
+	}
+}
+
+func TestBackupsNeedSomethingToBackUp(t *testing.T) {
+	const alone = "endpoints: every endpoint is a backup, so there is nothing to back up (leave backup = true out of those that serve normally)"
+	for _, c := range []struct {
+		backup []bool
+		want   string
+	}{
+		{[]bool{false}, ""},
+		{[]bool{false, true, true}, ""},
+		{[]bool{true, false}, ""},
+		{[]bool{true}, alone},
+		{[]bool{true, true}, alone},
+	} {
+		cfg := config(EWMA, equal(len(c.backup))...)
+		for i, b := range c.backup {
+			cfg.Endpoints[i].Backup = b
+		}
+		if got := found(cfg); got != c.want {
+			t.Errorf("backup %v: Check notes %q, want %q", c.backup, got, c.want)
+		}
+	}
+}
+
+func TestAnUpstreamNeedsEndpointsUnlessTheyAreDiscovered(t *testing.T) {
+	for _, c := range []struct {
+		discovered bool
+		want       string
+	}{
+		{true, ""},
+		{false, `endpoints: the upstream has no endpoint (write endpoints = ["host:port"])`},
+	} {
+		cfg := Default()
+		cfg.Discovered = c.discovered
+		if got := found(cfg); got != c.want {
+			t.Errorf("discovered %v: Check notes %q, want %q", c.discovered, got, c.want)
+		}
+	}
+}
+
+func TestWhatElseAnUpstreamMayNotSay(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		change func(*Config)
+		want   string // how what Check notes begins
+	}{
+		{"no slow start", func(c *Config) { c.SlowStart = conf.OffDuration }, ""},
+		{"a slow start of an hour", func(c *Config) { c.SlowStart = conf.Dur(time.Hour) }, ""},
+		{"a slow start of a day", func(c *Config) { c.SlowStart = conf.Dur(24 * time.Hour) }, `slow_start: "1d" is too long (write at most "1h")`},
+		{"a queue that is used", func(c *Config) { c.Queue, c.MaxInFlight = new(DefaultQueue()), AtMost(2) }, ""},
+		{"a queue before an adaptive limit", func(c *Config) { c.Queue, c.MaxInFlight = new(DefaultQueue()), Adaptive() }, ""},
+		{"a queue that nobody enters", func(c *Config) { c.Queue = new(DefaultQueue()) }, "queue: nobody ever waits here, because max_in_flight is off"},
+		{"a queue of no length", func(c *Config) { c.Queue, c.MaxInFlight = &QueueConfig{Size: -1, Timeout: conf.Dur(1)}, AtMost(2) }, "queue.size: "},
+		{"a breaker", func(c *Config) { c.Breaker = new(DefaultBreaker()) }, ""},
+		{"a breaker that always opens", func(c *Config) { c.Breaker = &BreakerConfig{MinRequests: 20, Open: conf.Dur(time.Second)} }, "breaker.failure_rate: "},
+	} {
+		cfg := config(EWMA, 1)
+		c.change(&cfg)
+		got := found(cfg)
+		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: Check notes %q, want %q", c.what, got, c.want)
 		}
 	}
 }

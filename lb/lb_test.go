@@ -95,3 +95,5 @@ func counts(u *Upstream, n int, o Outcome) []int {
 func took(d time.Duration) Outcome { return Outcome{FirstByte: d} }
 
 var balancers = []string{RoundRobin, LeastRequests, EWMA}
+
+var everyBalancer = []string{RoundRobin, LeastRequests, EWMA, Random, Maglev, Ring}
