@@ -6,9 +6,10 @@ import "slices"
 type membership struct {
 	members   []Member
 	byAddress map[string]*Endpoint
-	tiers     []int   // that occur, ascending; never empty
-	zoned     bool    // there is a member in this node's zone and one that is not
-	found     []Place // by discovery; nil if the configuration lists the members
+	tiers     []int      // that occur, ascending
+	byTier    [][]Member // beside tiers
+	zoned     bool       // there is a member in this node's zone and one that is not
+	found     []Place    // by discovery; nil if the configuration lists the members
 }
 
 // newMembership takes the members over. zone is this node's, "" for none.
@@ -21,11 +22,43 @@ func newMembership(members []Member, zone string) *membership {
 		if zone != "" && one.Zone == zone {
 			local++
 		}
-		if len(m.tiers) == 0 || !slices.Contains(m.tiers, one.Tier) {
+		if !slices.Contains(m.tiers, one.Tier) {
 			m.tiers = append(m.tiers, one.Tier)
 		}
 	}
-	slices.Sort(m.tiers)
 	m.zoned = local > 0 && local < len(members)
+	slices.Sort(m.tiers)
+	m.sortByTier()
 	return m
+}
+
+func (m *membership) sortByTier() {
+	if len(m.tiers) == 1 {
+		m.byTier = [][]Member{m.members}
+		return
+	}
+	m.byTier = make([][]Member, len(m.tiers))
+	for _, one := range m.members {
+		at, _ := slices.BinarySearch(m.tiers, one.Tier)
+		m.byTier[at] = append(m.byTier[at], one)
+	}
+}
+
+// inTier returns the members of a tier, in the order of the configuration.
+func (m *membership) inTier(tier int) []Member {
+	if at, ok := slices.BinarySearch(m.tiers, tier); ok {
+		return m.byTier[at]
+	}
+	return nil
+}
+
+// weightOf returns the sum of the weights of a zone's members in a tier.
+func (m *membership) weightOf(zone string, tier int) int {
+	sum := 0
+	for _, one := range m.inTier(tier) {
+		if one.Zone == zone {
+			sum += one.Weight
+		}
+	}
+	return sum
 }

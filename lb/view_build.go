@@ -2,6 +2,7 @@ package lb
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -38,8 +39,8 @@ func (c *census) panics(below float64) bool {
 type builder struct {
 	config  *Config
 	hashing bool // the balancer places keys: neither zones nor slow start may move them
-	near    func([]Member) picker
-	far     func([]Member) picker
+	near    balancer
+	far     balancer
 
 	classes    []State // of each member
 	tiers      []census
@@ -51,11 +52,11 @@ type builder struct {
 }
 
 func newBuilder(c *Config) (*builder, error) {
-	near, err := newBalancer(c.Balance)
+	near, err := balancerOf(c.Balance, rand.Uint64)
 	if err != nil {
 		return nil, err
 	}
-	far, err := newBalancer(c.Balance) // cursors are not shared between zones
+	far, err := balancerOf(c.Balance, rand.Uint64) // cursors are not shared between zones
 	return &builder{config: c, hashing: c.hashing(), near: near, far: far}, err
 }
 
@@ -194,26 +195,16 @@ func (b *builder) divide(v *View) {
 	v.spill = uint32(max(0, 1-overprovision*float64(fit)/float64(all)) * math.MaxUint32)
 }
 
-// weightOf returns the sum of the weights of a zone's members in a tier.
-func (m *membership) weightOf(zone string, tier int) int {
-	sum := 0
-	for i := range m.members {
-		if one := &m.members[i]; one.Zone == zone && one.Tier == tier {
-			sum += one.Weight
-		}
-	}
-	return sum
-}
-
 // finish gives v its candidates and pickers, old's where they are the same, and returns old itself
 // if everything is.
 func (b *builder) finish(v, old *View) *View {
+	sameMembers := old != nil && old.membership == v.membership
 	sameCandidates := old != nil && old.local == v.local && slices.Equal(old.candidates, b.candidates)
 	sameBackup := old != nil && slices.Equal(old.backup, b.backup)
-	if sameCandidates && sameBackup && old.membership == v.membership && old.facts == v.facts {
+	if sameMembers && sameCandidates && sameBackup && old.facts == v.facts {
 		return old
 	}
-	if sameCandidates {
+	if sameCandidates && (sameMembers || !b.hashing) {
 		v.candidates, v.near, v.far = old.candidates, old.near, old.far
 	} else {
 		b.equip(v)
@@ -225,9 +216,10 @@ func (b *builder) finish(v, old *View) *View {
 // equip gives v the candidates and makes their pickers.
 func (b *builder) equip(v *View) {
 	v.candidates = slices.Clone(b.candidates)
+	members := v.inTier(v.tier)
 	if v.local == 0 {
-		v.near = b.near(v.candidates)
+		v.near = b.near(members, v.candidates)
 		return
 	}
-	v.near, v.far = b.near(v.candidates[:v.local]), b.far(v.candidates[v.local:])
+	v.near, v.far = b.near(members, v.candidates[:v.local]), b.far(members, v.candidates[v.local:])
 }
