@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"syscall"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -104,61 +101,4 @@ func (p *program) tellVerdict(v admin.Verdict) error {
 		return nil
 	}
 	return p.print(fmt.Appendf(nil, "reloaded: generation %d serves\n", v.Generation))
-}
-
-func (p *program) statusCommand() *cobra.Command {
-	var a asked
-	c := &cobra.Command{
-		Use:   "status",
-		Short: "Show the listeners, upstreams and endpoints of a running Weir",
-		Example: `  weir status
-  weir status --json --admin 127.0.0.1:9901`,
-		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return p.status(&a) },
-	}
-	a.flags(c)
-	return c
-}
-
-func (p *program) status(a *asked) error {
-	client, err := p.client(a)
-	if err != nil {
-		return err
-	}
-	s, err := client.Status(context.Background())
-	switch {
-	case err != nil:
-		return notAsked(err)
-	case a.json:
-		return p.printJSON(s)
-	}
-	return p.print([]byte(statusText(&s)))
-}
-
-// statusText is a status as a person reads it.
-func statusText(s *admin.Status) string {
-	var b strings.Builder
-	ready := "ready"
-	if !s.Ready {
-		ready = "not ready: " + s.Why
-	}
-	fmt.Fprintf(&b, "weir %s, %s, generation %d of %s, up %s\n", s.Version, ready, s.Generation, s.Config,
-		time.Duration(s.UptimeS*float64(time.Second)).Round(time.Second))
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nLISTENER\tKIND\tADDRESS\tCONNECTIONS")
-	for _, l := range s.Listeners {
-		kind := l.Kind
-		if l.TLS {
-			kind += "+tls"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\n", l.Name, kind, strings.Join(l.Addresses, " "), l.Connections)
-	}
-	fmt.Fprintln(w, "\nUPSTREAM\tENDPOINT\tSTATE\tSINCE\tIN FLIGHT\tIDLE\tWHY")
-	for _, u := range s.Upstreams {
-		for _, e := range u.Endpoints {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", u.Name, e.Address, e.State, e.Since.Format(time.DateTime), e.InFlight, e.Idle, e.Why)
-		}
-	}
-	_ = w.Flush() // writes to memory
-	return b.String()
 }

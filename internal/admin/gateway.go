@@ -130,10 +130,12 @@ type UpstreamStatus struct {
 type SourceStatus struct {
 	// About names what is asked: "dns site.internal:8080".
 	About string `json:"about"`
-	// Answered is when the last good answer came; zero before the first.
-	Answered time.Time `json:"answered,omitzero"`
-	// Why is what keeps it from answering, "" while it does.
-	Why string `json:"why,omitempty"`
+	// Changed is when the endpoints last changed; zero before the first answer.
+	Changed time.Time `json:"changed,omitzero"`
+	// Why is what keeps it from answering, "" while it does, and Since when it began to. The
+	// endpoints are those of the last good answer then.
+	Why   string    `json:"why,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 }
 
 // EndpointStatus is the state of one endpoint.
@@ -146,6 +148,9 @@ type EndpointStatus struct {
 	State   string    `json:"state"`
 	Since   time.Time `json:"since,omitzero"` // when it came into this state
 	Why     string    `json:"why,omitempty"`  // what brought it there
+	// Operator is "draining" or "maintenance" where an operator has said so; it need not be the
+	// state, since the worst word is.
+	Operator string `json:"operator,omitempty"`
 	// InFlight is how many requests and sessions it has, Limit how many it may have; 0 is no limit.
 	InFlight int64 `json:"in_flight"`
 	Limit    int64 `json:"limit,omitempty"`

@@ -13,6 +13,9 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	c.Log.Check(p.In("log"))
 	c.AccessLog.Check(p.In("access_log"))
 	c.Shutdown.check(p.In("shutdown"))
+	if c.Zone != "" {
+		checkZone(p, c.Zone)
+	}
 	if len(c.Listeners) == 0 {
 		p.Add("listeners", "there is no listener, so nothing can arrive", `write [listeners.web] with address = ":8080"`)
 	}
@@ -31,6 +34,7 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	for _, r := range c.Routes {
 		c.checkRoute(p.At(r.Path), r, o)
 	}
+	c.checkSessions(p)
 	c.checkRouteNames(p)
 	c.checkAddresses(p)
 }
@@ -91,22 +95,6 @@ func referAll(p *conf.Problems, key string, list []string, noun string, names []
 	}
 }
 
-func (u *Upstream) check(p *conf.Problems) {
-	u.Balancing.Check(p)
-	u.Forwarding.Check(p)
-	if u.Health != nil {
-		u.Health.Check(p.In("health"))
-	}
-	if u.Host == HostPreserve || u.Host == HostEndpoint {
-		return
-	}
-	if !validAuthority(u.Host) {
-		p.Add("host", strconv.Quote(u.Host)+" is not a host", `write "preserve", "endpoint", or a host name`)
-	} else if near := conf.Nearest(u.Host, []string{HostPreserve, HostEndpoint}); near != "" {
-		p.Warn("host", strconv.Quote(u.Host)+" is sent as the name of the host", "did you mean "+strconv.Quote(near)+"?")
-	}
-}
-
 // checkAddresses notes listeners that can't listen at once, the admin server included.
 func (c *Config) checkAddresses(p *conf.Problems) {
 	type bound struct {
@@ -131,6 +119,7 @@ func (c *Config) checkAddresses(p *conf.Problems) {
 
 // checkUse warns of what is defined and never used.
 func (c *Config) checkUse(p *conf.Problems) {
+	c.checkZones(p)
 	upstreams, policies, served := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range c.Routes {
 		upstreams[r.Upstream] = true

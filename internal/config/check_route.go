@@ -25,6 +25,14 @@ func (c *Config) checkRoute(p *conf.Problems, r *Route, o Options) {
 		r.Retry.Check(p.In("retry"))
 		if r.Upstream == "" {
 			p.AddKey("retry", "there is nothing to retry without an upstream", "leave it out")
+		} else if u := c.Upstreams[r.Upstream]; u != nil && r.Retry.Budget != u.Retry.Budget {
+			p.In("retry").Add("budget", "the budget is one for all routes to an upstream", "write it in the upstream's retry table")
+		}
+	}
+	if r.Hedge != nil {
+		r.Hedge.Check(p.In("hedge"))
+		if r.Upstream == "" {
+			p.AddKey("hedge", "there is nothing to hedge without an upstream", "leave it out")
 		}
 	}
 }

@@ -12,10 +12,12 @@ import (
 	"weir/health"
 	"weir/http7/forward"
 	"weir/http7/policy/headers"
+	"weir/http7/sticky"
 	"weir/internal/admin"
 	"weir/internal/conf"
 	"weir/internal/obs"
 	"weir/lb"
+	"weir/lb/discover"
 )
 
 // Config is a whole, checked configuration with the defaults filled in. It is not changed after
@@ -24,6 +26,13 @@ type Config struct {
 	// Include are further files, relative to this one; "*" and "?" match names. Their tables are
 	// merged with this file's; a name defined twice is an error. Default: none.
 	Include []string `toml:"include"`
+	// StateDir is a directory for what must outlive the process, such as keys that Weir has made
+	// itself; it is made when first needed, for the owner alone. Default: the user's state
+	// directory: $STATE_DIRECTORY (systemd), else weir below $XDG_STATE_HOME or ~/.local/state.
+	StateDir string `toml:"state_dir"`
+	// Zone is where this node is. Upstreams whose endpoints have zones keep their traffic in it, as
+	// far as it has fit endpoints. Default: none; zones count for nothing.
+	Zone string `toml:"zone"`
 	// Admin is the admin server.
 	Admin admin.Config `toml:"admin"`
 	// Log is what Weir says about itself.
@@ -77,11 +86,19 @@ type Policy struct {
 type Upstream struct {
 	Balancing
 	Forwarding
+	// Discover says where the endpoints are found; it stands in place of endpoints. Absent: they
+	// are written down.
+	Discover *discover.Config `toml:"discover"`
 	// Host is what the endpoint sees as Host: "preserve" the client's, "endpoint" its own
 	// address, or any other text as a fixed name. Default: "preserve".
 	Host string `toml:"host"`
 	// Health says how endpoints are probed. Absent: they are judged by their traffic alone.
 	Health *health.Config `toml:"health"`
+	// Outliers says when traffic itself shows that an endpoint is unfit. Default: on, with the
+	// defaults of its keys.
+	Outliers health.OutliersConfig `toml:"outliers"`
+	// Sticky keeps a client at the endpoint that answered it, by a cookie. Absent: off.
+	Sticky *sticky.Config `toml:"sticky"`
 
 	// Path is the upstream's place, for [Report.Problems].
 	Path conf.Path `toml:"-"`

@@ -3,6 +3,7 @@ package config
 import (
 	"time"
 
+	"weir/health"
 	"weir/http7"
 	"weir/http7/forward"
 	"weir/internal/admin"
@@ -44,5 +45,5 @@ func DefaultRespond() Respond { return Respond{Status: 200} }
 
 // DefaultUpstream returns the values of absent keys of an upstream.
 func DefaultUpstream() Upstream {
-	return Upstream{Balancing: lb.Default(), Forwarding: forward.Default(), Host: HostPreserve}
+	return Upstream{Balancing: lb.Default(), Forwarding: forward.Default(), Host: HostPreserve, Outliers: health.DefaultOutliers()}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"weir/internal/tomlfile"
+	"weir/lb/discover"
 )
 
 // Effective writes c as TOML with every default filled in and every include and [defaults] table
@@ -76,11 +77,27 @@ func (r *Route) summary() string {
 
 func (u *Upstream) summary() string {
 	s := plural(len(u.Endpoints), "endpoint", "endpoints") + " by " + u.Balance
+	if u.Discover != nil {
+		s = "endpoints by " + foundBy(u.Discover) + ", chosen by " + u.Balance
+	}
 	switch {
 	case u.Health == nil:
 		return s + ", not probed"
 	case u.Health.HTTP != nil:
 		return s + ", probed by GET " + u.Health.HTTP.Path + " every " + u.Health.Interval.String()
+	case u.Health.GRPC != nil:
+		return s + ", probed by gRPC every " + u.Health.Interval.String()
 	}
 	return s + ", probed by TCP every " + u.Health.Interval.String()
+}
+
+// foundBy says where endpoints are looked up.
+func foundBy(d *discover.Config) string {
+	switch {
+	case d.DNS != "":
+		return "dns " + d.DNS
+	case d.SRV != "":
+		return "srv " + d.SRV
+	}
+	return "file " + d.File
 }

@@ -6,9 +6,11 @@ import (
 
 	"weir/health"
 	"weir/http7/forward"
+	"weir/http7/sticky"
 	"weir/internal/conf"
 	"weir/internal/tomlfile"
 	"weir/lb"
+	"weir/lb/discover"
 )
 
 // fill adds to the tree what the operator left out: first the [defaults] tables, then the
@@ -110,14 +112,26 @@ func listenerTree(l Listener) *tomlfile.Node {
 }
 
 func fillUpstream(n, below *tomlfile.Node) {
-	oneOf(child(n, "health"), child(below, "health"), "http", "tcp")
+	oneOf(child(n, "health"), child(below, "health"), "http", "tcp", "grpc")
+	oneOf(child(n, "discover"), child(below, "discover"), "dns", "srv", "file")
+	oneOf(n, below, "endpoints", "discover")
 	n.Fill(below)
 	n.Fill(tomlfile.FromValue(DefaultUpstream()))
 	for _, e := range child(n, "endpoints").List() {
 		e.Fill(tomlfile.FromValue(lb.DefaultEndpoint()))
 	}
-	child(n, "health").Fill(tomlfile.FromValue(health.Default()))
+	for key, standard := range tableDefaults() {
+		child(n, key).Fill(tomlfile.FromValue(standard))
+	}
 	child(child(n, "health"), "http").Fill(tomlfile.FromValue(health.DefaultHTTP()))
+}
+
+// tableDefaults are the values of absent keys in tables of an upstream that are there.
+func tableDefaults() map[string]any {
+	return map[string]any{
+		"breaker": lb.DefaultBreaker(), "discover": discover.Default(), "health": health.Default(),
+		"hedge": forward.DefaultHedge(), "queue": lb.DefaultQueue(), "sticky": sticky.Default(),
+	}
 }
 
 // oneOf drops all the keys from below if n has any of them: they exclude each other.
@@ -137,6 +151,7 @@ func fillRoute(n, below, upstreams *tomlfile.Node) {
 	oneOf(n, below, "upstream", "respond", "handler")
 	if child(n, "upstream") == nil && child(below, "upstream") == nil {
 		below.Delete("retry")
+		below.Delete("hedge")
 	}
 	n.Fill(below)
 	n.Fill(tomlfile.FromValue(DefaultRoute()))
@@ -145,7 +160,11 @@ func fillRoute(n, below, upstreams *tomlfile.Node) {
 	if retry := child(child(upstreams, name), "retry"); retry != nil {
 		child(n, "retry").Fill(retry.CopyAs(conf.Path{"upstreams", name, "retry"}))
 	}
+	if hedge := child(child(upstreams, name), "hedge"); hedge != nil {
+		child(n, "hedge").Fill(hedge.CopyAs(conf.Path{"upstreams", name, "hedge"}))
+	}
 	child(n, "retry").Fill(child(tomlfile.FromValue(forward.Default()), "retry"))
+	child(n, "hedge").Fill(tomlfile.FromValue(forward.DefaultHedge()))
 }
 
 // misplaced notes the keys of tcp listeners that only http listeners have. It looks at what was

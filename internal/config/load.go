@@ -94,6 +94,7 @@ func (c *Config) settle() {
 	}
 	for name, u := range c.Upstreams {
 		u.Path = conf.Path{"upstreams", name}
+		u.Discovered = u.Discover != nil
 	}
 	for i, r := range c.Routes {
 		r.Path = conf.Path{"routes", index(i)}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"weir/health"
 
 	"weir/internal/conf"
 )
@@ -69,8 +70,10 @@ func TestTheSmallestUsefulFileHasEveryDefault(t *testing.T) {
 		t.Errorf("its limits are %+v", l.Limits)
 	case u.Balance != "ewma", u.Host != HostPreserve, u.Health != nil, u.Endpoints[1].Weight != 1, u.Timeouts.Connect.Value() != time.Second:
 		t.Errorf("the upstream is %+v", u)
-	case u.Retry.Attempts != 2, !reflect.DeepEqual(u.Retry.On, []string{"connect"}), u.Retry.Replay.Value() != 64<<10, len(u.Retry.Methods) != 5:
+	case u.Retry.Attempts != 2, len(u.Retry.On) != 6, u.Retry.Budget.Value() != 0.2, u.Retry.Replay.Value() != 64<<10, len(u.Retry.Methods) != 5:
 		t.Errorf("its retry is %+v", u.Retry)
+	case u.Outliers != health.DefaultOutliers(), u.Hedge != nil, u.Queue != nil, u.Breaker != nil, u.Sticky != nil, u.Discover != nil, !u.MaxInFlight.IsOff(), !u.SlowStart.IsOff():
+		t.Errorf("its balancing is %+v", u)
 	case !rt.Timeout.IsOff(), rt.Retry != nil, rt.Limits.BodyBytes != nil, rt.Name != "/*", rt.Respond != nil:
 		t.Errorf("the route is %+v", rt)
 	case c.Admin.Address.String() != "127.0.0.1:9901", !c.AccessLog.Off(), c.Shutdown.Grace.Value() != 30*time.Second, c.Log.Level != "info":

@@ -29,6 +29,8 @@ type Route struct {
 	Limits RouteLimits `toml:"limits"`
 	// Retry holds keys that stand in place of the upstream's. Default: the upstream's.
 	Retry *forward.RetryConfig `toml:"retry"`
+	// Hedge holds keys that stand in place of the upstream's. Default: the upstream's.
+	Hedge *forward.HedgeConfig `toml:"hedge"`
 	// Priority decides between routes that match equally well; the higher wins. Default: 0.
 	Priority int `toml:"priority"`
 

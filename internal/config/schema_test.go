@@ -13,8 +13,11 @@ import (
 	"testing"
 
 	"weir/health"
+	"weir/http7/forward"
+	"weir/http7/sticky"
 	"weir/internal/conf"
 	"weir/lb"
+	"weir/lb/discover"
 )
 
 // manual reads the comments of the Config structs and knows their defaults.
@@ -28,15 +31,20 @@ type manual struct {
 
 func newManual(t *testing.T) *manual {
 	return &manual{t: t, comments: map[string]string{}, parsed: map[string]bool{}, defs: map[string]any{}, defaults: map[reflect.Type]any{
-		reflect.TypeFor[Config]():            Default(),
-		reflect.TypeFor[Listener]():          DefaultListener(KindHTTP),
-		reflect.TypeFor[TLS]():               DefaultTLS(),
-		reflect.TypeFor[Route]():             DefaultRoute(),
-		reflect.TypeFor[Respond]():           DefaultRespond(),
-		reflect.TypeFor[Upstream]():          DefaultUpstream(),
-		reflect.TypeFor[health.Config]():     health.Default(),
-		reflect.TypeFor[health.HTTPConfig](): health.DefaultHTTP(),
-		reflect.TypeFor[lb.EndpointConfig](): lb.DefaultEndpoint(),
+		reflect.TypeFor[Config]():              Default(),
+		reflect.TypeFor[Listener]():            DefaultListener(KindHTTP),
+		reflect.TypeFor[TLS]():                 DefaultTLS(),
+		reflect.TypeFor[Route]():               DefaultRoute(),
+		reflect.TypeFor[Respond]():             DefaultRespond(),
+		reflect.TypeFor[Upstream]():            DefaultUpstream(),
+		reflect.TypeFor[health.Config]():       health.Default(),
+		reflect.TypeFor[discover.Config]():     discover.Default(),
+		reflect.TypeFor[sticky.Config]():       sticky.Default(),
+		reflect.TypeFor[lb.QueueConfig]():      lb.DefaultQueue(),
+		reflect.TypeFor[lb.BreakerConfig]():    lb.DefaultBreaker(),
+		reflect.TypeFor[forward.HedgeConfig](): forward.DefaultHedge(),
+		reflect.TypeFor[health.HTTPConfig]():   health.DefaultHTTP(),
+		reflect.TypeFor[lb.EndpointConfig]():   lb.DefaultEndpoint(),
 	}}
 }
 
@@ -68,10 +76,16 @@ func (m *manual) readTypes(pkg string, g *ast.GenDecl) {
 		name := pkg + "." + spec.Name.Name
 		m.comments[name] = oneLine(g.Doc.Text())
 		if body, ok := spec.Type.(*ast.StructType); ok {
+			above := ""
 			for _, f := range body.Fields.List {
+				doc := oneLine(f.Doc.Text())
 				for _, n := range f.Names {
-					m.comments[name+"."+n.Name] = oneLine(f.Doc.Text())
+					if doc == "" && strings.Contains(above, " and "+n.Name+" ") {
+						doc = above // "Cert and Key are …" stands for both
+					}
+					m.comments[name+"."+n.Name] = doc
 				}
+				above = doc
 			}
 		}
 	}
@@ -159,7 +173,7 @@ func (m *manual) schema(t reflect.Type, standard reflect.Value) map[string]any {
 	case t.Kind() == reflect.Map:
 		return map[string]any{"type": "object", "additionalProperties": m.schema(t.Elem(), reflect.Value{})}
 	}
-	kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean"}
+	kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean", reflect.Float64: "number"}
 	if kinds[t.Kind()] == "" {
 		m.t.Fatalf("no schema for %s", t)
 	}
@@ -220,7 +234,7 @@ func (m *manual) text(k key) string {
 		if v != "" {
 			return quoted(v)
 		}
-	case int:
+	case int, float64:
 		return fmt.Sprint(v)
 	case []string:
 		if v != nil {
@@ -355,6 +369,8 @@ func (m *manual) kind(t reflect.Type) string {
 		return "table: name = " + m.kind(t.Elem())
 	case reflect.Int:
 		return "whole number"
+	case reflect.Float64:
+		return "number"
 	case reflect.String:
 		return "text"
 	}

@@ -192,6 +192,7 @@ host = "endpoint"
 	if c == nil {
 		t.Fatal(report)
 	}
+	const all = serve.OnConnect | serve.OnReset | serve.OnTimeout | serve.On502 | serve.On503 | serve.On504
 	plans := c.sites["web"].Plans
 	for i, want := range []struct {
 		timeout time.Duration
@@ -201,9 +202,9 @@ host = "endpoint"
 		replay  int64
 		tries   int
 	}{
-		{0, 0, serve.HostRule{}, serve.OnConnect, 64 << 10, 2},
+		{0, 0, serve.HostRule{}, all, 64 << 10, 2},
 		{5 * time.Second, 1 << 10, serve.HostRule{Name: "api.internal"}, serve.OnReset | serve.On503, 1 << 10, 0},
-		{0, math.MaxInt64, serve.HostRule{Endpoint: true}, serve.OnConnect, 64 << 10, 2},
+		{0, math.MaxInt64, serve.HostRule{Endpoint: true}, all, 64 << 10, 2},
 	} {
 		p := plans[i]
 		if p.Route.Timeout != want.timeout || p.Route.BodyLimit != want.body || p.Host != want.host ||

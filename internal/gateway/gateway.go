@@ -13,6 +13,7 @@ import (
 	"weir/health"
 	"weir/http7/forward"
 	"weir/http7/serve"
+	"weir/http7/sticky"
 	"weir/internal/config"
 	"weir/internal/deadline"
 	"weir/internal/obs"
@@ -59,12 +60,15 @@ type Gateway struct {
 	registry  *lb.Registry
 	wheel     *deadline.Wheel
 	reach     reach
+	departed  departed
+	keys      sticky.Store
 
 	// Made by Open, from the first config.
 	log      *obs.Log
 	access   *obs.AccessLog
 	watcher  *sock.Watcher
 	monitor  *health.Monitor
+	outliers *health.Outliers
 	sessions *tcp4.Sessions
 	shared   *serve.Shared
 
@@ -72,6 +76,8 @@ type Gateway struct {
 	current atomic.Pointer[generation] // prepared by Open, published from Run on
 	phase   atomic.Pointer[string]     // why Weir is not ready; nil: it is
 	scrape  sync.Mutex                 // counters are carried over by one scrape at a time
+
+	looking sync.Mutex // those who judge endpoints are told of members by one goroutine at a time
 
 	// mu makes reloads and the stop one after the other; it guards what follows.
 	mu      sync.Mutex
@@ -108,6 +114,7 @@ func New(o Options) *Gateway {
 // gone is called by the registry for an endpoint that no upstream has any more.
 func (g *Gateway) gone(e *lb.Endpoint) {
 	forward.CloseIdle(e)
+	g.departed.add(e)
 	g.reach.forget(e)
 }
 
@@ -157,11 +164,15 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 	if g.monitor, err = health.New(g.registry, g.log.Logger, nil); err != nil {
 		return err
 	}
+	if g.outliers, err = health.NewOutliers(g.registry, g.log.Logger, nil); err != nil {
+		return err
+	}
+	g.monitor.Pardons(g.outliers)
 	g.shared = serve.NewShared(g.wheel, g.watcher, g.log.Logger)
 	g.shared.Panicked = g.panicked
 	g.reach.log = g.log.Logger
 	g.shared.Unreachable, g.shared.Reached = g.reach.lost, g.reach.found
-	g.catalogue.WatchEndpoints(stateNames(), g.readings)
+	g.catalogue.Watch(words(), g.upstreamReadings, g.endpointReadings)
 	return nil
 }
 

@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
 	"weir/http7/forward"
+	"weir/http7/selector"
 	"weir/http7/serve"
+	"weir/http7/sticky"
 	"weir/internal/certs"
 	"weir/internal/config"
 	"weir/internal/obs"
@@ -30,6 +33,9 @@ type upstream struct {
 	balancer  *lb.Upstream
 	transport *forward.Transport
 	series    *obs.UpstreamSeries
+	source    *source             // nil if its endpoints are written down
+	hashOn    *selector.Selection // nil if nothing is hashed
+	sticky    *sticky.Sticky      // nil: off
 }
 
 // offer is a listener as one generation wants it.
@@ -52,7 +58,7 @@ func (g *Gateway) prepare(c *Compiled) (*generation, error) {
 	if old != nil {
 		next.number = old.number + 1
 	}
-	err := g.adoptUpstreams(next)
+	err := g.adoptUpstreams(next, old)
 	if err == nil {
 		err = g.bind(next, old)
 	}
@@ -67,6 +73,7 @@ func (g *Gateway) prepare(c *Compiled) (*generation, error) {
 		g.undo(next)
 		return nil, err
 	}
+	g.firstAnswers(next)
 	return next, nil
 }
 
@@ -92,6 +99,7 @@ func (g *Gateway) undo(next *generation) {
 // giveBack retires what a generation has taken from the registry and the catalogue.
 func (g *Gateway) giveBack(old *generation) {
 	for _, u := range old.upstreams {
+		u.source.release(u.balancer)
 		g.registry.Retire(u.balancer)
 		u.series.Retire()
 	}
@@ -100,20 +108,61 @@ func (g *Gateway) giveBack(old *generation) {
 	}
 }
 
-func (g *Gateway) adoptUpstreams(next *generation) error {
+func (g *Gateway) adoptUpstreams(next, old *generation) error {
 	for _, name := range next.Config.UpstreamNames() {
-		c := next.Config.Upstreams[name]
-		balancer, err := g.registry.Adopt(name, c.Balancing)
-		if err != nil {
+		if err := g.adoptUpstream(next, old, name); err != nil {
 			return err
-		}
-		next.upstreams[name] = &upstream{
-			balancer:  balancer,
-			transport: forward.New(&c.Forwarding, g.wheel),
-			series:    g.catalogue.Upstream(name),
 		}
 	}
 	return nil
+}
+
+func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
+	c := next.Config.Upstreams[name]
+	s := g.sourceOf(name, c, old)
+	balancer, err := g.registry.Adopt(name, balancing(next.Config, c, s != nil))
+	if err != nil {
+		return err
+	}
+	s.hold(balancer)
+	u := &upstream{
+		balancer:  balancer,
+		transport: forward.New(&c.Forwarding, g.wheel),
+		series:    g.catalogue.Upstream(name),
+		source:    s,
+	}
+	next.upstreams[name] = u
+	if u.hashOn, err = selector.New(c.HashOn); err == nil && c.Sticky != nil {
+		u.sticky, err = g.stickTo(next.Config, name, c.Sticky)
+	}
+	return err
+}
+
+// stickTo compiles the stickiness of an upstream, with the keys of the state directory if it has none.
+func (g *Gateway) stickTo(all *config.Config, name string, c *sticky.Config) (*sticky.Sticky, error) {
+	var keys sticky.Keys
+	if len(c.Key) == 0 {
+		dir, named := all.State(os.Getenv)
+		var warning string
+		var err error
+		if keys, warning, err = g.keys.Keys(dir, named); err != nil {
+			return nil, fmt.Errorf("upstream %s: %w", name, err)
+		}
+		if warning != "" {
+			g.log.Warn(warning, "upstream", name)
+		}
+	}
+	return sticky.New(name, c, keys)
+}
+
+// balancing is what lb is told of an upstream.
+func balancing(all *config.Config, c *config.Upstream, discovered bool) lb.Config {
+	b := c.Balancing
+	b.Zone, b.Panic, b.Streak, b.RetryBudget = all.Zone, c.Outliers.PanicBelow, c.Outliers.Streak(), c.Retry.Budget
+	if discovered {
+		b.Discovered, b.Endpoints = true, nil
+	}
+	return b
 }
 
 // bind makes the offers of all listeners: those that stay keep their sockets.
@@ -223,6 +272,7 @@ func (g *Gateway) fillPlan(next *generation, listener string, p *serve.Plan) {
 	p.Series = g.routeSeries(next, listener, p.Route.Name)
 	if u := next.upstreams[p.Route.Upstream]; u != nil {
 		p.Upstream, p.Transport, p.UpstreamSeries = u.balancer, u.transport, u.series
+		p.HashOn, p.Sticky = u.hashOn, u.sticky
 	}
 }
 

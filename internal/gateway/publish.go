@@ -105,7 +105,7 @@ func (g *Gateway) publish(next *generation) {
 		g.seat(o)
 	}
 	g.snap.Store(&serve.Snapshot{Generation: next.number, Sites: append([]*serve.Site(nil), g.slots...)})
-	g.monitor.Adopt(next.targets())
+	g.look()
 	g.log.Apply(next.Config.Log)
 	next.access.Publish()
 	var replaced []*tcp4.Listener
@@ -126,6 +126,7 @@ func (g *Gateway) publish(next *generation) {
 	}
 	if old != next { // it is for the first
 		g.retire(old, next)
+		g.departed.keep(func(name string) bool { return next.upstreams[name] != nil })
 	}
 }
 
@@ -170,7 +171,8 @@ func (o *offer) begin() (replaced *tcp4.Listener) {
 func (gen *generation) targets() []health.Target {
 	list := make([]health.Target, 0, len(gen.upstreams))
 	for _, name := range gen.Config.UpstreamNames() {
-		list = append(list, health.Target{Upstream: gen.upstreams[name].balancer, Config: gen.Config.Upstreams[name].Health})
+		c := gen.Config.Upstreams[name]
+		list = append(list, health.Target{Upstream: gen.upstreams[name].balancer, Config: c.Health, Outliers: &c.Outliers})
 	}
 	return list
 }

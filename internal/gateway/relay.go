@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/netip"
 
+	"weir/http7/selector"
 	"weir/internal/config"
 	"weir/internal/obs"
 	"weir/lb"
@@ -24,6 +26,7 @@ func (g *Gateway) relay(l *listener, c *config.Listener, next *generation) (tcp4
 	r, err := tcp4.NewRelay(tcp4.RelayConfig{
 		Listener:       l.name,
 		Upstream:       u.balancer,
+		Key:            keyOf(cfg),
 		ConnectTimeout: cfg.Timeouts.Connect.Value(),
 		Attempts:       attempts,
 		IdleTimeout:    c.Limits.IdleTimeout.Or(tcp4.Off),
@@ -35,6 +38,20 @@ func (g *Gateway) relay(l *listener, c *config.Listener, next *generation) (tcp4
 		return nil, err
 	}
 	return l.counted(r.Serve), nil
+}
+
+// keyOf returns what the sessions of an upstream are placed by; nil for nothing.
+func keyOf(c *config.Upstream) func(netip.Addr) lb.Key {
+	if len(c.HashOn) == 0 {
+		return nil
+	}
+	return func(client netip.Addr) lb.Key {
+		hash, ok := selector.HashClient(client)
+		if !ok { // those without an address are spread, not sent to one place
+			hash = rand.Uint64()
+		}
+		return lb.Key{Hash: hash}
+	}
 }
 
 // sessionEnd tells metrics, logs and the access log about sessions that have ended.

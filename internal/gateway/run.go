@@ -13,6 +13,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.background(g.wheel.Run)
 	g.background(g.watcher.Run)
 	g.background(g.monitor.Run)
+	g.background(g.outliers.Run)
 	logging, endLog := context.WithCancel(context.Background())
 	logged := make(chan struct{})
 	go func() { // gateway.access: ends last, so that no line is lost

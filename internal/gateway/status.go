@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"strings"
@@ -8,7 +9,7 @@ import (
 
 	"weir/http7/forward"
 	"weir/internal/admin"
-	"weir/internal/obs"
+	"weir/internal/config"
 	"weir/lb"
 )
 
@@ -76,9 +77,8 @@ func (g *Gateway) Status() admin.Status {
 	for _, o := range now.listeners {
 		s.Listeners = append(s.Listeners, o.status())
 	}
-	why := g.reasons()
 	for _, name := range now.Config.UpstreamNames() {
-		s.Upstreams = append(s.Upstreams, upstreamStatus(now.upstreams[name].balancer, now.Config.Upstreams[name].Balance, why))
+		s.Upstreams = append(s.Upstreams, g.upstreamStatus(now.upstreams[name], now.Config.Upstreams[name]))
 	}
 	return s
 }
@@ -106,30 +106,30 @@ func (o *offer) status() admin.ListenerStatus {
 	return s
 }
 
-// reasons returns why endpoints are not well: what their probes say, else what dials met.
-func (g *Gateway) reasons() func(*lb.Endpoint) string {
-	probes := map[*lb.Endpoint]error{}
-	for _, r := range g.monitor.Report() {
-		probes[r.Endpoint] = r.Err
+func (g *Gateway) upstreamStatus(u *upstream, c *config.Upstream) admin.UpstreamStatus {
+	view := u.balancer.View()
+	s := admin.UpstreamStatus{
+		Name: u.balancer.Name(), Balance: c.Balance, Ready: view.Ready(), Panic: view.Panic(), Source: u.source.status(),
 	}
-	return func(e *lb.Endpoint) string {
-		if err := probes[e]; err != nil {
-			return err.Error()
-		}
-		return g.reach.why(e)
+	for _, m := range view.Members() {
+		s.Endpoints = append(s.Endpoints, g.endpointStatus(&m))
 	}
+	return s
 }
 
-func upstreamStatus(u *lb.Upstream, balance string, why func(*lb.Endpoint) string) admin.UpstreamStatus {
-	view := u.View()
-	s := admin.UpstreamStatus{Name: u.Name(), Balance: balance, Ready: view.Ready()}
-	for _, m := range view.Members() {
-		e := m.Endpoint
-		_, idle := forward.Stats(e)
-		s.Endpoints = append(s.Endpoints, admin.EndpointStatus{
-			Address: e.Address(), Weight: m.Weight, State: e.State().String(), Since: e.StateSince(),
-			Why: why(e), InFlight: e.InFlight(), Idle: idle,
-		})
+func (g *Gateway) endpointStatus(m *lb.Member) admin.EndpointStatus {
+	e := m.Endpoint
+	_, idle := forward.Stats(e)
+	s := admin.EndpointStatus{
+		Address: e.Address(), Zone: m.Zone, Backup: m.Tier, Weight: m.Weight,
+		State: e.State().String(), Since: e.StateSince(), Why: cmp.Or(e.Why(), g.reach.why(e)),
+		InFlight: e.InFlight(), Limit: e.Limit(), LatencyUS: e.Latency().Microseconds(), Picked: e.Picked(), Idle: idle,
+	}
+	if e.Name() != e.Address() {
+		s.Name = e.Name()
+	}
+	if by := e.Says(lb.ByOperator); by != lb.Ready {
+		s.Operator = by.String()
 	}
 	return s
 }
@@ -140,24 +140,4 @@ func (g *Gateway) metrics(w io.Writer) {
 		g.tell(o.listener)
 	}
 	g.catalogue.WritePrometheus(w)
-}
-
-// readings yields every endpoint as a scrape wants it.
-func (g *Gateway) readings(yield func(obs.EndpointReading) bool) {
-	for _, e := range g.registry.Endpoints() {
-		_, idle := forward.Stats(e)
-		r := obs.EndpointReading{Upstream: e.Upstream(), Endpoint: e.Address(), State: e.State().String(), InFlight: e.InFlight(), Idle: idle}
-		if !yield(r) {
-			return
-		}
-	}
-}
-
-// stateNames lists every state that an endpoint may be in.
-func stateNames() []string {
-	var names []string
-	for s := lb.Unknown; s <= lb.Maintenance; s++ {
-		names = append(names, s.String())
-	}
-	return names
 }

@@ -3,10 +3,8 @@ package obs
 import (
 	"bytes"
 	"io"
-	"iter"
 	"maps"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +33,7 @@ type Catalogue struct {
 	upstreams  map[string]*UpstreamSeries
 	listeners  map[string]*ListenerSeries
 	histograms map[string]*Histogram // by series name
-	states     []string
-	endpoints  iter.Seq[EndpointReading]
+	watched    watched
 }
 
 // Build says which binary this is; its fields become labels of weir_build_info.
@@ -103,7 +100,7 @@ func (c *Catalogue) WritePrometheus(w io.Writer) {
 func (c *Catalogue) writeOwn(w io.Writer) {
 	var b bytes.Buffer
 	c.writeHistograms(&b)
-	c.writeEndpoints(&b)
+	c.writeReadings(&b)
 	_, _ = w.Write(b.Bytes())
 }
 
@@ -121,71 +118,4 @@ func (c *Catalogue) writeHistograms(w *bytes.Buffer) {
 		}
 		all[name].write(w, name)
 	}
-}
-
-// EndpointReading is the state of one endpoint at the moment of a scrape.
-type EndpointReading struct {
-	Upstream string
-	Endpoint string // address
-	State    string // one of the states given to WatchEndpoints
-	InFlight int64  // leases out
-	Idle     int64  // idle connections kept
-}
-
-// WatchEndpoints makes every scrape read the endpoints from seq, which must be safe for concurrent
-// use and yield each endpoint once. states lists every state there is: weir_endpoint_state is 1 for
-// the one an endpoint is in and 0 for the others. A second call replaces the first.
-func (c *Catalogue) WatchEndpoints(states []string, seq iter.Seq[EndpointReading]) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.states, c.endpoints = slices.Clone(states), seq
-}
-
-func (c *Catalogue) writeEndpoints(w *bytes.Buffer) {
-	c.mu.Lock()
-	states, seq := c.states, c.endpoints
-	c.mu.Unlock()
-	if seq == nil {
-		return
-	}
-	all := slices.Collect(seq)
-	for _, f := range []struct {
-		name string
-		of   func(EndpointReading) int64
-	}{
-		{endpointInFlight, func(r EndpointReading) int64 { return r.InFlight }},
-		{endpointIdle, func(r EndpointReading) int64 { return r.Idle }},
-	} {
-		writeFamily(w, f.name, func(put func(name string, v int64)) {
-			for _, r := range all {
-				put(series(f.name, "upstream", r.Upstream, "endpoint", r.Endpoint), f.of(r))
-			}
-		})
-	}
-	writeFamily(w, endpointState, func(put func(name string, v int64)) {
-		for _, r := range all {
-			for _, s := range states {
-				put(series(endpointState, "upstream", r.Upstream, "endpoint", r.Endpoint, "state", s), truth(r.State == s))
-			}
-		}
-	})
-}
-
-// writeFamily writes one family of gauges: its TYPE line if there is any series, then each series.
-func writeFamily(w *bytes.Buffer, family string, each func(put func(name string, v int64))) {
-	headed := false
-	each(func(name string, v int64) {
-		if !headed {
-			metrics.WriteMetadataIfNeeded(w, family, "gauge")
-			headed = true
-		}
-		w.WriteString(name + " " + strconv.FormatInt(v, 10) + "\n")
-	})
-}
-
-func truth(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -3,7 +3,6 @@ package obs
 import (
 	"flag"
 	"fmt"
-	"iter"
 	"os"
 	"regexp"
 	"slices"
@@ -222,29 +221,6 @@ func TestReloadsPanicsAndBuildAreExported(t *testing.T) {
 	}
 }
 
-// readings is what a gateway would give: two endpoints of one upstream.
-func readings() iter.Seq[EndpointReading] {
-	return slices.Values([]EndpointReading{
-		{Upstream: "u", Endpoint: "10.0.0.1:80", State: "ready", InFlight: 3, Idle: 4},
-		{Upstream: "u", Endpoint: "10.0.0.2:80", State: "down"},
-	})
-}
-
-func TestEndpointsAreReadAtTheScrape(t *testing.T) {
-	c := NewCatalogue(Build{})
-	wantNone(t, c, "weir_endpoint")
-	c.WatchEndpoints([]string{"ready", "down"}, readings())
-	for _, line := range []string{
-		`weir_endpoint_state{upstream="u",endpoint="10.0.0.1:80",state="ready"} 1`,
-		`weir_endpoint_state{upstream="u",endpoint="10.0.0.1:80",state="down"} 0`,
-		`weir_endpoint_state{upstream="u",endpoint="10.0.0.2:80",state="down"} 1`,
-		`weir_endpoint_in_flight{upstream="u",endpoint="10.0.0.1:80"} 3`,
-		`weir_endpoint_idle_connections{upstream="u",endpoint="10.0.0.1:80"} 4`,
-	} {
-		wantLine(t, c, line)
-	}
-}
-
 // full returns a catalogue in which every family has a series.
 func full() *Catalogue {
 	c := NewCatalogue(Build{})
@@ -254,7 +230,7 @@ func full() *Catalogue {
 	l := c.Listener("web")
 	l.Fault("x")
 	l.Refused("y")
-	c.WatchEndpoints([]string{"ready"}, readings())
+	c.Watch(words(), decisions(), readings())
 	return c
 }
 

@@ -13,9 +13,23 @@ const (
 	attemptsTotal    = "weir_upstream_attempts_total"
 	upstreamDuration = "weir_upstream_duration_seconds"
 
+	picksTotal     = "weir_upstream_picks_total"
+	retriesTotal   = "weir_upstream_retries_total"
+	hedgesTotal    = "weir_upstream_hedges_total"
+	ejectionsTotal = "weir_upstream_ejections_total"
+	queuedTotal    = "weir_upstream_queued_total"
+	shedTotal      = "weir_upstream_shed_total"
+	queueDepth     = "weir_upstream_queue_depth"
+	breakerState   = "weir_upstream_breaker_state"
+	upstreamPanic  = "weir_upstream_panic"
+	sourceUp       = "weir_upstream_source_up"
+
 	endpointState    = "weir_endpoint_state"
 	endpointInFlight = "weir_endpoint_in_flight"
 	endpointIdle     = "weir_endpoint_idle_connections"
+	endpointLimit    = "weir_endpoint_limit"
+	endpointLatency  = "weir_endpoint_latency_seconds"
+	endpointPicks    = "weir_endpoint_picks_total"
 
 	connectionsTotal   = "weir_listener_connections_total"
 	connectionsActive  = "weir_listener_connections_active"
@@ -46,7 +60,8 @@ type Family struct {
 // runtime aside.
 func Families() []Family {
 	at, route := []string{"listener"}, []string{"listener", "route"}
-	endpoint := []string{"upstream", "endpoint"}
+	upstream, endpoint := []string{"upstream"}, []string{"upstream", "endpoint"}
+	reason := []string{"upstream", "reason"}
 	return []Family{
 		{requestsTotal, "counter", []string{"listener", "route", "class"}, "Exchanges that ended, by class of status: `1xx` to `5xx`, `none` if no head was sent. `route` is empty when none matched."},
 		{requestDuration, "histogram", route, "From the arrival of the request to the last byte of the answer; 100 µs to 60 s."},
@@ -54,10 +69,23 @@ func Families() []Family {
 		{responseBytes, "counter", route, "Body bytes written to clients."},
 		{faultsTotal, "counter", []string{"listener", "kind"}, "Exchanges that Weir answered or cut because of a fault."},
 		{attemptsTotal, "counter", []string{"upstream", "outcome"}, "Attempts on endpoints that ended, retries included."},
-		{upstreamDuration, "histogram", []string{"upstream"}, "From the begin of an attempt to the first byte of the answer; 100 µs to 60 s."},
+		{upstreamDuration, "histogram", upstream, "From the begin of an attempt to the first byte of the answer; 100 µs to 60 s."},
+		{picksTotal, "counter", reason, "Choices of an endpoint, by what they came to: `picked`, or why there was none."},
+		{retriesTotal, "counter", reason, "Attempts after the first, by the failure that they answer; `budget` were refused because the budget was spent."},
+		{hedgesTotal, "counter", []string{"upstream", "result"}, "Hedges: `won` if their answer was sent, `lost` if not, `refused` if the budget was spent."},
+		{ejectionsTotal, "counter", reason, "Endpoints taken out by the judgement over their traffic."},
+		{queuedTotal, "counter", upstream, "Uses that had to wait for a place at an endpoint."},
+		{shedTotal, "counter", reason, "Uses that were refused or gave up because every endpoint had as much in flight as it may."},
+		{queueDepth, "gauge", upstream, "Uses that wait for a place at an endpoint now."},
+		{breakerState, "gauge", []string{"upstream", "state"}, "1 for the state that the breaker is in, 0 for the others. Only with a breaker."},
+		{upstreamPanic, "gauge", upstream, "1 while so few endpoints are fit that ejected ones are used too."},
+		{sourceUp, "gauge", upstream, "1 while the last lookup of the endpoints went well, 0 while those of the last good answer are used. Only where endpoints are looked up."},
 		{endpointState, "gauge", []string{"upstream", "endpoint", "state"}, "1 for the state that the endpoint is in, 0 for the others."},
 		{endpointInFlight, "gauge", endpoint, "Leases on the endpoint: requests or sessions that use it now."},
 		{endpointIdle, "gauge", endpoint, "Idle connections kept to the endpoint."},
+		{endpointLimit, "gauge", endpoint, "Leases that the endpoint may have at a time. Only with max_in_flight."},
+		{endpointLatency, "gauge", endpoint, "Moving average of the time to the first byte, failures in it with their charge; 0 before the first."},
+		{endpointPicks, "counter", endpoint, "Leases ever given on the endpoint."},
 		{connectionsTotal, "counter", at, "Connections accepted."},
 		{connectionsActive, "gauge", at, "Connections open now."},
 		{connectionsRefused, "counter", []string{"listener", "reason"}, "Connections closed at once, by reason."},

@@ -8,26 +8,36 @@ func escaper() *strings.Replacer {
 }
 
 // series names one series: the family and its labels, given as name, value, name, value.
-// Values are escaped; bytes that are not UTF-8 become U+FFFD, as scrapers demand UTF-8.
-func series(family string, labels ...string) string {
-	if len(labels) == 0 {
+func series(family string, pairs ...string) string {
+	if len(pairs) == 0 {
 		return family
 	}
-	esc := escaper()
+	return family + "{" + labels(pairs...) + "}"
+}
+
+// labels writes what stands between the braces of a series. Values are escaped; bytes that are not
+// UTF-8 become U+FFFD, as scrapers demand UTF-8.
+func labels(pairs ...string) string {
 	var b strings.Builder
-	b.WriteString(family)
-	b.WriteByte('{')
-	for i := 0; i+1 < len(labels); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(labels[i])
+		b.WriteString(pairs[i])
 		b.WriteString(`="`)
-		b.WriteString(esc.Replace(strings.ToValidUTF8(labels[i+1], "\uFFFD")))
+		b.WriteString(escaped(pairs[i+1]))
 		b.WriteByte('"')
 	}
-	b.WriteByte('}')
 	return b.String()
+}
+
+// escaped returns most values as they are.
+func escaped(value string) string {
+	odd := func(r rune) bool { return r >= 0x80 || r == '\\' || r == '"' || r == '\n' }
+	if !strings.ContainsFunc(value, odd) {
+		return value
+	}
+	return escaper().Replace(strings.ToValidUTF8(value, "\uFFFD"))
 }
 
 // withLabel adds one label, whose value needs no escaping, to a name made by [series], and swaps

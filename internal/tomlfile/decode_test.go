@@ -134,8 +134,9 @@ func TestAValueIsWrittenAndDecodesToItself(t *testing.T) {
 	if got := decode(t, wholeShelf, &s); got != "" {
 		t.Fatal(got)
 	}
-	s.Ratio = 0 // no config holds a float, so none is written
-	type noFloat struct {
+	type written struct {
+		Ratio  float64           `toml:"ratio"`
+		Whole  float64           `toml:"whole"`
 		Name   string            `toml:"name"`
 		Tags   []string          `toml:"tags"`
 		Set    map[string]string `toml:"set"`
@@ -147,12 +148,12 @@ func TestAValueIsWrittenAndDecodesToItself(t *testing.T) {
 		Token  conf.Secret       `toml:"token"`
 		Either []either          `toml:"either"`
 	}
-	v := noFloat{s.Name, s.Tags, s.Set, []string{}, s.Max, s.Boxes, s.Rows, s.Inner, s.Token, []either{{"a", 1}}}
+	v := written{s.Ratio, 2, s.Name, s.Tags, s.Set, []string{}, s.Max, s.Boxes, s.Rows, s.Inner, s.Token, []either{{"a", 1}}}
 	text := string(Write(FromValue(v)))
 	if strings.Contains(text, "hunter2") {
 		t.Fatalf("a secret is written:\n%s", text)
 	}
-	var back noFloat
+	var back written
 	if got := decode(t, text, &back); got != "" || !reflect.DeepEqual(v, back) {
 		t.Fatalf("%s\ndecodes to\n%+v\nwant\n%+v\n%s", text, back, v, got)
 	}

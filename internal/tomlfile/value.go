@@ -4,9 +4,11 @@ import (
 	"encoding"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"weir/internal/conf"
 )
@@ -53,8 +55,19 @@ func fromScalar(v reflect.Value) *Node {
 		return &Node{Kind: Bool, Text: strconv.FormatBool(v.Bool())}
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return &Node{Kind: Integer, Text: strconv.FormatInt(v.Int(), 10)}
+	case reflect.Float64:
+		return fromFloat(v.Float())
 	}
 	panic(fmt.Sprintf("tomlfile: no config holds a %s", v.Type()))
+}
+
+// fromFloat writes a number so that it reads as a float again: 2 as 2.0.
+func fromFloat(f float64) *Node {
+	text := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(text, ".") && !math.IsInf(f, 0) && !math.IsNaN(f) {
+		text += ".0"
+	}
+	return &Node{Kind: Float, Text: strings.ToLower(text)}
 }
 
 func fromStruct(v reflect.Value) *Node {

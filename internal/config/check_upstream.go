@@ -1,0 +1,84 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+
+	"weir/internal/conf"
+)
+
+// check notes what is wrong with u, each room's part and what is between them.
+func (u *Upstream) check(p *conf.Problems) {
+	u.Balancing.Check(p)
+	u.Forwarding.Check(p)
+	if u.Discover != nil {
+		u.Discover.Check(p.In("discover"))
+		if len(u.Endpoints) > 0 {
+			p.AddKey("discover", "the endpoints are written down already", "keep endpoints or discover")
+		}
+	}
+	if u.Health != nil {
+		u.Health.Check(p.In("health"))
+	}
+	u.Outliers.Check(p.In("outliers"))
+	if u.Sticky != nil {
+		u.Sticky.Check(p.In("sticky"))
+	}
+	for i := range u.Endpoints {
+		if zone := u.Endpoints[i].Zone; zone != "" {
+			checkZone(p.Index("endpoints", i), zone)
+		}
+	}
+	u.checkHost(p)
+}
+
+func (u *Upstream) checkHost(p *conf.Problems) {
+	if u.Host == HostPreserve || u.Host == HostEndpoint {
+		return
+	}
+	if !validAuthority(u.Host) {
+		p.Add("host", strconv.Quote(u.Host)+" is not a host", `write "preserve", "endpoint", or a host name`)
+	} else if near := conf.Nearest(u.Host, []string{HostPreserve, HostEndpoint}); near != "" {
+		p.Warn("host", strconv.Quote(u.Host)+" is sent as the name of the host", "did you mean "+strconv.Quote(near)+"?")
+	}
+}
+
+// checkZone refuses what can only be a mistake: a zone is compared as it is written.
+func checkZone(p *conf.Problems, zone string) {
+	if len(zone) > longestName || strings.ContainsFunc(zone, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		p.Add("zone", strconv.Quote(zone)+" is not a zone", "a zone has up to 64 characters and no space")
+	}
+}
+
+// checkZones warns of zones that can't have an effect, because only one side names any.
+func (c *Config) checkZones(p *conf.Problems) {
+	for _, name := range c.UpstreamNames() {
+		u := c.Upstreams[name]
+		for i := range u.Endpoints {
+			if u.Endpoints[i].Zone != "" && c.Zone == "" {
+				p.At(u.Path).Index("endpoints", i).Warn("zone", "this node has no zone, so that no endpoint is nearer than another", `write zone = "…" at the top of the file`)
+				return
+			}
+		}
+	}
+}
+
+// checkSessions notes what an upstream has that needs requests, where a tcp listener sends it
+// sessions. A session is known by its client alone.
+func (c *Config) checkSessions(p *conf.Problems) {
+	for _, name := range c.ListenerNames() {
+		l := c.Listeners[name]
+		u := c.Upstreams[l.Upstream]
+		if l.Kind != KindTCP || u == nil {
+			continue
+		}
+		if !u.HashOn.OfSession() {
+			p.At(u.Path).Add("hash_on", u.HashOn.String()+" is known of requests only, and tcp listener "+strconv.Quote(name)+" sends sessions here",
+				`write hash_on = "client", or give the listener an upstream of its own`)
+		}
+		if u.Sticky != nil {
+			p.At(u.Path).AddKey("sticky", "a session has no cookie, and tcp listener "+strconv.Quote(name)+" sends sessions here",
+				`write balance = "maglev" and hash_on = "client" to keep clients at their endpoint, or give the listener an upstream of its own`)
+		}
+	}
+}
