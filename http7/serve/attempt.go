@@ -39,7 +39,7 @@ func (c *conn) pick(x *exchange, st *sending) event {
 	if c.left.Load() {
 		return event{kind: evFault, fault: http7.ClientLeft}
 	}
-	lease, _ := x.plan.Upstream.Pick(lb.Key{}, x.tried)
+	lease, _ := x.plan.Upstream.Pick(c.key(x), x.tried)
 	if !lease.Ok() {
 		return event{kind: evNone, fault: http7.NoEndpoints}
 	}
@@ -71,7 +71,7 @@ func (x *exchange) endAttempt(f *http7.Fault) {
 	if !x.lease.Ok() {
 		return
 	}
-	o := lb.Outcome{Result: resultOf(f, x.status)}
+	o := lb.Outcome{Result: resultOf(f, x.status), Route: x.placing.key.Route}
 	switch {
 	case x.headAt > x.began:
 		o.FirstByte = x.headAt - x.began

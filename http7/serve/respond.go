@@ -10,6 +10,7 @@ import (
 // respond writes x's answer to the client, body and all, and decides whether the connection goes on.
 func (c *conn) respond(x *exchange) {
 	c.responsePolicies(x)
+	x.stick()
 	a := x.Answer
 	x.status = a.Status
 	if c.pump.running && !c.joined() && (a.Status >= 300 || a.Local) {
