@@ -220,7 +220,8 @@ func TestUpdatesThroughReloadsAndChangesOfState(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for i := range 200 {
 		ids := random.Perm(8)[:random.IntN(8)]
-		workers.Go(func() { u.Update(placesAt(ids...)) })
+		now := u
+		workers.Go(func() { now.Update(placesAt(ids...)) })
 		r.SetState([]State{Ready, Down, Ejected}[i%3], r.Endpoints()...)
 		if i%10 == 0 {
 			next := adopt(t, r, cfg)
