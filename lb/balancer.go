@@ -7,19 +7,10 @@ import (
 
 // balancer makes the picker of each new view of one upstream. It is made once per upstream and
 // snapshot, so that what must outlive a view (a cursor, a table) lies in its closure; the upstream
-// calls it for one view at a time. Members are all endpoints, whatever their state, and may be nil
-// where a balancer of candidates alone will do; candidates are some of them, those that may be
-// picked now. Both are kept and must not change any more.
+// calls it for one view at a time. Members are the endpoints of the tier, whatever their state;
+// candidates are some of them, those that may be picked now. Both are kept and must not change any
+// more.
 type balancer func(members, candidates []Member) picker
-
-// newBalancer returns the balancer of a name in the configuration.
-func newBalancer(name string) (func(candidates []Member) picker, error) {
-	balance, err := balancerOf(name, rand.Uint64)
-	if err != nil {
-		return nil, err
-	}
-	return func(candidates []Member) picker { return balance(nil, candidates) }, nil
-}
 
 // balancerOf returns the balancer of a name that draws from random.
 func balancerOf(name string, random dice) (balancer, error) {

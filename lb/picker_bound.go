@@ -6,9 +6,8 @@ const (
 	// loadBound is how much more than its part of all that is in flight an endpoint may have before
 	// its keys go on to others (Mirrokni, Thorup, Zadimoghaddam 2016): 1.25, as they propose.
 	loadBound = 1.25
-	// longestWalk is how many seats a use visits in the order of its hash. With the bound at most
-	// four fifths of the seats are at it, and at most half of a table's are empty, so that one use
-	// in a thousand gets here at worst, and one in a million where all seats are candidates.
+	// longestWalk is how many seats a use visits in the order of its hash. Walks of many keys take five
+	// steps at most on average, by the bound; who goes further has a key that is a good part of all.
 	longestWalk = 64
 	// surveyEvery is how many picks pass between two looks at a seat that was not visited. A power of two.
 	surveyEvery = 4
@@ -17,9 +16,10 @@ const (
 // seats are the endpoints of a hash table as one view offers them, in the order of their names.
 //
 // What all of them have in flight is not counted at one place, where every use of the upstream would
-// have to write twice, but estimated: each seat notes what it had when a use last looked at it, and
-// total is the sum. Uses look at the seats they visit and, now and then, at one drawn at random. What
-// is seen at arrivals is right on average, and begins exact with each view.
+// have to write twice, but estimated: each seat notes what a use found there, itself included, and
+// total is the sum. Uses note the seats they visit and, now and then, one drawn at random. It begins
+// exact with each view. What begins is noted at once and what ends at the next visit, so the estimate
+// errs on the side of staying at home, by less than one use for each endpoint.
 type seats struct {
 	list   []seat
 	random dice
@@ -44,18 +44,16 @@ func newSeats(ranks map[*Endpoint]int, candidates []Member, random dice) *seats 
 		one := &s.list[ranks[m.Endpoint]]
 		one.endpoint = m.Endpoint
 		one.part = loadBound * float64(m.Weight) / all
-		s.look(one)
+		s.note(one, m.Endpoint.inFlight.Load())
 	}
 	return s
 }
 
-// look returns what the candidate at one has in flight and notes it.
-func (s *seats) look(one *seat) int64 {
-	n := one.endpoint.inFlight.Load()
+// note lets the candidate at one count with n in flight.
+func (s *seats) note(one *seat, n int64) {
 	if one.seen.Load() != n {
 		s.total.Add(n - one.seen.Swap(n))
 	}
-	return n
 }
 
 // survey looks at any seat, every few calls.
@@ -65,7 +63,7 @@ func (s *seats) survey() {
 		return
 	}
 	if one := &s.list[scale(bits, uint64(len(s.list)))]; one.endpoint != nil {
-		s.look(one)
+		s.note(one, one.endpoint.inFlight.Load())
 	}
 }
 
@@ -73,48 +71,59 @@ func (s *seats) survey() {
 type walk struct {
 	seats *seats
 	tried Tried
-	over  *Endpoint // the first that could take the use but for its bound
 }
 
 func (s *seats) walk(tried Tried) walk {
 	s.survey()
-	return walk{seats: s, tried: tried}
+	return walk{s, tried}
 }
 
 // visit returns the endpoint at a seat if it takes the use: a candidate, untried, not full, and below
 // its part of what is in flight, this use included.
 func (w *walk) visit(at uint32) *Endpoint {
 	one := &w.seats.list[at]
-	e := one.endpoint
-	if e == nil || !e.free(&w.tried) {
+	if one.endpoint == nil || !one.endpoint.free(&w.tried) {
 		return nil
 	}
-	n := w.seats.look(one)
-	if float64(n) < one.part*float64(w.seats.total.Load()+1) {
-		return e
+	n := one.endpoint.inFlight.Load()
+	total := w.seats.total.Load() + n - one.seen.Load()
+	if float64(n) >= one.part*float64(total+1) {
+		w.seats.note(one, n)
+		return nil
 	}
-	if w.over == nil {
-		w.over = e
+	w.seats.note(one, n+1)
+	return one.endpoint
+}
+
+// end serves a use that has walked for long enough: by the better of two at random, like
+// least_requests. One key can be more than all the seats of a walk may have.
+func (w *walk) end() *Endpoint {
+	list := w.seats.list
+	bits := w.seats.random()
+	a, b := below(uint32(bits), len(list)), below(uint32(bits>>32), len(list))
+	best := lighter(w.free(a), w.free(b))
+	for i := 0; best == nil && i < len(list); i++ {
+		best = w.free((a + i) % len(list))
+	}
+	if best == nil {
+		return nil
+	}
+	w.seats.note(best, best.endpoint.inFlight.Load()+1)
+	return best.endpoint
+}
+
+// free returns the seat if whoever has it can take the use, else nil.
+func (w *walk) free(at int) *seat {
+	if one := &w.seats.list[at]; one.endpoint != nil && one.endpoint.free(&w.tried) {
+		return one
 	}
 	return nil
 }
 
-// end serves a use whose walk was too long: by the first that was above its bound only, else by the
-// first after a seat that the hash names.
-func (w *walk) end(hash uint64) *Endpoint {
-	if w.over != nil {
-		return w.over
+// lighter returns the one with less in flight for its part; either may be nil.
+func lighter(a, b *seat) *seat {
+	if a == nil || b != nil && float64(b.endpoint.inFlight.Load())*a.part < float64(a.endpoint.inFlight.Load())*b.part {
+		return b
 	}
-	list := w.seats.list
-	n := uint64(len(list))
-	at := scale(mix(hash), n)
-	for range n {
-		if e := list[at].endpoint; e != nil && e.free(&w.tried) {
-			return e
-		}
-		if at++; at == n {
-			at = 0
-		}
-	}
-	return nil
+	return a
 }

@@ -16,7 +16,8 @@ import (
 type hashBalancer struct {
 	newTable func(names []string, weights []int, members int) hashTable
 	random   dice
-	plans    [2]*plan // of the last views, newest first; zones make two pickers for a view
+	whole    *plan // the last of all members
+	part     *plan // the last of candidates alone
 }
 
 // hashTable is the order in which each hash visits the seats of a view. It never changes.
@@ -30,15 +31,21 @@ func newHashBalancer(newTable func([]string, []int, int) hashTable, random dice)
 }
 
 func (b *hashBalancer) newPicker(members, candidates []Member) picker {
+	if len(candidates) == 0 {
+		return &hashPicker{seats: new(seats)}
+	}
 	if len(members) == 0 {
 		members = candidates
 	}
+	p := &b.whole
 	seated := members
 	if 2*weight(candidates) < weight(members) {
-		seated = candidates
+		p, seated = &b.part, candidates
 	}
-	p := b.plan(seated, len(members))
-	return &hashPicker{table: p.table, seats: newSeats(p.ranks, candidates, b.random)}
+	if !(*p).fits(seated, len(members)) {
+		*p = b.plan(seated, len(members))
+	}
+	return &hashPicker{table: (*p).table, seats: newSeats((*p).ranks, candidates, b.random)}
 }
 
 func weight(list []Member) (sum int) {
@@ -56,22 +63,15 @@ type plan struct {
 	table   hashTable
 }
 
-// plan returns the one made for an earlier view if it was for the same.
-func (b *hashBalancer) plan(seated []Member, members int) *plan {
-	for i, p := range b.plans {
-		if p != nil && p.members == members && slices.EqualFunc(p.seated, seated, sameSeat) {
-			b.plans[0], b.plans[i] = p, b.plans[0]
-			return p
-		}
-	}
-	b.plans[1], b.plans[0] = b.plans[0], b.newPlan(seated, members)
-	return b.plans[0]
+// fits reports whether p is the plan for these.
+func (p *plan) fits(seated []Member, members int) bool {
+	return p != nil && p.members == members && slices.EqualFunc(p.seated, seated, sameSeat)
 }
 
 func sameSeat(a, b Member) bool { return a.Endpoint == b.Endpoint && a.Weight == b.Weight }
 
-// newPlan makes the table. Endpoints are named by their addresses: no two of an upstream share one.
-func (b *hashBalancer) newPlan(seated []Member, members int) *plan {
+// plan makes a table. Endpoints are named by their addresses: no two of an upstream share one.
+func (b *hashBalancer) plan(seated []Member, members int) *plan {
 	sorted := slices.Clone(seated)
 	slices.SortFunc(sorted, func(a, b Member) int { return cmp.Compare(a.Endpoint.address, b.Endpoint.address) })
 	p := &plan{seated: seated, members: members, ranks: make(map[*Endpoint]int, len(seated))}

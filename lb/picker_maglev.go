@@ -70,7 +70,7 @@ func (t maglevTable) pick(s *seats, hash uint64, tried Tried) *Endpoint {
 			return e
 		}
 	}
-	return w.end(hash)
+	return w.end()
 }
 
 // permutation goes through all slots of a table in the order that one name prefers. The number of

@@ -75,7 +75,7 @@ func (t *ringTable) pick(s *seats, hash uint64, tried Tried) *Endpoint {
 		}
 		at++
 	}
-	return w.end(hash)
+	return w.end()
 }
 
 // find returns the first point at or after a hash; their number where that is the first of all.
