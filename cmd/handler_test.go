@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"weir/bench/peers"
-	"weir/internal/admin"
 	"weir/internal/gateway"
 )
 
@@ -70,41 +69,4 @@ func TestTheResultOfAComparisonBecomesAnExitCode(t *testing.T) {
 			t.Errorf("%s: code %d, want %d", c.what, code, c.code)
 		}
 	}
-}
-
-func TestAStatusReadsLikeThis(t *testing.T) {
-	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
-	got := statusText(&admin.Status{
-		Version: "1.2.3", Generation: 7, Config: "weir.toml", Ready: false, Why: "draining", UptimeS: 3725.4,
-		Listeners: []admin.ListenerStatus{
-			{Name: "raw", Kind: "tcp", Addresses: []string{"127.0.0.1:5432"}, Connections: 3},
-			{Name: "web", Kind: "http", Addresses: []string{"0.0.0.0:443", "[::]:443"}, TLS: true},
-		},
-		Upstreams: []admin.UpstreamStatus{{Name: "api", Endpoints: []admin.EndpointStatus{
-			{Address: "10.0.0.1:80", State: "ready", Since: since, InFlight: 2, Idle: 5},
-			{Address: "10.0.0.2:80", State: "down", Since: since, Why: "connect: connection refused"},
-		}}},
-	})
-	want := `weir 1.2.3, not ready: draining, generation 7 of weir.toml, up 1h2m5s
-
-LISTENER  KIND      ADDRESS               CONNECTIONS
-raw       tcp       127.0.0.1:5432        3
-web       http+tls  0.0.0.0:443 [::]:443  0
-
-UPSTREAM  ENDPOINT     STATE  SINCE                IN FLIGHT  IDLE  WHY
-api       10.0.0.1:80  ready  2026-01-02 03:04:05  2          5
-api       10.0.0.2:80  down   2026-01-02 03:04:05  0          0     connect: connection refused
-`
-	if trim(got) != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
-// trim drops the spaces that end lines.
-func trim(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
 }

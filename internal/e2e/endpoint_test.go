@@ -61,18 +61,6 @@ func TestEndpointThatRefuses(t *testing.T) {
 	}
 }
 
-// Go's resolver answers for .onion by itself that there is no such host (RFC 7686 §2), so this
-// needs no name server, nor its absence.
-func TestEndpointThatDoesNotResolve(t *testing.T) {
-	t.Parallel()
-	c := start(t, strings.ReplaceAll(web, "{origin}", "nowhere.onion:80"))
-	w := dial(t, c.at(8080))
-	for range 20 {
-		refused(t, w, "/", 502, "dns_error")
-	}
-	c.logged(1, `"level":"WARN"`, "nowhere.onion")
-}
-
 func TestTCPEndpointThatRefuses(t *testing.T) {
 	t.Parallel()
 	c := start(t, `

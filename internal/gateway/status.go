@@ -109,10 +109,13 @@ func (o *offer) status() admin.ListenerStatus {
 func (g *Gateway) upstreamStatus(u *upstream, c *config.Upstream) admin.UpstreamStatus {
 	view := u.balancer.View()
 	s := admin.UpstreamStatus{
-		Name: u.balancer.Name(), Balance: c.Balance, Ready: view.Ready(), Panic: view.Panic(), Source: u.source.status(),
+		Name: u.balancer.Name(), Balance: c.Balance, Panic: view.Panic(), Source: u.source.status(),
 	}
 	for _, m := range view.Members() {
 		s.Endpoints = append(s.Endpoints, g.endpointStatus(&m))
+		if m.Endpoint.State() == lb.Ready {
+			s.Ready++
+		}
 	}
 	return s
 }
