@@ -21,7 +21,7 @@ var faults = map[string]*Fault{
 	"UnknownExpectation": UnknownExpectation, "Misdirected": Misdirected, "NoRoute": NoRoute, "LoopDetected": LoopDetected,
 	"MethodRefused": MethodRefused, "HeadTooLarge": HeadTooLarge, "TargetTooLong": TargetTooLong, "BodyTooLarge": BodyTooLarge,
 	"RequestTimeout": RequestTimeout, "ClientLeft": ClientLeft, "ClientStalled": ClientStalled,
-	"NoEndpoints": NoEndpoints, "ConnectRefused": ConnectRefused, "ConnectTimeout": ConnectTimeout, "ConnectFailed": ConnectFailed,
+	"NoEndpoints": NoEndpoints, "Overloaded": Overloaded, "BreakerOpen": BreakerOpen, "ConnectRefused": ConnectRefused, "ConnectTimeout": ConnectTimeout, "ConnectFailed": ConnectFailed,
 	"NameUnresolved": NameUnresolved, "UpstreamTLS": UpstreamTLS, "UpstreamStale": UpstreamStale, "UpstreamReset": UpstreamReset,
 	"UpstreamTimeout": UpstreamTimeout, "RouteTimeout": RouteTimeout, "UpstreamCut": UpstreamCut, "UpstreamStalled": UpstreamStalled,
 	"BadStatusLine": BadStatusLine, "BadAnswerField": BadAnswerField, "BadAnswerFrame": BadAnswerFrame, "BadAnswerChunk": BadAnswerChunk,

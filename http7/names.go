@@ -52,6 +52,9 @@ const (
 	TraceParent
 	ContentDigest
 	ReprDigest
+	GRPCTimeout
+	XTimeoutMs
+	RetryAfter
 	idCount
 )
 
@@ -69,6 +72,7 @@ var idNames = [idCount]string{
 	Location: "Location", UserAgent: "User-Agent", Accept: "Accept", AcceptEncoding: "Accept-Encoding",
 	Range: "Range", HTTP2Settings: "HTTP2-Settings", MaxForwards: "Max-Forwards", Origin: "Origin",
 	XRequestID: "X-Request-Id", TraceParent: "traceparent", ContentDigest: "Content-Digest", ReprDigest: "Repr-Digest",
+	GRPCTimeout: "grpc-timeout", XTimeoutMs: "X-Timeout-Ms", RetryAfter: "Retry-After",
 }
 
 // String returns the name in its usual spelling; "" for [Unlisted].

@@ -1,7 +1,9 @@
 package forward
 
 import (
+	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 
 	"weir/http7"
@@ -34,6 +36,9 @@ type Conn struct {
 	t        *Transport
 	limit    int64       // no deadline goes beyond it; 0: none
 	headed   atomic.Bool // the final head is there: the timer is the reader's
+	soft     bool        // NudgeAt has set nudge
+	nudge    int64       // the timer's, while it runs: when to nudge; 0: no more
+	hard     int64       // the deadline behind nudge
 	ended    error       // what the last read of the body came to
 	complete bool        // the answer's body was whole
 	sent     bool        // the request was sent whole
@@ -47,6 +52,7 @@ func (c *Conn) Begin(t *Transport, limit int64) {
 	c.uses++
 	c.ended, c.complete, c.sent, c.done = nil, false, false, false
 	c.headed.Store(false)
+	c.soft, c.nudge = false, 0
 	c.parser.Reset()
 	c.Answer.Reset()
 }
@@ -58,12 +64,50 @@ func (c *Conn) Reused() bool { return c.uses > 1 }
 // reused.
 func (c *Conn) RequestSent() { c.sent = true }
 
+// Nudge is what ReadHead returns when its wait was interrupted so that the attempt's owner may do
+// something beside it. It is no fault: calling ReadHead again goes on with the wait.
+var Nudge = &http7.Fault{Name: "nudge"}
+
+// NudgeAt makes ReadHead return [Nudge] once if the head is not there at that time. It holds for the
+// AwaitHead that follows. It is not for a request whose body another goroutine writes.
+func (c *Conn) NudgeAt(at int64) { c.soft, c.nudge = true, at }
+
+// Nudge makes ReadHead return [Nudge], now or when it is next called. Any goroutine may call it while
+// the attempt lasts; the owner calls Calm when that can no longer happen.
+func (c *Conn) Nudge() { c.S.InterruptRead(Nudged) }
+
+// Calm forgets a nudge that came too late.
+func (c *Conn) Calm() {
+	if c.S.Interrupted() == Nudged {
+		c.S.Resume()
+	}
+}
+
+// calmTimer takes a nudge back that has not come.
+func (c *Conn) calmTimer() {
+	if c.soft {
+		c.S.Timer.Set(0) // waits for one that is just coming
+		c.soft, c.nudge = false, 0
+		c.Calm()
+	}
+}
+
 // AwaitHead starts the clock of the response timeout at now, unless the answer's head is there. It
 // may be called by the goroutine that writes the request's body.
 func (c *Conn) AwaitHead(now int64) {
-	if !c.headed.Load() {
-		c.S.Timer.Set(c.within(now, int64(c.t.Response)))
+	if c.headed.Load() {
+		return
 	}
+	at := c.within(now, int64(c.t.Response))
+	if c.soft {
+		c.hard = at
+		if at == 0 || c.nudge < at {
+			at = c.nudge
+		} else {
+			c.nudge = 0
+		}
+	}
+	c.S.Timer.Set(at)
 }
 
 // AwaitBody stops the clock of the response timeout: it is the client who owes bytes. It may be
@@ -98,6 +142,12 @@ func (c *Conn) due() {
 		_ = c.S.Net().Close() // an idle connection has nothing to tell
 		return
 	}
+	if c.nudge != 0 {
+		c.nudge = 0
+		c.Nudge()
+		c.S.Timer.Rearm(c.hard)
+		return
+	}
 	c.S.Interrupt(sock.DeadlinePassed)
 }
 
@@ -107,6 +157,10 @@ func (c *Conn) due() {
 // An endpoint that did not take the request may still have answered it: ReadHead tells.
 func (c *Conn) Ask(request []byte, check bool) (fine bool) {
 	stale, sent, err := c.In.Ask(request, answerLimits.HeadBytes+1, check)
+	for err != nil && !c.In.Wrote() && c.S.Interrupted() == Nudged { // before there was anything to wait for
+		c.Calm()
+		stale, sent, err = c.In.Ask(request, answerLimits.HeadBytes+1, check)
+	}
 	if c.sent = sent; sent {
 		c.ended = err
 	}
@@ -153,7 +207,10 @@ func (c *Conn) accept() *http7.Fault {
 	c.ended = nil
 	c.Answer.Status, c.Answer.Reason = c.head.Status, c.head.Reason
 	c.Answer.Source = c
-	c.headed.Store(c.head.Status >= 200)
+	if c.head.Status >= 200 {
+		c.headed.Store(true)
+		c.calmTimer()
+	}
 	c.framer.Reset(c.head.Frame, &c.Answer.Trailer, http7.Upstream)
 	switch c.head.Frame.Kind {
 	case wire.None:
@@ -173,6 +230,14 @@ func (c *Conn) headFault(err error) *http7.Fault {
 		return http7.ClientLeft
 	case why == BodyFailed:
 		return http7.BodyCut
+	case why == Nudged && errors.Is(err, os.ErrDeadlineExceeded):
+		c.ended = nil
+		c.S.Resume()
+		c.S.Timer.Set(c.hard) // it may have passed meanwhile, without anybody to tell
+		return Nudge
+	case why == Nudged:
+		c.S.Resume()
+		return c.headFault(err)
 	case why != sock.NotInterrupted:
 		return http7.UpstreamTimeout
 	case err == sock.ErrHeadFull:
@@ -228,6 +293,15 @@ func (c *Conn) Pause() { c.S.Timer.Set(c.limit) }
 // Cut ends the attempt without keeping the connection, whatever has come of it.
 func (c *Conn) Cut() {
 	c.complete = false
+	c.Close()
+}
+
+// Discard ends an attempt whose answer is not wanted. The connection is kept, as by Close, if the rest
+// of the answer is at hand; it is not waited for.
+func (c *Conn) Discard() {
+	for s := http7.Chunk; s == http7.Chunk && c.headed.Load(); {
+		_, s, _ = c.Next()
+	}
 	c.Close()
 }
 

@@ -127,5 +127,6 @@ var _ http7.Source = (*Conn)(nil)
 const (
 	ClientGone sock.Why = sock.Custom + iota // the client has left
 	BodyFailed                               // the request's body can't be completed
+	Nudged                                   // there is something to do beside the wait; see [Nudge]
 	Stopped                                  // its owner asks the lent goroutine to stop
 )

@@ -55,7 +55,7 @@ func (c *answerCase) run(t *testing.T) {
 		first = false
 		return crlf(c.answer)
 	})
-	r := newRig(t, o.addr)
+	r := newRigWith(t, once, o.addr)
 	ask := c.ask
 	if ask == "" {
 		ask = "GET / HTTP/1.1|Host: a||"

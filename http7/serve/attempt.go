@@ -9,156 +9,82 @@ import (
 	"weir/lb"
 )
 
-// send takes the exchange to an endpoint, again while step says so. Without a fault x.Answer is the
-// attempt's that was kept.
-func (c *conn) send(x *exchange) *http7.Fault {
-	st := newSending(&x.plan.Retry, x.Method)
-	x.filterRequest(&c.in)
-	x.replay.begin(x, st.repeatable)
-	ev := event{kind: evStart}
-	for {
-		switch st.step(ev) {
-		case pick:
-			ev = c.pick(x, &st)
-		case acquire:
-			c.drop(x)
-			ev = c.attempt(x, &st)
-		case keep:
-			return nil
-		case fail:
-			c.drop(x)
-			x.endAttempt(st.fault)
-			return st.fault
-		}
-	}
-}
-
-// pick leases an endpoint that has not been tried and makes the attempt. Without one, what the last
-// attempt came to stands.
-func (c *conn) pick(x *exchange, st *sending) event {
-	if c.left.Load() {
-		return event{kind: evFault, fault: http7.ClientLeft}
-	}
-	lease, _ := x.plan.Upstream.Pick(c.key(x), x.tried)
-	if !lease.Ok() {
-		return event{kind: evNone, fault: http7.NoEndpoints}
-	}
-	c.drop(x)
-	x.endAttempt(st.fault)
-	x.Answer = nil
-	x.lease = lease
-	x.tried.Add(lease.Endpoint())
-	x.attempts++
-	if x.attempts > 1 {
-		x.began, x.status = x.elapsed(), 0
-	}
-	return c.attempt(x, st)
-}
-
-// drop ends the attempt's connection, whose answer was not kept.
-func (c *conn) drop(x *exchange) {
-	c.stopPump()
-	if x.up != nil {
-		c.upstream.Store(nil)
-		c.enter(waiting, 0) // from here on the watcher does not know x.up
-		x.up.Cut()
-		x.up = nil
-	}
-}
-
-// endAttempt accounts for the lease, if there is one. f is nil for an answer that was kept whole.
-func (x *exchange) endAttempt(f *http7.Fault) {
-	if !x.lease.Ok() {
-		return
-	}
-	o := lb.Outcome{Result: resultOf(f, x.status), Route: x.placing.key.Route}
-	switch {
-	case x.headAt > x.began:
-		o.FirstByte = x.headAt - x.began
-	case o.Result.Failed():
-		o.FirstByte = max(x.elapsed()-x.began, 1)
-	}
-	x.lease.Done(o)
-	x.record.Endpoint = x.lease.Endpoint().Address()
-	if f != nil {
-		x.plan.UpstreamSeries.Attempt(o.Result.String(), 0)
-	} else {
-		x.plan.UpstreamSeries.Attempt(o.Result.String(), o.FirstByte)
-	}
-	x.lease = lb.Lease{}
-	x.headAt = 0
-}
-
-func resultOf(f *http7.Fault, status int) lb.Result {
-	switch {
-	case f == nil && status >= 500:
-		return lb.Status5xx
-	case f == nil:
-		return lb.OK
-	case f.Side != http7.Upstream:
-		return lb.Cancelled
-	}
-	switch f.Kind {
-	case http7.Connect:
-		return lb.ConnectFailed
-	case http7.Timeout:
-		return lb.Timeout
-	case http7.BadAnswer:
-		return lb.BadAnswer
-	}
-	return lb.Reset
-}
-
 // attempt makes one attempt on the leased endpoint. An idle connection that turns out to be of no
 // use before anything was sent on it is put away for the next one.
 func (c *conn) attempt(x *exchange, st *sending) event {
 	for {
-		if f := c.connect(x, st); f != nil {
-			return event{kind: evFault, fault: f, replayable: x.replay.whole()}
+		if f := c.connect(x, st.fresh); f != nil {
+			return faultEvent(f, x.replay.whole())
 		}
 		fine, f, cause := c.exchangeHeads(x, x.up)
 		if !fine {
 			c.drop(x)
 			continue
 		}
-		if f != nil {
-			x.Cause = cause
-			f = c.verdictOn(x, f)
-			return event{kind: evFault, fault: f, replayable: x.replay.whole()}
-		}
-		x.Answer = &x.up.Answer
-		x.status = x.Answer.Status
-		return event{kind: evHead, status: x.status, replayable: !c.pump.running && x.replay.whole()}
+		return c.came(x, f, cause)
 	}
 }
 
+// awaitHead waits on for the head of the answer.
+func (c *conn) awaitHead(x *exchange) event {
+	f, cause := c.readFinalHead(x, x.up)
+	return c.came(x, f, cause)
+}
+
+// came says what the wait for an answer's head has ended with.
+func (c *conn) came(x *exchange, f *http7.Fault, cause error) event {
+	switch {
+	case f == forward.Nudge:
+		return c.nudged(x)
+	case f != nil:
+		x.Cause = cause
+		return faultEvent(c.verdictOn(x, f), x.replay.whole())
+	}
+	x.Answer = &x.up.Answer
+	x.status = x.Answer.Status
+	return headEvent(x.Answer, !c.pump.running && x.replay.whole())
+}
+
 // connect gets the attempt a connection.
-func (c *conn) connect(x *exchange, st *sending) *http7.Fault {
-	tr, e := x.plan.Transport, x.lease.Endpoint()
-	up, f, cause := tr.Acquire(e, st.fresh, x.limit)
+func (c *conn) connect(x *exchange, fresh bool) *http7.Fault {
+	up, f, cause := c.e.connect(x.plan, x.lease.Endpoint(), fresh, x.limit)
 	if f != nil {
 		x.Cause = cause
-		if x.limit != 0 && deadline.Now() >= x.limit { // that alone does not make e unreachable
-			return http7.RouteTimeout
-		}
-		if c.e.Unreachable != nil {
-			c.e.Unreachable(e, cause)
-		}
 		return f
 	}
-	up.Begin(tr, x.limit)
 	if !up.Reused() {
 		x.began = x.elapsed() // making the connection took its time
-		if c.e.Reached != nil {
-			c.e.Reached(e)
-		}
 	}
 	x.up = up
+	return c.show(up)
+}
+
+// show lets the watcher and Engine.Cut know which connection the exchange waits for.
+func (c *conn) show(up *forward.Conn) *http7.Fault {
 	c.upstream.Store(up)
 	if c.cut.Load() { // perhaps just before the engine could see up
 		return http7.ClientLeft
 	}
 	return nil
+}
+
+// connect returns a connection that is ready for one attempt, which must end by limit.
+func (s *Shared) connect(p *Plan, e *lb.Endpoint, fresh bool, limit int64) (*forward.Conn, *http7.Fault, error) {
+	up, f, cause := p.Transport.Acquire(e, fresh, limit)
+	if f != nil {
+		if limit != 0 && deadline.Now() >= limit { // that alone does not make e unreachable
+			return nil, http7.RouteTimeout, cause
+		}
+		if s.Unreachable != nil {
+			s.Unreachable(e, cause)
+		}
+		return nil, f, cause
+	}
+	up.Begin(p.Transport, limit)
+	if !up.Reused() && s.Reached != nil {
+		s.Reached(e)
+	}
+	return up, nil, nil
 }
 
 // verdictOn refines the fault of an attempt by what the lent goroutine and the clock know.
@@ -181,13 +107,17 @@ func (c *conn) exchangeHeads(x *exchange, up *forward.Conn) (fine bool, f *http7
 		return false, nil, nil
 	}
 	x.replay.at = 0
-	x.out = c.appendRequest(x.out[:0], x)
+	now := x.wheel(x.began)
+	x.out = c.appendRequest(x.out[:0], x, x.lease.Endpoint(), now)
 	whole, f := c.appendAtHand(x)
 	if f != nil {
 		c.pump.fault = f
 		return true, f, nil
 	}
-	now := deadline.At(x.Arrival) + int64(x.began)
+	if whole && x.hedgeAfter > 0 && !x.bound() {
+		x.Wakes() // the watcher may need the channel while there is a rival
+		up.NudgeAt(now + int64(x.hedgeAfter))
+	}
 	up.AwaitHead(now)
 	if whole {
 		c.enter(waiting, now+int64(watchAfter))
@@ -217,7 +147,7 @@ func (c *conn) readFinalHead(x *exchange, up *forward.Conn) (*http7.Fault, error
 			x.headAt = x.elapsed()
 			return nil, nil
 		}
-		if up.Answer.Status != 100 && x.Proto == http7.HTTP11 {
+		if up.Answer.Status != 100 && x.Proto == http7.HTTP11 && x.rival == nil {
 			if f := c.passInterim(x, &up.Answer); f != nil {
 				return f, nil
 			}

@@ -393,6 +393,7 @@ func (c *conn) panicked(v any, stack []byte) {
 		c.e.Panicked(v, stack)
 	}
 	c.stopPump()
+	c.partRival(x)
 	if x.up != nil {
 		x.up.Cut()
 	}

@@ -27,13 +27,20 @@ type Shared struct {
 	Reached     func(e *lb.Endpoint)
 	// via is this process's name in Via; a request that carries it has been here before.
 	via string
+
+	mu       sync.Mutex
+	counters map[string]*Counters // by upstream; guarded by mu
+	rivals   atomic.Int64         // hedges that are out
 }
 
 // NewShared returns what engines share. The caller runs wheel and watcher.
 func NewShared(wheel *deadline.Wheel, watcher *sock.Watcher, log *slog.Logger) *Shared {
 	var id [4]byte
 	_, _ = rand.Read(id[:]) // never fails
-	return &Shared{Wheel: wheel, Watcher: watcher, Log: log, via: "weir-" + hex.EncodeToString(id[:])}
+	return &Shared{
+		Wheel: wheel, Watcher: watcher, Log: log, via: "weir-" + hex.EncodeToString(id[:]),
+		counters: map[string]*Counters{},
+	}
 }
 
 // Engine serves HTTP/1 on the connections of one listener. It lives as long as the listener;
@@ -49,13 +56,14 @@ type Engine struct {
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	empty chan struct{} // closed when draining and the last connection has gone
+	torn  chan struct{} // closed by Cut
 }
 
 // NewEngine returns the engine of the listener whose Site is snap's number slot.
 func NewEngine(s *Shared, listener string, slot int, snap *atomic.Pointer[Snapshot], series *obs.ListenerSeries) *Engine {
 	return &Engine{
 		Shared: s, listener: listener, slot: slot, snap: snap, series: series,
-		conns: map[*conn]struct{}{}, empty: make(chan struct{}),
+		conns: map[*conn]struct{}{}, empty: make(chan struct{}), torn: make(chan struct{}),
 	}
 }
 
@@ -113,6 +121,11 @@ func (e *Engine) Cut() {
 		if up := c.upstream.Load(); up != nil {
 			up.S.Interrupt(cutting)
 		}
+	}
+	select {
+	case <-e.torn:
+	default:
+		close(e.torn)
 	}
 }
 

@@ -41,6 +41,11 @@ type exchange struct {
 	began    time.Duration // when the attempt's request was sent, since arrival
 	limit    int64         // when the exchange must be over, on the wheel's clock; 0: never
 
+	grpc       bool          // the request is gRPC
+	hedgeAfter time.Duration // when an attempt gets company; 0: never
+	rival      *rival        // the attempt beside
+	line       line
+
 	status    int
 	headAt    time.Duration // when the attempt's head was there, since arrival
 	firstByte time.Duration // when the client was sent its first byte, since arrival
@@ -99,6 +104,8 @@ func (e *Engine) release(x *exchange) {
 	x.site, x.plan, x.up = nil, nil, nil
 	x.lease, x.tried, x.attempts, x.began, x.limit = lb.Lease{}, lb.Tried{}, 0, 0, 0
 	x.placing.reset()
+	x.grpc, x.hedgeAfter, x.rival = false, 0, nil
+	x.line.forget()
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
 	x.parsed = false
 	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false

@@ -8,8 +8,8 @@ import (
 	"weir/lb"
 )
 
-// appendRequest appends the head of x's request as the endpoint gets it.
-func (c *conn) appendRequest(dst []byte, x *exchange) []byte {
+// appendRequest appends the head of x's request as endpoint e gets it at now.
+func (c *conn) appendRequest(dst []byte, x *exchange, e *lb.Endpoint, now int64) []byte {
 	h := &x.Request
 	target := x.Target
 	if x.head.Absolute {
@@ -22,7 +22,8 @@ func (c *conn) appendRequest(dst []byte, x *exchange) []byte {
 	}
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	skip := http7.HopByHop | http7.Names(http7.Expect)
-	dst, skip = appendHost(dst, x, skip)
+	dst, skip = appendHost(dst, x, e, skip)
+	dst, skip = x.appendTimeLeft(dst, skip, now)
 	x.replay.chunked = x.Body.Length < 0
 	dst, skip = c.appendForwarded(dst, x, skip)
 	dst = h.AppendLines(dst, skip)
@@ -40,11 +41,11 @@ func (c *conn) appendRequest(dst []byte, x *exchange) []byte {
 }
 
 // appendHost writes the Host field first, unless the client's own goes as it is.
-func appendHost(dst []byte, x *exchange, skip http7.IDSet) ([]byte, http7.IDSet) {
+func appendHost(dst []byte, x *exchange, e *lb.Endpoint, skip http7.IDSet) ([]byte, http7.IDSet) {
 	rule := &x.plan.Host
 	name := rule.Name
 	if rule.Endpoint || name == "" && !x.Request.Has(http7.Host) {
-		name = hostOf(x.lease.Endpoint())
+		name = hostOf(e)
 	}
 	if name == "" {
 		return dst, skip

@@ -91,6 +91,9 @@ func newRig(t testing.TB, endpoints ...string) *rig {
 	return newRigWith(t, nil, endpoints...)
 }
 
+// once is a rig whose requests are not retried.
+func once(r *rig) { r.forward.Retry.Attempts = 0 }
+
 // newRigWith starts an engine whose parts change may alter first.
 func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	t.Helper()

@@ -1,122 +1,203 @@
 package serve
 
 import (
+	"math/rand/v2"
+	"time"
+
 	"weir/http7"
+	"weir/internal/deadline"
+	"weir/internal/sock"
+	"weir/lb"
 )
 
-// action is what send does next.
-type action uint8
-
-const (
-	pick    action = iota // take a lease on another endpoint, then acquire
-	acquire               // get a connection to the leased endpoint
-	keep                  // the attempt's answer is the exchange's
-	fail                  // the exchange ends with the step's fault
-)
-
-// event is what the last action came to.
-type event struct {
-	kind eventKind
-	// fault says what went wrong; for evNone, and for evFault.
-	fault *http7.Fault
-	// status is the answer's, for evHead.
-	status int
-	// replayable says that all of the body that was read is still at hand.
-	replayable bool
-}
-
-type eventKind uint8
-
-const (
-	evStart eventKind = iota
-	evNone            // no endpoint could be leased
-	evFault           // the attempt failed before an answer's head
-	evHead            // the head of a final answer is there
-)
-
-// sending is the state of send: how often it has tried and may try again. Its step does no I/O.
-type sending struct {
-	retry      *Retry
-	repeatable bool // the method may be sent twice
-	left       int  // attempts left besides those made
-	fresh      bool // the next connection must be a new one
-	staled     bool // this attempt has been repeated on a fresh connection
-	held       bool // the last attempt has an answer, to be kept if no other can be had
-	fault      *http7.Fault
-}
-
-func newSending(r *Retry, method []byte) sending {
-	return sending{retry: r, repeatable: r.repeatable(method), left: r.Attempts}
-}
-
-// step says what to do after ev. A stale connection is repeated once on a fresh one, outside the
-// count of attempts; every other failure costs one.
-func (s *sending) step(ev event) action {
-	switch ev.kind {
-	case evStart:
-		return pick
-	case evNone:
-		if s.held {
-			return keep
+// send takes the exchange to an endpoint, again while step says so. Without a fault x.Answer is the
+// attempt's that was kept.
+func (c *conn) send(x *exchange) *http7.Fault {
+	st := x.beginSend(&c.in)
+	ev := event{kind: evStart, now: x.wheel(x.began)}
+	for {
+		switch st.step(ev) {
+		case pick:
+			ev = c.pick(x, &st)
+		case acquire:
+			c.drop(x)
+			ev = c.attempt(x, &st)
+		case await:
+			ev = c.awaitHead(x)
+		case askRetry:
+			ev = x.plan.askRetry(st.why)
+		case askHedge:
+			ev = x.plan.askHedge()
+		case hedge:
+			ev = c.hedge(x)
+		case part:
+			c.partRival(x)
+			ev = c.awaitHead(x)
+		case adopt:
+			ev = c.adopt(x, &st)
+		case wait:
+			ev = c.wait(x, &st)
+		case queue:
+			ev = c.queue(x, &st)
+		case keep:
+			c.partRival(x)
+			return nil
+		case fail:
+			c.partRival(x)
+			c.drop(x)
+			x.endAttempt(st.fault)
+			return st.fault
 		}
-		if s.fault == nil {
-			s.fault = ev.fault
-		}
-		return fail
-	case evHead:
-		s.fault, s.held = nil, true
-		if s.again(onStatus(ev.status), ev) {
-			return pick
-		}
-		return keep
 	}
-	s.fault, s.held = ev.fault, false
-	if ev.fault.Kind == http7.Stale && !s.staled && s.repeatable && ev.replayable {
-		s.staled, s.fresh = true, true
-		return acquire
-	}
-	if s.again(onFault(ev.fault), ev) {
-		return pick
-	}
-	return fail
 }
 
-// again reports whether a failure of that sort leads to another attempt, and counts it.
-func (s *sending) again(on RetryOn, ev event) bool {
-	if on&s.retry.On == 0 || s.left == 0 || !ev.replayable {
-		return false
+// beginSend freezes the request.
+func (x *exchange) beginSend(in *sock.Reader) sending {
+	p := x.plan
+	x.filterRequest(in)
+	x.heedTimeout()
+	st := newSending(&p.Retry, x.Method, x.limit)
+	x.replay.begin(x, st.repeatable)
+	g := p.Upstream.Gate()
+	g.Begin()
+	if p.Hedge != (Hedge{}) && st.repeatable && st.left > 0 {
+		x.hedgeAfter = p.Hedge.after(g)
 	}
-	if !s.repeatable && (ev.fault == nil || !ev.fault.Retry) {
-		return false
-	}
-	s.left--
-	s.fresh, s.staled = false, false
-	return true
+	return st
 }
 
-func onFault(f *http7.Fault) RetryOn {
-	if f.Side != http7.Upstream || f == http7.RouteTimeout { // no time is left for another
-		return 0
+// wheel returns the time on the wheel's clock that is since behind x's arrival.
+func (x *exchange) wheel(since time.Duration) int64 { return deadline.At(x.Arrival) + int64(since) }
+
+// pick leases an endpoint, one that has not been tried unless all have been, and makes the attempt.
+// Without one, what the last attempt came to stands.
+func (c *conn) pick(x *exchange, st *sending) event {
+	if c.left.Load() {
+		return event{kind: evFault, fault: http7.ClientLeft}
+	}
+	if st.afresh {
+		x.tried = lb.Tried{}
+	}
+	lease, reason := x.plan.pick(c.key(x), x.tried, st.queued)
+	if !lease.Ok() {
+		return event{kind: evNone, reason: reason, now: deadline.Now()}
+	}
+	c.drop(x)
+	x.endAttempt(st.fault)
+	x.Answer = nil
+	x.lease = lease
+	x.tried.Add(lease.Endpoint())
+	x.attempts++
+	if x.attempts > 1 || st.queued {
+		x.began, x.status = x.elapsed(), 0
+	}
+	return c.attempt(x, st)
+}
+
+// pick leases an endpoint. Who has not stood in line lines up behind those who do.
+func (p *Plan) pick(k lb.Key, tried lb.Tried, queued bool) (lb.Lease, lb.Reason) {
+	if !queued && p.Upstream.Gate().Queued() {
+		return lb.Lease{}, lb.AllFull
+	}
+	return p.Upstream.Pick(k, tried)
+}
+
+// askRetry asks the budget for a retry.
+func (p *Plan) askRetry(why RetryOn) event {
+	if p.Upstream.Gate().TakeRetry() {
+		p.Counters.retry(why)
+		return event{kind: evYes}
+	}
+	p.Counters.refuseRetry()
+	return event{kind: evNo}
+}
+
+// askHedge asks the budget for a hedge, if there may be an endpoint for it.
+func (p *Plan) askHedge() event {
+	if len(p.Upstream.View().Candidates()) > 1 && p.Upstream.Gate().TakeHedge(p.Hedge.Budget) {
+		return event{kind: evYes}
+	}
+	p.Counters.hedge(hedgeRefused)
+	return event{kind: evNo}
+}
+
+// drop ends the attempt, whose answer was not kept.
+func (c *conn) drop(x *exchange) {
+	c.stopPump()
+	if x.up != nil {
+		c.upstream.Store(nil)
+		c.enter(waiting, 0) // from here on the watcher does not know x.up
+		if c.cut.Load() {   // what Engine.Cut may be interrupting must not serve others
+			x.up.Cut()
+		} else {
+			x.up.Discard()
+		}
+		x.up = nil
+	}
+}
+
+// endAttempt accounts for the lease, if there is one. f is nil for an answer that was kept whole.
+func (x *exchange) endAttempt(f *http7.Fault) {
+	if !x.lease.Ok() {
+		return
+	}
+	o := lb.Outcome{Result: resultOf(f, x.status), Route: x.placing.key.Route}
+	switch {
+	case x.headAt > x.began:
+		o.FirstByte = x.headAt - x.began
+	case o.Result.Failed():
+		o.FirstByte = max(x.elapsed()-x.began, 1)
+	}
+	x.record.Endpoint = x.lease.Endpoint().Address()
+	x.plan.endLease(x.lease, o, f)
+	x.lease = lb.Lease{}
+	x.headAt = 0
+}
+
+// endLease tells lb and the metrics what an attempt came to.
+func (p *Plan) endLease(lease lb.Lease, o lb.Outcome, f *http7.Fault) {
+	lease.Done(o)
+	if f != nil {
+		o.FirstByte = 0 // of the metrics' latency, failures are no part
+	}
+	p.UpstreamSeries.Attempt(o.Result.String(), o.FirstByte)
+}
+
+func resultOf(f *http7.Fault, status int) lb.Result {
+	switch {
+	case f == nil && status >= 500:
+		return lb.Status5xx
+	case f == nil:
+		return lb.OK
+	case f.Side != http7.Upstream:
+		return lb.Cancelled
 	}
 	switch f.Kind {
 	case http7.Connect:
-		return OnConnect
-	case http7.Stale, http7.Reset:
-		return OnReset
+		return lb.ConnectFailed
 	case http7.Timeout:
-		return OnTimeout
+		return lb.Timeout
+	case http7.BadAnswer:
+		return lb.BadAnswer
 	}
-	return 0
+	return lb.Reset
 }
 
-func onStatus(status int) RetryOn {
-	switch status {
-	case 502:
-		return On502
-	case 503:
-		return On503
-	case 504:
-		return On504
+// headEvent is the event of a final answer's head. The clock is read only for an answer that may be
+// followed by another attempt.
+func headEvent(a *http7.Answer, replayable bool) event {
+	ev := event{kind: evHead, status: a.Status, replayable: replayable}
+	if a.Status < 500 {
+		return ev
 	}
-	return 0
+	ev.now, ev.dice = deadline.Now(), rand.Float64()
+	if later := retryAfter(&a.Header, time.Now()); later > 0 {
+		ev.later = ev.now + int64(later)
+	}
+	return ev
+}
+
+// faultEvent is the event of an attempt that failed.
+func faultEvent(f *http7.Fault, replayable bool) event {
+	return event{kind: evFault, fault: f, replayable: replayable, now: deadline.Now(), dice: rand.Float64()}
 }

@@ -1,28 +1,43 @@
 package serve
 
 import (
+	"time"
+
 	"weir/http7"
-	"weir/http7/forward"
 	"weir/http7/wire"
 	"weir/internal/deadline"
 	"weir/lb"
 )
 
 // Sender sends requests that have no client: mirrors, revalidations, fills. It implements
-// http7.Sender with the same attempts, pools and balancing as the engines.
+// http7.Sender with the same step, budget, queue, pools and balancing as the engines; it makes no
+// hedges.
 // It is safe for concurrent use; whoever calls it bounds how often.
 type Sender struct {
-	via  string
-	plan func(upstream string) *Plan
+	shared *Shared
+	plan   func(upstream string) *Plan
 }
 
 // NewSender returns a sender. plan finds an upstream of the present snapshot, nil if there is none
 // of that name.
 func NewSender(s *Shared, plan func(upstream string) *Plan) *Sender {
-	return &Sender{via: s.via, plan: plan}
+	return &Sender{shared: s, plan: plan}
 }
 
 var _ http7.Sender = (*Sender)(nil)
+
+// errand is one detached request under way.
+type errand struct {
+	shared *Shared
+	plan   *Plan
+	d      *http7.Detached
+	limit  int64
+	st     sending
+	tried  lb.Tried
+	made   int // attempts
+	line   line
+	a      detachedAnswer
+}
 
 // Send sends d and blocks until the answer's head is there. The caller must close the answer's
 // Source, which also ends the lease; the answer is valid until then.
@@ -31,90 +46,139 @@ func (s *Sender) Send(d *http7.Detached) (*http7.Answer, *http7.Fault) {
 	if p == nil {
 		return nil, http7.NoEndpoints
 	}
-	var limit int64
+	e := errand{shared: s.shared, plan: p, d: d}
 	if !d.Deadline.IsZero() {
-		limit = deadline.At(d.Deadline)
+		e.limit = deadline.At(d.Deadline)
 	}
-	st, tried, ev := newSending(&p.Retry, d.Method), lb.Tried{}, event{kind: evStart}
-	var a detachedAnswer
+	e.st = newSending(&p.Retry, d.Method, e.limit)
+	e.a.plan = p
+	p.Upstream.Gate().Begin()
+	return e.send()
+}
+
+func (e *errand) send() (*http7.Answer, *http7.Fault) {
+	ev := event{kind: evStart, now: deadline.Now()}
 	for {
-		switch st.step(ev) {
+		switch e.st.step(ev) {
 		case pick:
-			lease, _ := p.Upstream.Pick(lb.Key{}, tried)
-			if !lease.Ok() { // what the last attempt came to stands
-				ev = event{kind: evNone, fault: http7.NoEndpoints}
-				continue
-			}
-			a.end(st.fault)
-			a.lease = lease
-			tried.Add(a.lease.Endpoint())
-			ev = s.attempt(p, d, &a, st.fresh, limit)
+			ev = e.pick()
 		case acquire:
-			a.up.Cut()
-			ev = s.attempt(p, d, &a, st.fresh, limit)
+			e.a.up.Cut()
+			ev = e.attempt()
+		case askRetry:
+			ev = e.plan.askRetry(e.st.why)
+		case wait:
+			e.shelve()
+			doze(e.st.until, nil)
+			ev = event{kind: evWaited, now: deadline.Now()}
+		case queue:
+			ev = e.queue()
 		case keep:
-			kept := a
-			a.up.Answer.Source = &kept
-			return &a.up.Answer, nil
+			kept := e.a
+			kept.up.Answer.Source = &kept
+			return &kept.up.Answer, nil
 		case fail:
-			a.end(st.fault)
-			return nil, st.fault
+			e.a.drop(e.st.fault)
+			return nil, e.st.fault
 		}
 	}
+}
+
+// pick leases an endpoint and makes the attempt. Without one, what the last attempt came to stands.
+func (e *errand) pick() event {
+	if e.st.afresh {
+		e.tried = lb.Tried{}
+	}
+	lease, reason := e.plan.pick(lb.Key{Retry: e.made > 0}, e.tried, e.st.queued)
+	if !lease.Ok() {
+		return event{kind: evNone, reason: reason, now: deadline.Now()}
+	}
+	e.a.drop(e.st.fault)
+	e.a.lease = lease
+	e.tried.Add(lease.Endpoint())
+	e.made++
+	return e.attempt()
 }
 
 // attempt makes one attempt on the leased endpoint.
-func (s *Sender) attempt(p *Plan, d *http7.Detached, a *detachedAnswer, fresh bool, limit int64) event {
+func (e *errand) attempt() event {
+	a := &e.a
 	for {
-		up, f, _ := p.Transport.Acquire(a.lease.Endpoint(), fresh, limit)
-		if f != nil {
-			a.up = nil
-			return event{kind: evFault, fault: f, replayable: true}
+		a.up = nil
+		if f, _ := a.connect(e.shared, e.st.fresh, e.limit); f != nil {
+			return faultEvent(f, true)
 		}
-		up.Begin(p.Transport, limit)
-		a.up, a.began = up, deadline.Now()
-		up.AwaitHead(a.began)
-		if !up.Ask(s.appendRequest(nil, p, d, a), up.Reused()) {
-			up.Cut()
-			continue
-		}
-		for {
-			if f, _ := up.ReadHead(d.Method); f != nil {
-				return event{kind: evFault, fault: f, replayable: true}
-			}
-			if up.Answer.Status >= 200 {
-				a.headAt = deadline.Now()
-				return event{kind: evHead, status: up.Answer.Status, replayable: true}
-			}
+		fine, f, _ := a.exchangeHeads(e.appendRequest(nil), e.d.Method)
+		switch {
+		case !fine:
+			a.up.Cut()
+		case f != nil && f.Kind == http7.Timeout && e.limit != 0 && deadline.Now() >= e.limit:
+			return faultEvent(http7.RouteTimeout, true)
+		case f != nil:
+			return faultEvent(f, true)
+		default:
+			return headEvent(&a.up.Answer, true)
 		}
 	}
 }
 
-func (s *Sender) appendRequest(dst []byte, p *Plan, d *http7.Detached, a *detachedAnswer) []byte {
+// queue stands in line until an endpoint has room.
+func (e *errand) queue() event {
+	e.shelve()
+	if !e.line.enter(e.plan, e.limit) {
+		return event{kind: evShed}
+	}
+	return e.line.leave(e.plan, doze(e.line.until, e.line.waiter.Wake), e.limit)
+}
+
+// shelve prepares for a wait: an attempt that failed is over, an answer that is held may wait.
+func (e *errand) shelve() {
+	if e.st.held {
+		e.a.up.Pause()
+		return
+	}
+	e.a.drop(e.st.fault)
+}
+
+// doze blocks until a time on the wheel's clock, or until wake, which may be nil.
+func doze(until int64, wake <-chan struct{}) waitEnd {
+	t := time.NewTimer(time.Duration(until - deadline.Now()))
+	defer t.Stop()
+	select {
+	case <-wake:
+		return waitWoken
+	case <-t.C:
+		return waitOver
+	}
+}
+
+func (e *errand) appendRequest(dst []byte) []byte {
+	d, host := e.d, &e.plan.Host
 	dst = wire.AppendRequestLine(dst, d.Method, d.Target)
-	skip := http7.HopByHop | http7.Names(http7.Expect, http7.ContentLength)
-	name := p.Host.Name
-	if p.Host.Endpoint || name == "" && !d.Header.Has(http7.Host) {
-		name = hostOf(a.lease.Endpoint())
+	skip := http7.HopByHop | http7.Names(http7.Expect, http7.ContentLength, http7.XTimeoutMs)
+	name := host.Name
+	if host.Endpoint || name == "" && !d.Header.Has(http7.Host) {
+		name = hostOf(e.a.lease.Endpoint())
 	}
 	if name != "" {
 		dst = append(append(append(dst, "Host: "...), name...), "\r\n"...)
 		skip |= http7.Names(http7.Host)
 	}
+	if e.limit != 0 {
+		dst = appendTimeoutMs(dst, time.Duration(max(e.limit-deadline.Now(), 0)))
+	}
 	dst = d.Header.AppendLines(dst, skip)
 	if len(d.Body) > 0 {
 		dst = appendLength(dst, int64(len(d.Body)))
 	}
-	dst = append(append(append(dst, "Via: 1.1 "...), s.via...), "\r\n\r\n"...)
+	dst = append(append(append(dst, "Via: 1.1 "...), e.shared.via...), "\r\n\r\n"...)
 	return append(dst, d.Body...)
 }
 
 // detachedAnswer is the body of an answer to a detached request: its connection and its lease.
 type detachedAnswer struct {
-	up            *forward.Conn
-	lease         lb.Lease
-	began, headAt int64
-	cut           *http7.Fault
+	apart
+	cut *http7.Fault
 }
 
 // Next returns the bytes at hand.
@@ -130,20 +194,23 @@ func (a *detachedAnswer) Next() ([]byte, http7.State, *http7.Fault) {
 func (a *detachedAnswer) Await() { a.up.Await() }
 
 // Close ends the lease and gives the connection back.
-func (a *detachedAnswer) Close() { a.end(a.cut) }
+func (a *detachedAnswer) Close() {
+	if a.up == nil {
+		return
+	}
+	status := a.up.Answer.Status
+	a.up.Close()
+	a.up = nil
+	a.end(status, a.cut)
+}
 
-// end ends the attempt, if there is one; f is what went wrong with it.
-func (a *detachedAnswer) end(f *http7.Fault) {
+// drop ends an attempt whose answer is not kept, if there is one; f is what went wrong with it.
+func (a *detachedAnswer) drop(f *http7.Fault) {
 	status := 0
 	if a.up != nil {
 		status = a.up.Answer.Status
-		a.up.Close()
+		a.up.Discard()
 		a.up = nil
 	}
-	o := lb.Outcome{Result: resultOf(f, status)}
-	if a.headAt > a.began {
-		o.FirstByte = deadline.Since(a.began, a.headAt)
-	}
-	a.lease.Done(o)
-	a.lease, a.headAt = lb.Lease{}, 0
+	a.end(status, f)
 }

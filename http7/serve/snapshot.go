@@ -70,6 +70,11 @@ type Plan struct {
 	UpstreamSeries *obs.UpstreamSeries
 	Host           HostRule
 	Retry          Retry
+	Hedge          Hedge
+	// QueueTimeout is how long an exchange may stand in the upstream's queue.
+	QueueTimeout time.Duration
+	// Counters are the upstream's, from [Shared.Counters]; nil counts nothing.
+	Counters *Counters
 	// HashOn is what balancers hash, nil for nothing.
 	HashOn *selector.Selection
 	// Sticky keeps clients at their endpoint, nil: off.
@@ -84,47 +89,4 @@ type HostRule struct {
 	Endpoint bool
 	// Name, if not empty, is sent.
 	Name string
-}
-
-// Retry is the compiled form of forward.RetryConfig.
-type Retry struct {
-	Attempts int
-	On       RetryOn
-	Methods  []string
-	Replay   int64
-}
-
-// RetryOn is a set of failures.
-type RetryOn uint8
-
-// The failures that may be retried.
-const (
-	OnConnect RetryOn = 1 << iota
-	OnReset
-	OnTimeout
-	On502
-	On503
-	On504
-)
-
-// NewRetry compiles c.
-func NewRetry(c *forward.RetryConfig) Retry {
-	r := Retry{Attempts: c.Attempts, Methods: c.Methods, Replay: c.Replay.Value()}
-	for _, on := range c.On {
-		r.On |= map[string]RetryOn{
-			forward.OnConnect: OnConnect, forward.OnReset: OnReset, forward.OnTimeout: OnTimeout,
-			forward.On502: On502, forward.On503: On503, forward.On504: On504,
-		}[on]
-	}
-	return r
-}
-
-// repeatable reports whether a request with that method may be sent twice.
-func (r *Retry) repeatable(method []byte) bool {
-	for _, m := range r.Methods {
-		if string(method) == m {
-			return true
-		}
-	}
-	return false
 }

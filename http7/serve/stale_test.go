@@ -110,7 +110,7 @@ func TestAConnectionThatEndsBehindAByteOfTheAnswerIsNotStale(t *testing.T) {
 	for _, partly := range []string{"H", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"} {
 		f := newFickle(t)
 		f.partly = partly
-		r := newRig(t, f.addr)
+		r := newRigWith(t, once, f.addr)
 		r.say("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		if got := r.say("GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 502 ") {
 			t.Errorf("behind %q: %q", partly, got)
@@ -118,10 +118,10 @@ func TestAConnectionThatEndsBehindAByteOfTheAnswerIsNotStale(t *testing.T) {
 	}
 }
 
-func TestAFreshConnectionThatEndsIsNotRepeatedByDefault(t *testing.T) {
+func TestAFreshConnectionThatEndsIsAReset(t *testing.T) {
 	t.Parallel()
 	var conns atomic.Int64
-	r := newRig(t, origin(t, func(c net.Conn) {
+	r := newRigWith(t, once, origin(t, func(c net.Conn) {
 		conns.Add(1)
 		_, _ = readHead(bufio.NewReader(c))
 	}))
@@ -188,7 +188,7 @@ func TestAStatusIsNotRetriedForAMethodThatMayNotBeRepeated(t *testing.T) {
 	const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
 	a, b := answering(t, busy), answering(t, busy)
 	r := newRigWith(t, func(r *rig) { r.forward.Retry.On = []string{"503"} }, a.addr, b.addr)
-	for method, want := range map[string]int{"GET": 2, "POST": 1} {
+	for method, want := range map[string]int{"GET": 3, "POST": 1} {
 		before := len(first(a.seen())) + len(first(b.seen()))
 		got := r.say(method + " / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 		if n := len(first(a.seen())) + len(first(b.seen())) - before; n != want || !strings.HasSuffix(got, "busy") {

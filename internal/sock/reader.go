@@ -28,6 +28,7 @@ type Reader struct {
 	ask    []byte
 	check  bool
 	asked  bool
+	wrote  bool
 	stale  bool
 	turn   func() bool
 	err    error
@@ -52,9 +53,10 @@ func (r *Reader) Init(c *Conn) {
 func (r *Reader) Ask(b []byte, max int, check bool) (stale, sent bool, err error) {
 	c := r.Conn
 	if c.tls != nil {
+		r.wrote = false
 		return r.askTLS(b, max, check)
 	}
-	r.max, r.ask, r.check, r.asked, r.stale, r.err = max, b, check, false, false, nil
+	r.max, r.ask, r.check, r.asked, r.wrote, r.stale, r.err = max, b, check, false, false, false, nil
 	err = c.raw.Read(r.askFn)
 	stale, sent, rest := r.stale, r.asked, r.ask
 	r.ask = nil
@@ -62,17 +64,22 @@ func (r *Reader) Ask(b []byte, max int, check bool) (stale, sent bool, err error
 	case err != nil || r.err != nil || stale || sent:
 		return stale, sent, errors.Join(err, r.err)
 	}
-	// The socket had no room for all of it.
+	r.wrote = true // the socket had no room for all of it
 	if _, err = c.Write(rest); err != nil {
 		return false, false, err
 	}
 	return false, true, r.fill()
 }
 
+// Wrote reports whether the last Ask has written anything. After one that was interrupted before
+// that, the same bytes may be asked with again.
+func (r *Reader) Wrote() bool { return r.wrote }
+
 func (r *Reader) askTLS(b []byte, max int, check bool) (stale, sent bool, err error) {
 	if check && r.Conn.Readable() {
 		return true, false, nil
 	}
+	r.wrote = true
 	if _, err = r.Conn.Write(b); err != nil {
 		return false, false, err
 	}
@@ -98,7 +105,7 @@ func (r *Reader) askOnce(fd uintptr) bool {
 		r.err = os.NewSyscallError("write", errno)
 		return true
 	}
-	r.ask = r.ask[n:]
+	r.ask, r.wrote = r.ask[n:], n > 0
 	if r.asked = len(r.ask) == 0; !r.asked {
 		return true
 	}
