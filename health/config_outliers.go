@@ -20,8 +20,8 @@ type OutliersConfig struct {
 	// long enough when all fails. "off": rows are not looked at. Default: 5.
 	ConsecutiveErrors conf.Limit `toml:"consecutive_errors"`
 	// SuccessRateDeviation ejects an endpoint whose share of successes is lower than the mean of
-	// all by this many standard deviations, and by 5 percentage points at least. It is looked at
-	// every 10 s, among endpoints with at least 100 uses in that time, where there are at least 5.
+	// all by this many standard deviations, and by 5 percentage points and more than chance at
+	// least. It is looked at every 10 s, among endpoints with at least 100 uses in that time, where there are at least 5.
 	// A lower figure ejects more. 0: not looked at. Default: 1.9.
 	SuccessRateDeviation float64 `toml:"success_rate_deviation"`
 	// BaseEjection is how long the first ejection lasts; the second lasts twice as long, the third

@@ -127,8 +127,8 @@ func endpointsOf(members []lb.Member) []*lb.Endpoint {
 // and ends ejections when their time has come. Calling it again goes on where it stopped; calling
 // it twice at once is wrong.
 func (o *Outliers) Run(ctx context.Context) {
-	var rows []streak
 	next := time.Now().Add(rateInterval) // for rates
+	var again []streak                   // rows to be looked at again soon
 	var rested time.Time                 // from when on rows may be judged again
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -142,15 +142,17 @@ func (o *Outliers) Run(ctx context.Context) {
 		if rest := rested.Sub(now); rest > 0 {
 			wait, in = min(wait, rest), nil
 		}
+		if len(again) > 0 {
+			wait = min(wait, lookAgain)
+		}
 		timer.Reset(wait)
 		select {
 		case s := <-in:
-			begin := time.Now()
-			rows = o.collect(append(rows[:0], s))
-			o.judgeRows(rows, begin)
-			end := time.Now()
-			rested = end.Add(max(leastRest, restFactor*end.Sub(begin)))
+			again, rested = o.judgeRows(o.collect(append(again, s)))
 		case <-timer.C:
+			if len(again) > 0 && in != nil {
+				again, rested = o.judgeRows(again)
+			}
 		case <-o.wake:
 		case <-ctx.Done():
 			return
@@ -221,29 +223,35 @@ func (o *Outliers) unlockAndTell() {
 	}
 }
 
-// judgeRows judges rows of errors, those of one upstream and slot together.
-func (o *Outliers) judgeRows(rows []streak, now time.Time) {
-	type place struct {
+// judgeRows judges rows of errors, those of one upstream and slot together. It returns those that
+// must be looked at again, and from when on it may be called again.
+func (o *Outliers) judgeRows(rows []streak) (again []streak, rested time.Time) {
+	type court struct {
 		peers *peers
 		slot  int
 	}
+	now := time.Now()
 	o.mu.Lock()
-	suspects := make(map[place][]*record)
+	cases := make(map[court][]*record)
 	for _, s := range rows {
 		p := o.peers[s.endpoint.Upstream()]
 		if p == nil {
 			continue
 		}
 		o.readmit(p.sync())
-		at := place{p, s.slot}
-		if r := p.records[s.endpoint]; r != nil && !slices.Contains(suspects[at], r) {
-			suspects[at] = append(suspects[at], r)
+		at := court{p, s.slot}
+		if r := p.records[s.endpoint]; r != nil && !slices.Contains(cases[at], r) {
+			cases[at] = append(cases[at], r)
 		}
 	}
-	for at, list := range suspects {
-		o.eject(at.peers, at.peers.failing(at.slot, list), now)
+	for at, list := range cases {
+		out, doubtful := at.peers.failing(at.slot, list, now)
+		again = append(again, doubtful...)
+		o.eject(at.peers, out, now)
 	}
 	o.unlockAndTell()
+	end := time.Now()
+	return again, end.Add(max(leastRest, restFactor*end.Sub(now)))
 }
 
 // judgeRates compares the rates of success within each upstream.

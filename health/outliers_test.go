@@ -106,6 +106,13 @@ func (c *court) use(i, n int, route uint32, result lb.Result) {
 	synctest.Wait()
 }
 
+// useOthers lets each endpoint but the first have n uses that go well.
+func (c *court) useOthers(n int) {
+	for i := 1; i < len(c.upstream.View().Members()); i++ {
+		c.use(i, n, 0, lb.OK)
+	}
+}
+
 // lease gets a lease on endpoint i, whatever the balancer would choose.
 func (c *court) lease(u *lb.Upstream, i int) lb.Lease {
 	c.t.Helper()
@@ -167,9 +174,9 @@ func (c *court) failing(shares map[int]float64) func(*lb.Endpoint, uint32) lb.Re
 
 func TestARowOfErrorsEjectsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCourt(t, 3, nil)
+		c := newCourt(t, 4, nil)
 		c.in(func() {
-			for i := range 3 {
+			for i := range 4 {
 				c.use(i, 10, 0, lb.OK)
 			}
 			c.use(0, 4, 0, lb.Status5xx)
@@ -202,9 +209,9 @@ level=INFO msg="endpoint orders/10.0.0.1:80 no longer ejected: its time is over"
 
 func TestCancelledUsesSayNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCourt(t, 3, nil)
+		c := newCourt(t, 4, nil)
 		c.in(func() {
-			c.use(1, 10, 0, lb.OK)
+			c.useOthers(10)
 			c.use(0, 50, 0, lb.Cancelled)
 			c.expect("fifty clients left", lb.Ready, lb.Ready)
 			c.use(0, 3, 0, lb.Status5xx)
@@ -217,9 +224,9 @@ func TestCancelledUsesSayNothing(t *testing.T) {
 
 func TestEachEjectionIsLongerAndTimeForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCourt(t, 3, func(_ *lb.Config, o *OutliersConfig) { o.MaxEjection = conf.Dur(45 * time.Second) })
+		c := newCourt(t, 4, func(_ *lb.Config, o *OutliersConfig) { o.MaxEjection = conf.Dur(45 * time.Second) })
 		c.in(func() {
-			c.use(1, 1000, 0, lb.OK)
+			c.useOthers(1000)
 			lasts := func() time.Duration {
 				c.use(0, 5, 0, lb.Status5xx)
 				list := c.outliers.Ejections()
@@ -307,7 +314,7 @@ func TestStatsCountWhatWasSpared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCourt(t, 4, func(_ *lb.Config, o *OutliersConfig) { o.MaxEjected = conf.Percent(25) })
 		c.in(func() {
-			c.use(3, 100, 0, lb.OK)
+			c.useOthers(100)
 			c.use(0, 5, 0, lb.Status5xx)
 			c.use(1, 5, 0, lb.Status5xx)
 			time.Sleep(time.Second)

@@ -1,22 +1,17 @@
 package health
 
 import (
-	"fmt"
-	"math"
-
 	"weir/lb"
 )
 
 const (
-	// rareRow is how improbable a row of errors must be, going by the others, to speak against the
-	// endpoint instead of the route: less than one in a million.
-	rareRow = 1e-6
 	// rateHosts and rateVolume are how many endpoints must have had how many uses within
 	// rateInterval to be compared by their rates (Envoy's figures).
 	rateHosts, rateVolume = 5, 100
 	// rateMargin is by how much a rate must be worse than the mean at least. Where nearly all goes
-	// well the deviation is next to nothing, and a single error would be an outlier.
-	rateMargin = 0.05
+	// well the deviation is next to nothing, and a single error would be an outlier. rateSigmas is
+	// the same in standard errors: chance alone exceeds it once in three million times.
+	rateMargin, rateSigmas = 0.05, 5
 )
 
 // peers are the endpoints of one upstream, which are compared with each other. The mutex of
@@ -30,6 +25,7 @@ type peers struct {
 	list    []*record
 	records map[*lb.Endpoint]*record
 	out     []*record // the ejected ones
+	doubts  map[place]doubt
 }
 
 // sync takes in what has joined the upstream and drops what has left it. It returns the endpoints
@@ -43,7 +39,7 @@ func (p *peers) sync() (fresh []*lb.Endpoint) {
 	p.members = members
 	p.list = make([]*record, len(members))
 	p.records = make(map[*lb.Endpoint]*record, len(members))
-	p.out = nil
+	p.out, p.doubts = nil, make(map[place]doubt)
 	for i, m := range members {
 		r := before[m.Endpoint]
 		if r == nil {
@@ -88,101 +84,3 @@ func (p *peers) room() int {
 	most := max(1, int(p.config.MaxEjected.Value()*float64(fit)+1e-9))
 	return max(0, min(most-out, fit-out-1))
 }
-
-// failing returns those of list that fail in a slot while the others serve it.
-//
-// How long a row of errors must be follows from how much fails on the others: with a share p of
-// their uses failing, a row of n has the probability p^n. Each of the others has one vote, so that
-// a few that fail as well don't make the failure look common.
-func (p *peers) failing(slot int, list []*record) (out []suspect) {
-	streak := p.config.ConsecutiveErrors.Value()
-	if p.config.ConsecutiveErrors.IsOff() {
-		return nil
-	}
-	var all votes
-	for _, r := range p.list {
-		if r.serves() {
-			all.add(r.vote(slot))
-		}
-	}
-	for _, r := range list {
-		row := int(r.endpoint.Tally(slot).InRow)
-		if !r.serves() || row < streak {
-			continue
-		}
-		others := all.without(r.vote(slot))
-		share := others.mean()
-		if math.Pow(share, float64(row)) > rareRow {
-			continue
-		}
-		out = append(out, suspect{
-			record: r, reason: ConsecutiveErrors, worse: float64(row),
-			why: fmt.Sprintf("%d errors in a row%s", row, others),
-		})
-	}
-	return out
-}
-
-// vote is the share of an endpoint's uses that fails in a slot; no vote without any use.
-type vote struct {
-	share float64
-	cast  bool
-}
-
-// vote returns the worse of two figures: the share over the last 10 to 20 s, and what the row that
-// lasts now suggests, which is all there is at the beginning of a failure. The second is n/(n+1)
-// for a row of n, 0 for an endpoint whose last use went well.
-func (r *record) vote(slot int) vote {
-	t := r.endpoint.Tally(slot)
-	if t.OK+t.Failed == 0 {
-		return vote{}
-	}
-	share := float64(t.InRow) / float64(t.InRow+1)
-	if recent := countsOf(t).minus(r.before[slot]); recent.total() > 0 {
-		share = max(share, float64(recent.failed)/recent.total())
-	}
-	return vote{share, true}
-}
-
-// votes is a sum of them.
-type votes struct {
-	sum float64
-	n   int
-}
-
-func (v *votes) add(one vote) {
-	if one.cast {
-		v.sum += one.share
-		v.n++
-	}
-}
-
-func (v votes) without(one vote) votes {
-	if one.cast {
-		v.sum -= one.share
-		v.n--
-	}
-	return v
-}
-
-// mean is 0 without a vote: where nobody can be compared with, another endpoint is worth a try.
-func (v votes) mean() float64 {
-	if v.n <= 0 {
-		return 0
-	}
-	return min(max(v.sum/float64(v.n), 0), 1)
-}
-
-// String says how the others do, in the words of a log line.
-func (v votes) String() string {
-	switch share := v.mean(); {
-	case v.n <= 0:
-		return " on a route that no other endpoint has served"
-	case share < 0.0005:
-		return " on a route that the others serve"
-	default:
-		return " on a route that fails " + percent(share) + " of the time elsewhere"
-	}
-}
-
-func percent(share float64) string { return fmt.Sprintf("%.3g%%", share*100) }

@@ -18,13 +18,20 @@ type standing struct {
 // excess is the share of uses that failed beyond what the others would have failed.
 func (s *standing) excess() float64 { return (s.failed - s.expected) / s.uses }
 
+// margin is by how much an endpoint must be worse than the mean at least: by rateMargin, and by more
+// than chance makes of so few uses.
+func (s *standing) margin() float64 {
+	usual := s.expected / s.uses
+	return max(rateMargin, rateSigmas*math.Sqrt(usual*(1-usual)/s.uses))
+}
+
 // lagging returns the endpoints whose success rate of the interval that ends now is an outlier, and
 // begins the next interval.
 //
 // This is Envoy's test, mean - factor × deviation, but for two things. Rates are not compared as
 // they are: from each endpoint's failures those are taken off that the others would have had with
 // its mix of routes, so that an endpoint which has more of a bad route is not worse for that. And
-// the difference must be worth an ejection, see rateMargin.
+// the difference must be worth an ejection, see margin.
 func (p *peers) lagging() (out []suspect) {
 	var all [lb.TallySlots]counts
 	for _, r := range p.list {
@@ -53,9 +60,9 @@ func (p *peers) lagging() (out []suspect) {
 		return nil
 	}
 	mean, deviation := spread(compared)
-	limit := mean + max(p.config.SuccessRateDeviation*deviation, rateMargin)
 	for i := range compared {
-		if s := &compared[i]; s.excess() > limit {
+		s := &compared[i]
+		if s.excess() > mean+max(p.config.SuccessRateDeviation*deviation, s.margin()) {
 			out = append(out, suspect{
 				record: s.record, reason: SuccessRate, worse: s.excess(),
 				why: fmt.Sprintf("%s of its uses succeeded in %v, where the others have %s",
