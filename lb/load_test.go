@@ -2,7 +2,9 @@ package lb
 
 import (
 	"fmt"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -75,35 +77,86 @@ func pickThrough(t *testing.T, published <-chan *Upstream) {
 	}
 }
 
+// cpuTime is what the process has computed so far. Benchmarks tell it beside the wall's time, which
+// on a busy machine says more about the neighbours.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func BenchmarkPick(b *testing.B) {
-	for _, balance := range balancers {
+	for _, balance := range everyBalancer {
 		for _, n := range []int{2, 16, 256, 4096} {
 			b.Run(fmt.Sprintf("%s/%d", balance, n), func(b *testing.B) {
 				_, u := upstream(b, balance, equal(n)...)
-				b.ResetTimer()
-				b.ReportAllocs()
-				b.RunParallel(func(pb *testing.PB) {
-					for pb.Next() {
-						pick(u, Key{}, Tried{}).Done(took(time.Millisecond))
-					}
-				})
+				benchmarkPick(b, u)
 			})
 		}
 	}
 }
 
+// benchmarkPick picks for as many goroutines at once as there are processors, with keys of all kinds.
+func benchmarkPick(b *testing.B, u *Upstream) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	begin := cpuTime()
+	b.RunParallel(func(pb *testing.PB) {
+		for key := uint64(1); pb.Next(); key = mix(key) {
+			pick(u, Key{Hash: key}, Tried{}).Done(took(time.Millisecond))
+		}
+	})
+	b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op")
+}
+
+// The paths of a pick that are not the plain one.
+func BenchmarkPickOtherwise(b *testing.B) {
+	limited, zoned := Default(), Default()
+	limited.MaxInFlight, zoned.Zone = AtMost(100), "a"
+	for what, c := range map[string]Config{"limited": limited, "zoned": zoned} {
+		b.Run(what, func(b *testing.B) {
+			_, u := stage(b, c, "r@a r@a x@a r@b r@b r@b r@b r@b")
+			benchmarkPick(b, u)
+		})
+	}
+	b.Run("sticky", func(b *testing.B) {
+		_, u := upstream(b, EWMA, equal(64)...)
+		e := endpoints(u)[3]
+		for b.Loop() {
+			pick(u, Key{Hash: 1, Stick: e}, Tried{}).Done(took(time.Millisecond))
+		}
+	})
+	b.Run("full", func(b *testing.B) {
+		_, u := stage(b, Config{Balance: EWMA, MaxInFlight: AtMost(1)}, strings.Repeat("r ", 64))
+		for _, e := range endpoints(u) {
+			leaseOn(e)
+		}
+		for b.Loop() {
+			u.Pick(Key{}, Tried{})
+		}
+	})
+}
+
+// A view of 4,096 endpoints after one of them has changed.
 func BenchmarkRebuild(b *testing.B) {
-	for _, balance := range balancers {
+	for _, balance := range everyBalancer {
 		b.Run(balance, func(b *testing.B) {
 			weights := equal(4096)
 			for i := range weights {
 				weights[i] += i % 10
 			}
-			_, u := upstream(b, balance, weights...)
+			r, u := upstream(b, balance, weights...)
+			e, i := endpoints(u), 0
 			b.ReportAllocs()
+			begin := cpuTime()
 			for b.Loop() {
+				r.SetState([]State{Down, Ready}[i%2], e[i/2%len(e)])
 				rebuild(u)
+				i++
 			}
+			b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }

@@ -16,14 +16,14 @@ var letters = map[byte]State{'u': Unknown, 'r': Ready, 'd': Draining, 'e': Eject
 
 // stage returns an upstream with a cast such as "r e+1 x@b*3": one member per word, each a state and
 // perhaps its backup tier, zone and weight. Its views are as of now, whatever changes follow.
-func stage(t *testing.T, c Config, cast string) (*Registry, *Upstream) {
-	t.Helper()
+func stage(tb testing.TB, c Config, cast string) (*Registry, *Upstream) {
+	tb.Helper()
 	c.Discovered = true
 	if c.Balance == "" {
 		c.Balance = RoundRobin
 	}
 	r := NewRegistry(nil)
-	u := adopt(t, r, c)
+	u := adopt(tb, r, c)
 	words := strings.Fields(cast)
 	list := make([]Place, len(words))
 	for i, w := range words {

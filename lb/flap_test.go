@@ -1,0 +1,150 @@
+package lb
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// flapper changes the state of a tenth of an upstream's endpoints a second, evenly spread.
+type flapper struct {
+	r         *Registry
+	endpoints []*Endpoint
+	random    *rand.Rand
+	down      map[*Endpoint]bool
+}
+
+func newFlapper(r *Registry, u *Upstream) *flapper {
+	return &flapper{r: r, endpoints: endpoints(u), random: rand.New(rand.NewPCG(11, 12)), down: make(map[*Endpoint]bool)}
+}
+
+// pause is the time between two changes.
+func (f *flapper) pause() time.Duration { return 10 * time.Second / time.Duration(len(f.endpoints)) }
+
+func (f *flapper) change() {
+	e := f.endpoints[f.random.IntN(len(f.endpoints))]
+	if f.down[e] = !f.down[e]; f.down[e] {
+		f.r.Judge(ByProbe, Down, "connection refused", e)
+	} else {
+		f.r.Judge(ByProbe, Ready, "", e)
+	}
+}
+
+// reachable returns the bytes that are reachable.
+func reachable() uint64 {
+	runtime.GC()
+	runtime.GC() // what finalisers held
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// A thousand endpoints of which a tenth change their state each second, for a minute: views at most
+// ten times a second, nothing piles up, nobody who is down for longer than a view lags is picked.
+func TestAThousandFlappingEndpoints(t *testing.T) {
+	for _, balance := range everyBalancer {
+		t.Run(balance, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, u := upstream(t, balance, equal(1000)...)
+				f := newFlapper(r, u)
+				second := func() (views int) {
+					last := u.View()
+					for range time.Second / f.pause() {
+						f.change()
+						time.Sleep(f.pause())
+						synctest.Wait()
+						if v := u.View(); v != last {
+							views, last = views+1, v
+						}
+						pickOnce(t, u)
+					}
+					return views
+				}
+				for range 5 {
+					second()
+				}
+				before := reachable()
+				for range 55 {
+					if views := second(); views < 9 || views > 10 {
+						t.Errorf("%d views in a second, want ten", views)
+					}
+				}
+				if after := reachable(); after > before+before/4+1<<20 {
+					t.Errorf("the heap grew from %d to %d bytes", before, after)
+				}
+				r.Retire(u)
+			})
+		})
+	}
+}
+
+func pickOnce(t *testing.T, u *Upstream) {
+	t.Helper()
+	l := pick(u, Key{Hash: 99}, Tried{})
+	if !l.Ok() {
+		t.Fatal("no endpoint although many are ready")
+	}
+	if e := l.Endpoint(); e.State() == Down && time.Since(e.StateSince()) > rebuildEvery {
+		t.Errorf("%s was picked, down since %v", e, time.Since(e.StateSince()))
+	}
+	l.Done(took(time.Millisecond))
+}
+
+// In real time, by turns with and without flapping, so that a noisy machine disturbs both alike.
+func TestFlappingDoesNotSlowPicks(t *testing.T) {
+	for _, balance := range everyBalancer {
+		t.Run(balance, func(t *testing.T) {
+			r, u := upstream(t, balance, equal(1000)...)
+			f := newFlapper(r, u)
+			var quiet, flapping []time.Duration
+			for range 6 {
+				quiet = append(quiet, timePicks(u, 30*time.Millisecond)...)
+				stop, stopped := make(chan struct{}), make(chan struct{})
+				go func() {
+					defer close(stopped)
+					f.run(stop)
+				}()
+				flapping = append(flapping, timePicks(u, 30*time.Millisecond)...)
+				close(stop)
+				<-stopped
+			}
+			q, p := percentile(quiet, 99), percentile(flapping, 99)
+			if p > 4*q+20*time.Microsecond {
+				t.Errorf("99 of 100 picks take at most %v while endpoints flap, %v while they do not", p, q)
+			}
+		})
+	}
+}
+
+// run changes states until stop is closed.
+func (f *flapper) run(stop <-chan struct{}) {
+	tick := time.NewTicker(f.pause())
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+			f.change()
+		}
+	}
+}
+
+// timePicks returns how long each of the picks takes that fit into a time.
+func timePicks(u *Upstream, total time.Duration) (list []time.Duration) {
+	for begin := time.Now(); time.Since(begin) < total; {
+		start := time.Now()
+		l := pick(u, Key{Hash: uint64(len(list) + 1)}, Tried{})
+		list = append(list, time.Since(start))
+		l.Done(took(time.Millisecond))
+	}
+	return list
+}
+
+func percentile(list []time.Duration, p int) time.Duration {
+	slices.Sort(list)
+	return list[len(list)*p/100]
+}
