@@ -57,40 +57,15 @@ func (g *group) part(u *Upstream) (last bool) {
 	return false
 }
 
-// first returns who belongs to a new snapshot's upstream before its discovery has spoken: what the
-// configuration lists; in place of names, and where it lists nothing, what was found for the
-// snapshot before, which is returned as well. A name that nothing is known of stands for itself, to be
-// looked up by the dialler.
+// first returns who belongs to a new snapshot's upstream before its discovery has spoken: what was
+// found for the snapshot before, so that a reload leaves nobody without endpoints; else what the
+// configuration lists. The registry's mutex is held.
 func (g *group) first(c *Config) (members, found []Place) {
-	listed := places(c.Endpoints)
-	if !c.Discovered || len(g.live) == 0 {
-		return listed, nil
+	if c.Discovered && len(g.live) > 0 {
+		found = g.live[len(g.live)-1].view.Load().found
 	}
-	found = g.live[len(g.live)-1].view.Load().found
-	if len(listed) == 0 {
+	if len(found) > 0 {
 		return found, found
 	}
-	for _, p := range listed {
-		known := addressesOf(p, found)
-		if len(known) == 0 {
-			known = []Place{p}
-		}
-		members = append(members, known...)
-	}
-	return members, found
-}
-
-// addressesOf returns what was found for a name, as p wants it; nothing if p is no name.
-func addressesOf(p Place, found []Place) (out []Place) {
-	if !p.Address.IsName() {
-		return nil
-	}
-	name := p.Address.String()
-	for _, f := range found {
-		if f.Name == name {
-			p.Address, p.Name = f.Address, f.Name
-			out = append(out, p)
-		}
-	}
-	return out
+	return places(c.Endpoints), nil
 }
