@@ -40,13 +40,13 @@ func byCandidates(newPicker func([]Member, dice) picker, random dice) balancer {
 // goroutine a source with a seed.
 type dice func() uint64
 
-// narrow returns all candidates if there are at most limit, else two drawn at random, in pair.
-func (d dice) narrow(candidates []Member, limit int, pair *[2]Member) []Member {
+// narrow returns all candidates if there are at most limit, else two drawn by random bits, in pair.
+// The lowest bits hardly count.
+func narrow(candidates []Member, limit int, bits uint64, pair *[2]Member) []Member {
 	n := len(candidates)
 	if n <= limit {
 		return candidates
 	}
-	bits := d()
 	a, b := below(uint32(bits), n), below(uint32(bits>>32), n-1)
 	if b >= a {
 		b++

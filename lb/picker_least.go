@@ -18,7 +18,7 @@ func newLeastPicker(candidates []Member, random dice) picker {
 
 func (p *leastPicker) pick(_ Key, tried Tried) *Endpoint {
 	var pair [2]Member
-	if e := p.least(p.random.narrow(p.candidates, leastScan, &pair), &tried); e != nil {
+	if e := p.least(narrow(p.candidates, leastScan, p.random(), &pair), &tried); e != nil {
 		return e
 	}
 	return p.random.anyFree(p.candidates, &tried)

@@ -176,6 +176,15 @@ func TestEWMAWithoutSamplesGoesByWhatIsInFlight(t *testing.T) {
 	}
 }
 
+func TestQuickFadeIsFade(t *testing.T) {
+	for _, gap := range []int32{0, 1, 17, 3000, 3465, 3466, 10000, 50000, 1000000, math.MaxInt32} {
+		want := fade(gap)
+		if got := quickFade(gap); math.Abs(got-want) > want/10000 {
+			t.Errorf("after %d ms: %v, want %v", gap, got, want)
+		}
+	}
+}
+
 func TestUnknownBalancerIsRefused(t *testing.T) {
 	for _, name := range []string{"", "first", "EWMA", "Maglev"} {
 		if u, err := NewRegistry(nil).Adopt("orders", config(name, 1)); err == nil {
