@@ -93,10 +93,18 @@ func upstreamText(b *strings.Builder, u *admin.UpstreamStatus, now time.Time) {
 	t := table{indent: "  ", head: []string{"ENDPOINT", "STATE", "SINCE", "IN FLIGHT", "LATENCY", "WEIGHT", "EJECTED", "ZONE", "BACKUP", "NAME"}}
 	for i := range u.Endpoints {
 		e := &u.Endpoints[i]
-		t.add(e.Why, e.Address, e.State, ago(e.Since, now), inFlight(e), latency(e.LatencyUS), fmt.Sprint(e.Weight),
+		t.add(noteOf(e, now), e.Address, e.State, ago(e.Since, now), inFlight(e), latency(e.LatencyUS), fmt.Sprint(e.Weight),
 			unless(e.Ejections == 0, fmt.Sprint(e.Ejections)), e.Zone, unless(e.Backup == 0, fmt.Sprint(e.Backup)), e.Name)
 	}
 	t.write(b)
+}
+
+// noteOf says why an endpoint is not well, and when it is back.
+func noteOf(e *admin.EndpointStatus, now time.Time) string {
+	if e.Until.IsZero() || e.State != "ejected" {
+		return e.Why
+	}
+	return e.Why + "; back in " + brief(max(e.Until.Sub(now), 0))
 }
 
 func sourceText(s *admin.SourceStatus, now time.Time) string {

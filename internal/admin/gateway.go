@@ -119,8 +119,9 @@ type UpstreamStatus struct {
 	Panic bool `json:"panic,omitempty"`
 	// Source says where the endpoints come from, if not from the config.
 	Source *SourceStatus `json:"source,omitempty"`
-	// Breaker is "closed", "open" or "half_open"; "" without one.
-	Breaker string `json:"breaker,omitempty"`
+	// Breaker is "closed", "open" or "half_open" since BreakerSince; "" without one.
+	Breaker      string    `json:"breaker,omitempty"`
+	BreakerSince time.Time `json:"breaker_since,omitzero"`
 	// Queued is how many requests and sessions wait for a place at an endpoint.
 	Queued    int              `json:"queued"`
 	Endpoints []EndpointStatus `json:"endpoints"`
@@ -156,8 +157,10 @@ type EndpointStatus struct {
 	Limit    int64 `json:"limit,omitempty"`
 	// LatencyUS is the moving average of the time to the first byte, in microseconds.
 	LatencyUS int64 `json:"latency_us"`
-	// Ejections is how often its traffic has taken it out.
-	Ejections uint64 `json:"ejections,omitempty"`
+	// Until is when its ejection ends, if nothing ends it before, and Ejections how many times as
+	// long as the first one it lasts. Zero while it is not ejected.
+	Until     time.Time `json:"until,omitzero"`
+	Ejections int       `json:"ejections,omitempty"`
 	Picked    uint64 `json:"picked"` // leases ever given
 	Idle      int64  `json:"idle_connections"`
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"math"
 	"mime"
 	"os"
@@ -75,11 +76,11 @@ func (k *compiler) plan(id int, r *config.Route, l *config.Listener, late []bund
 		Without: r.Without,
 	}
 	if u := k.cfg.Upstreams[r.Upstream]; u != nil {
-		retry := &u.Retry
-		if r.Retry != nil {
-			retry = r.Retry
+		p.Host = hostRule(u.Host)
+		p.Retry, p.Hedge = serve.NewRetry(cmp.Or(r.Retry, &u.Retry)), serve.NewHedge(cmp.Or(r.Hedge, u.Hedge))
+		if u.Queue != nil {
+			p.QueueTimeout = u.Queue.Timeout.Value()
 		}
-		p.Host, p.Retry = hostRule(u.Host), serve.NewRetry(retry)
 	}
 	return p
 }

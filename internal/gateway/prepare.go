@@ -11,6 +11,7 @@ import (
 	"weir/http7/serve"
 	"weir/http7/sticky"
 	"weir/internal/certs"
+	"weir/internal/conf"
 	"weir/internal/config"
 	"weir/internal/obs"
 	"weir/lb"
@@ -33,6 +34,7 @@ type upstream struct {
 	balancer  *lb.Upstream
 	transport *forward.Transport
 	series    *obs.UpstreamSeries
+	counters  *serve.Counters
 	source    *source             // nil if its endpoints are written down
 	hashOn    *selector.Selection // nil if nothing is hashed
 	sticky    *sticky.Sticky      // nil: off
@@ -129,6 +131,7 @@ func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
 		balancer:  balancer,
 		transport: forward.New(&c.Forwarding, g.wheel),
 		series:    g.catalogue.Upstream(name),
+		counters:  g.shared.Counters(name),
 		source:    s,
 	}
 	next.upstreams[name] = u
@@ -159,6 +162,12 @@ func (g *Gateway) stickTo(all *config.Config, name string, c *sticky.Config) (*s
 func balancing(all *config.Config, c *config.Upstream, discovered bool) lb.Config {
 	b := c.Balancing
 	b.Zone, b.Panic, b.Streak, b.RetryBudget = all.Zone, c.Outliers.PanicBelow, c.Outliers.Streak(), c.Retry.Budget
+	if b.Queue == nil {
+		b.Queue = &lb.QueueConfig{Timeout: lb.DefaultQueue().Timeout} // of nobody; nil would be lb's own default
+	}
+	if b.RetryBudget.Value() == 0 {
+		b.RetryBudget = conf.Percent(1e-9) // the 3 a second that everybody has; 0 would be lb's own default
+	}
 	if discovered {
 		b.Discovered, b.Endpoints = true, nil
 	}
@@ -272,7 +281,7 @@ func (g *Gateway) fillPlan(next *generation, listener string, p *serve.Plan) {
 	p.Series = g.routeSeries(next, listener, p.Route.Name)
 	if u := next.upstreams[p.Route.Upstream]; u != nil {
 		p.Upstream, p.Transport, p.UpstreamSeries = u.balancer, u.transport, u.series
-		p.HashOn, p.Sticky = u.hashOn, u.sticky
+		p.HashOn, p.Sticky, p.Counters = u.hashOn, u.sticky, u.counters
 	}
 }
 

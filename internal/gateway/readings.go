@@ -2,9 +2,13 @@ package gateway
 
 import (
 	"maps"
+	"slices"
 	"sync"
 
+	"weir/health"
 	"weir/http7/forward"
+	"weir/http7/serve"
+	"weir/internal/limit"
 	"weir/internal/obs"
 	"weir/lb"
 )
@@ -65,30 +69,78 @@ func (g *Gateway) endpointReadings(yield func(obs.EndpointReading) bool) {
 // upstreamReadings yields the upstreams of the config that serves as a scrape wants them.
 func (g *Gateway) upstreamReadings(yield func(obs.UpstreamReading) bool) {
 	now := g.current.Load()
+	ejections := map[string][]obs.Count{}
+	for _, s := range g.outliers.Stats() {
+		for r, n := range s.Ejections {
+			ejections[s.Upstream] = append(ejections[s.Upstream], obs.Count{Label: health.Reason(r).String(), N: n})
+		}
+	}
 	for _, name := range now.Config.UpstreamNames() {
-		if !yield(g.upstreamReading(now.upstreams[name])) {
+		r := g.upstreamReading(now.upstreams[name])
+		r.Ejections = ejections[name]
+		if !yield(r) {
 			return
 		}
 	}
 }
 
 func (g *Gateway) upstreamReading(u *upstream) obs.UpstreamReading {
-	view := u.balancer.View()
-	var picked uint64
+	view, gate, sent := u.balancer.View(), u.balancer.Gate().Stats(), u.counters.Stats()
+	return obs.UpstreamReading{
+		Upstream: u.balancer.Name(),
+		Picks:    g.picks(u, view),
+		Retries:  retries(&gate, &sent),
+		Hedges:   []obs.Count{{Label: "won", N: sent.HedgesWon}, {Label: "lost", N: sent.HedgesLost}, {Label: "refused", N: sent.HedgesRefused}},
+		Shed:     []obs.Count{{Label: "full", N: gate.ShedFull}, {Label: "standing", N: gate.ShedStanding}, {Label: "timeout", N: gate.ShedTimeout}},
+		Queued:   gate.Queued,
+		Depth:    int64(gate.Waiting),
+		Breaker:  breakerWord(&gate),
+		Panic:    view.Panic(),
+		Source:   u.source.reading(),
+	}
+}
+
+func (g *Gateway) picks(u *upstream, view *lb.View) []obs.Count {
+	var live uint64
 	for _, m := range view.Members() {
-		picked += m.Endpoint.Picked()
+		live += m.Endpoint.Picked()
 	}
-	r := obs.UpstreamReading{Upstream: u.balancer.Name(), Panic: view.Panic(), Source: u.source.reading()}
-	r.Picks = append(r.Picks, obs.Count{Label: lb.Picked.String(), N: g.departed.sum(u.balancer.Name(), picked)})
+	list := []obs.Count{{Label: lb.Picked.String(), N: g.departed.sum(u.balancer.Name(), live)}}
 	for _, why := range []lb.Reason{lb.NoEndpoint, lb.AllTried, lb.AllFull, lb.BreakerOpen} {
-		r.Picks = append(r.Picks, obs.Count{Label: why.String(), N: u.balancer.Refused(why)})
+		list = append(list, obs.Count{Label: why.String(), N: u.balancer.Refused(why)})
 	}
-	return r
+	return list
+}
+
+// retries counts by reason. Of what the budget has given, the part that no exchange took went to
+// sessions, which try again only when no connection could be made.
+func retries(gate *lb.GateStats, sent *serve.Stats) []obs.Count {
+	var all uint64
+	for _, n := range sent.Retried {
+		all += n
+	}
+	list := make([]obs.Count, 0, len(sent.Retried)+1)
+	for _, why := range slices.Sorted(maps.Keys(sent.Retried)) {
+		n := sent.Retried[why]
+		if why == forward.OnConnect && gate.Retries > all {
+			n += gate.Retries - all
+		}
+		list = append(list, obs.Count{Label: why, N: n})
+	}
+	return append(list, obs.Count{Label: "budget", N: gate.RetriesRefused})
+}
+
+// breakerWord returns what an upstream's breaker does, "" without one.
+func breakerWord(gate *lb.GateStats) string {
+	if gate.Breaker == "off" {
+		return ""
+	}
+	return gate.Breaker
 }
 
 // words lists every word that a reading may have.
 func words() obs.Words {
-	w := obs.Words{}
+	w := obs.Words{Breaker: []string{limit.Closed.String(), limit.Open.String(), limit.HalfOpen.String()}}
 	for s := lb.Unknown; s <= lb.Maintenance; s++ {
 		w.States = append(w.States, s.String())
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/health"
 	"weir/http7/forward"
 	"weir/internal/admin"
 	"weir/internal/config"
@@ -77,8 +78,9 @@ func (g *Gateway) Status() admin.Status {
 	for _, o := range now.listeners {
 		s.Listeners = append(s.Listeners, o.status())
 	}
+	ejections := g.ejections()
 	for _, name := range now.Config.UpstreamNames() {
-		s.Upstreams = append(s.Upstreams, g.upstreamStatus(now.upstreams[name], now.Config.Upstreams[name]))
+		s.Upstreams = append(s.Upstreams, g.upstreamStatus(now.upstreams[name], now.Config.Upstreams[name], ejections))
 	}
 	return s
 }
@@ -106,13 +108,27 @@ func (o *offer) status() admin.ListenerStatus {
 	return s
 }
 
-func (g *Gateway) upstreamStatus(u *upstream, c *config.Upstream) admin.UpstreamStatus {
-	view := u.balancer.View()
+// ejections returns the ejections that last.
+func (g *Gateway) ejections() map[*lb.Endpoint]health.Ejection {
+	out := map[*lb.Endpoint]health.Ejection{}
+	for _, e := range g.outliers.Ejections() {
+		out[e.Endpoint] = e
+	}
+	return out
+}
+
+func (g *Gateway) upstreamStatus(u *upstream, c *config.Upstream, ejections map[*lb.Endpoint]health.Ejection) admin.UpstreamStatus {
+	view, gate := u.balancer.View(), u.balancer.Gate().Stats()
 	s := admin.UpstreamStatus{
 		Name: u.balancer.Name(), Balance: c.Balance, Panic: view.Panic(), Source: u.source.status(),
+		Breaker: breakerWord(&gate), BreakerSince: gate.BreakerSince, Queued: gate.Waiting,
 	}
 	for _, m := range view.Members() {
-		s.Endpoints = append(s.Endpoints, g.endpointStatus(&m))
+		e := g.endpointStatus(&m)
+		if x, ok := ejections[m.Endpoint]; ok {
+			e.Ejections, e.Until = x.Times, x.Until
+		}
+		s.Endpoints = append(s.Endpoints, e)
 		if m.Endpoint.State() == lb.Ready {
 			s.Ready++
 		}

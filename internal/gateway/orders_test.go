@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"weir/internal/admin"
+	"weir/lb"
+)
+
+// turns is a config of two endpoints that take turns.
+func turns(one, two string) string {
+	return "[listeners.web]\n" + any0 + "[[routes]]\nupstream = \"u\"\n[upstreams.u]\nbalance = \"round_robin\"\nendpoints = [\"" + one + "\", \"" + two + "\"]\n"
+}
+
+func (r *rig) assign(endpoint string, d admin.Duty) admin.Standing {
+	r.t.Helper()
+	st, err := r.g.Assign(admin.Order{Upstream: "u", Endpoint: endpoint}, d)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return st
+}
+
+// all expects that the next answers come from name alone.
+func (r *rig) all(name string) {
+	r.t.Helper()
+	until(r.t, "all answers come from "+name, func() bool {
+		for range 6 {
+			if _, body := r.get("web", "/"); body != name {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func TestAnOrderTakesAnEndpointOutAndIn(t *testing.T) {
+	one, two := endpoint(t, "one"), endpoint(t, "two")
+	r := start(t, turns(one, two))
+	for _, c := range []struct {
+		order   admin.Duty
+		state   string
+		changed bool
+	}{
+		{admin.Drain, "draining", true},
+		{admin.Drain, "draining", false},
+		{admin.Maintenance, "maintenance", true},
+		{admin.Drain, "draining", true},
+	} {
+		st := r.assign(one, c.order)
+		if st.Changed != c.changed || st.Endpoints[0].State != c.state || st.Endpoints[0].Operator != c.state || st.Endpoints[0].Address != one {
+			t.Errorf("%s: %+v, want %s, changed %v", c.order, st, c.state, c.changed)
+		}
+	}
+	r.all("two")
+	r.assign(two, admin.Maintenance)
+	r.all("one") // a draining one serves when no other is fit
+	r.assign(one, admin.Maintenance)
+	until(t, "nobody serves", func() bool { status, _ := r.get("web", "/"); return status == 503 })
+	for _, e := range []string{one, two} {
+		if st := r.assign(e, admin.Undrain); !st.Changed || st.Endpoints[0].State != "ready" || st.Endpoints[0].Operator != "" || st.Endpoints[0].Why != "" {
+			t.Errorf("undrain: %+v", st)
+		}
+	}
+	until(t, "both serve", func() bool {
+		seen := map[string]bool{}
+		for range 6 {
+			_, body := r.get("web", "/")
+			seen[body] = true
+		}
+		return seen["one"] && seen["two"]
+	})
+	for _, want := range []string{"order: drain", "order: maintenance", "order: undrain"} {
+		if !strings.Contains(r.log.String(), want) {
+			t.Errorf("the log has no %q", want)
+		}
+	}
+}
+
+func TestAnOrderSurvivesReloadsAndEndsWithItsEndpoint(t *testing.T) {
+	one, two := endpoint(t, "one"), endpoint(t, "two")
+	r := start(t, turns(one, two))
+	r.assign(one, admin.Maintenance)
+	r.reload(turns(two, one) + "retry.attempts = 1\n")
+	r.all("two")
+	r.reload(turns(two, endpoint(t, "three")))
+	r.reload(turns(one, two))
+	if e := r.g.registry.Endpoints()[0]; e.Says(lb.ByOperator) != lb.Ready {
+		t.Errorf("an endpoint that was gone is %s still", e.Says(lb.ByOperator))
+	}
+}
+
+func TestAProbeDoesNotUndoAnOrder(t *testing.T) {
+	one, two := endpoint(t, "one"), endpoint(t, "two")
+	r := start(t, turns(one, two)+"health = { tcp = {}, interval = \"10ms\", rise = 1 }\n")
+	r.assign(one, admin.Drain)
+	until(t, "it was probed", func() bool {
+		for _, report := range r.g.monitor.Report() {
+			if report.Endpoint.Address() == one && report.Succeeded > 3 {
+				return true
+			}
+		}
+		return false
+	})
+	if st, err := r.g.Standing(admin.Order{Upstream: "u", Endpoint: one}); err != nil || st.Endpoints[0].State != "draining" || st.Changed {
+		t.Errorf("after probes: %+v, %v", st, err)
+	}
+}
+
+func TestWhatIsUnknownIsSaidWithWhatThereIs(t *testing.T) {
+	r := start(t, turns("127.0.0.1:1", "[::1]:1"))
+	for _, c := range []struct{ upstream, endpoint, want string }{
+		{"nope", "a", `there is no upstream "nope"; there is "u"`},
+		{"u", "127.0.0.1:2", `there is no endpoint "127.0.0.1:2" in upstream u`},
+		{"u", "\x00", `there is no endpoint "\x00" in upstream u`},
+	} {
+		_, err := r.g.Standing(admin.Order{Upstream: c.upstream, Endpoint: c.endpoint})
+		var unknown *admin.UnknownError
+		if !errors.As(err, &unknown) || !strings.HasPrefix(unknown.Text, c.want) {
+			t.Errorf("%q %q: %v, want %s", c.upstream, c.endpoint, err, c.want)
+		}
+	}
+	// Another spelling of an address is the address.
+	if _, err := r.g.Standing(admin.Order{Upstream: "u", Endpoint: "[0:0:0:0:0:0:0:1]:1"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADrainSaysWhatIsInFlight(t *testing.T) {
+	r := start(t, "[listeners.raw]\n"+any0+"kind = \"tcp\"\nupstream = \"u\"\n[upstreams.u]\nendpoints = \""+echo(t)+"\"\n")
+	s := r.session("raw")
+	s.echoes("hello")
+	address := r.upstream("u").Endpoints[0].Address
+	if st := r.assign(address, admin.Drain); st.InFlight != 1 || st.Endpoints[0].InFlight != 1 {
+		t.Errorf("with a session: %+v", st)
+	}
+	s.echoes("it goes on")
+	_ = s.Close()
+	until(t, "nothing is in flight", func() bool {
+		st, err := r.g.Standing(admin.Order{Upstream: "u", Endpoint: address})
+		return err == nil && st.InFlight == 0
+	})
+}
