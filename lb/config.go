@@ -32,11 +32,10 @@ type Config struct {
 	HashOn conf.Selectors `toml:"hash_on"`
 	// MaxInFlight is how many uses one endpoint serves at a time: a number, "adaptive" for a limit
 	// found from the latency (Gradient2), or "off". An endpoint at its limit is passed over; when
-	// all are, uses wait in the queue, or are refused without one. Each Weir instance counts for
-	// itself. Default: "off".
+	// all are, uses wait in the queue. Each Weir instance counts for itself. Default: "off".
 	MaxInFlight MaxInFlight `toml:"max_in_flight"`
-	// Queue is where uses wait while all endpoints are at max_in_flight. Absent: they are refused
-	// at once with 503.
+	// Queue is where uses wait while all endpoints are at max_in_flight. Absent: the defaults of
+	// its keys; size = 0: uses are refused at once with 503.
 	Queue *QueueConfig `toml:"queue"`
 	// SlowStart is how long an endpoint that becomes ready takes to reach its full share, from a
 	// tenth of it. Endpoints of an upstream that is new as a whole start at once; "maglev" and

@@ -40,8 +40,9 @@ func (g *group) settle(u *Upstream) {
 	g.streakAt.Store(uint32(max(c.Streak, 0)))
 	g.maxInFlight = c.MaxInFlight
 	for _, v := range g.live {
-		for i := range v.view.Load().members {
-			v.view.Load().members[i].Endpoint.limiter.configure(c.MaxInFlight)
+		members := v.view.Load().members
+		for i := range members {
+			members[i].Endpoint.limiter.configure(c.MaxInFlight)
 		}
 	}
 }

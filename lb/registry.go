@@ -214,18 +214,6 @@ func (r *Registry) Judge(by Judge, s State, why string, endpoints ...*Endpoint) 
 	return changed
 }
 
-// SetState is Judge by whoever has that word, without a reason.
-func (r *Registry) SetState(s State, endpoints ...*Endpoint) int {
-	by := ByProbe
-	switch s {
-	case Ejected:
-		by = ByTraffic
-	case Draining, Maintenance:
-		by = ByOperator
-	}
-	return r.Judge(by, s, "", endpoints...)
-}
-
 func (r *Registry) upstreams(g *group) []*Upstream {
 	r.mu.Lock()
 	defer r.mu.Unlock()

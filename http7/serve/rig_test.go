@@ -125,7 +125,7 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	}
 	var all []*lb.Endpoint
 	all = append(all, reg.Endpoints()...)
-	reg.SetState(lb.Ready, all...)
+	reg.Judge(lb.ByProbe, lb.Ready, "", all...)
 	cat := obs.NewCatalogue(obs.Build{})
 	route := &http7.Route{Name: "all", Upstream: "u"}
 	r := &rig{t: t, snap: new(atomic.Pointer[Snapshot]), series: cat, forward: forward.Default(), route: route}
