@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"weir/internal/splice"
 )
@@ -39,6 +40,7 @@ type direction struct {
 	from, to *side
 	shared   *Sessions
 	bytes    atomic.Int64 // passed on
+	first    time.Time    // when the first bytes came
 
 	bulk     bool
 	noSplice bool // one of the sockets can't
@@ -144,6 +146,9 @@ func (d *direction) dropBuffer() {
 // forward writes what was read, and then judges why the read gave no more.
 func (d *direction) forward() verdict {
 	if d.n > 0 {
+		if d.first.IsZero() {
+			d.first = time.Now()
+		}
 		if d.write() != nil {
 			return sinkFailed
 		}

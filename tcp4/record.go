@@ -22,7 +22,7 @@ const (
 	Idle
 	// Cut: Weir ended it, because its grace at shutdown was over.
 	Cut
-	// NoEndpoint: the upstream offered none.
+	// NoEndpoint: the upstream offered none; Record.Reason says why.
 	NoEndpoint
 	// ConnectFailed: none of the endpoints tried took the connection.
 	ConnectFailed
@@ -56,8 +56,15 @@ type Record struct {
 	Duration time.Duration
 	// Connect is how long the last attempt to connect took.
 	Connect time.Duration
+	// FirstByte is how long the endpoint took to say something: from the first bytes that it was
+	// sent, or from Connect if it spoke first. 0 if it never did.
+	FirstByte time.Duration
+	// Queued is how long the session waited for an endpoint with room.
+	Queued time.Duration
 	// Attempts is how many endpoints were tried.
 	Attempts int
+	// Reason is what the last choice of an endpoint came to; lb.Picked if there was one.
+	Reason lb.Reason
 	// BytesIn and BytesOut were passed on from the client and to the client.
 	BytesIn, BytesOut int64
 	// End says how it ended.
@@ -66,8 +73,20 @@ type Record struct {
 	Err error
 }
 
-// outcome is what the session says about its endpoint. Its latency is the time to connect, the
-// only answer that every protocol gives.
+// Fault returns the word for what went wrong: "" for Done, the reason where no endpoint was to be had
+// ("all_full", "breaker_open"), else that of End.
+func (r *Record) Fault() string {
+	switch r.End {
+	case Done:
+		return ""
+	case NoEndpoint:
+		return r.Reason.String()
+	}
+	return r.End.String()
+}
+
+// outcome is what the session says about its endpoint. Its latency is the time to connect and to the
+// first byte.
 func (r *Record) outcome() lb.Outcome {
 	switch r.End {
 	case EndpointReset:
@@ -75,6 +94,6 @@ func (r *Record) outcome() lb.Outcome {
 	case ClientReset, Cut:
 		return lb.Outcome{Result: lb.Cancelled}
 	default:
-		return lb.Outcome{Result: lb.OK, FirstByte: r.Connect}
+		return lb.Outcome{Result: lb.OK, FirstByte: r.Connect + r.FirstByte}
 	}
 }

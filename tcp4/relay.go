@@ -6,8 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"runtime/pprof"
-	"strings"
-	"syscall"
 	"time"
 
 	"weir/lb"
@@ -25,7 +23,8 @@ type RelayConfig struct {
 	// ConnectTimeout bounds one attempt to connect to an endpoint. Default (0): 1 s.
 	ConnectTimeout time.Duration
 	// Attempts is how many further endpoints are tried when no connection can be made. Nothing has
-	// been sent by then, so that is always safe. Default (0): 2. Off: none.
+	// been sent by then, so that is always safe; it goes on while the upstream's retry budget lasts.
+	// Default (0): 2. Off: none.
 	Attempts int
 	// IdleTimeout cuts a session after this long without a byte in either direction, at most an
 	// eighth later. Default (0): 1 h. Off: never.
@@ -108,50 +107,4 @@ func (r *Relay) session(client net.Conn, rec *Record) {
 	s.run()
 	s.report(rec)
 	lease.Done(rec.outcome())
-}
-
-// connect tries endpoints until one takes the connection. If none does, it says so in rec and
-// returns nil.
-func (r *Relay) connect(key lb.Key, rec *Record) (net.Conn, lb.Lease) {
-	var tried lb.Tried
-	rec.End = NoEndpoint
-	for rec.Attempts <= r.cfg.Attempts {
-		lease, _ := r.cfg.Upstream.Pick(key, tried)
-		if !lease.Ok() {
-			break
-		}
-		rec.Attempts++
-		tried.Add(lease.Endpoint())
-		began := time.Now()
-		conn, err := r.dial(lease.Endpoint().Address())
-		rec.Connect = time.Since(began)
-		if r.cfg.Dialed != nil {
-			r.cfg.Dialed(lease.Endpoint(), err)
-		}
-		if err == nil {
-			return conn, lease
-		}
-		rec.End, rec.Err, rec.Endpoint = ConnectFailed, err, lease.Endpoint().Address()
-		lease.Done(lb.Outcome{Result: blame(err), FirstByte: rec.Connect})
-	}
-	return nil, lb.Lease{}
-}
-
-// dial connects to an address as lb writes it: "host:port" or "unix:/path".
-func (r *Relay) dial(address string) (net.Conn, error) {
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		return r.dialer.Dial("unix", path)
-	}
-	return r.dialer.Dial("tcp", address)
-}
-
-// blame says whether a failed connect speaks against the endpoint or against this machine, which
-// may have run out of descriptors, memory or local ports.
-func blame(err error) lb.Result {
-	for _, ours := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, ours) {
-			return lb.Cancelled
-		}
-	}
-	return lb.ConnectFailed
 }

@@ -248,18 +248,7 @@ func TestAnUpstreamWithoutEndpointsResetsTheClient(t *testing.T) {
 }
 
 func TestConnectTimeoutIsKept(t *testing.T) {
-	// A listening socket whose backlog of none is full does not answer further handshakes.
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = syscall.Close(fd) }()
-	address := bindLoopback(t, fd)
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	_ = dialTCP(t, address) // fills it
-	s := relayTo(t, func(c *RelayConfig) { c.ConnectTimeout = 50 * time.Millisecond }, address)
+	s := relayTo(t, func(c *RelayConfig) { c.ConnectTimeout = 50 * time.Millisecond }, frozen(t))
 	s.expectRefusal()
 	if r := s.record(); r.End != ConnectFailed || r.Connect < 40*time.Millisecond || r.Connect > 900*time.Millisecond {
 		t.Errorf("ended %v, connect took %v, want connect_failed after 50ms", r.End, r.Connect)

@@ -31,6 +31,7 @@ type session struct {
 	end    atomic.Uint32 // End + 1; 0 while none is decided
 	back   sync.WaitGroup
 
+	began time.Time // when both sides were connected
 	idle  *time.Timer
 	seen  int64 // bytes at the last tick
 	quiet int   // ticks since they changed
@@ -64,6 +65,7 @@ func newSession(r *Relay, client, endpoint net.Conn) *session {
 
 // run passes bytes both ways and returns when both connections are closed.
 func (s *session) run() {
+	s.began = time.Now()
 	s.relay.cfg.Sessions.add(s)
 	defer s.relay.cfg.Sessions.remove(s)
 	if t := s.relay.cfg.IdleTimeout; t > 0 {
@@ -148,6 +150,19 @@ func (s *session) tick() {
 func (s *session) report(rec *Record) {
 	rec.BytesIn, rec.BytesOut = s.in.bytes.Load(), s.out.bytes.Load()
 	rec.End, rec.Err = End(s.end.Load()-1), nil
+	rec.FirstByte = s.firstByte()
+}
+
+// firstByte returns how long the endpoint took to answer, 0 if it did not.
+func (s *session) firstByte() time.Duration {
+	asked, answered := s.in.first, s.out.first
+	switch {
+	case answered.IsZero():
+		return 0
+	case asked.IsZero() || asked.After(answered): // it spoke first
+		return answered.Sub(s.began)
+	}
+	return answered.Sub(asked)
 }
 
 // closeWrite tells the peer that no more will come. If that fails the connection is broken, and

@@ -73,10 +73,17 @@ func listenOn(t testing.TB, h Handler, addresses ...string) *Listener {
 	return l
 }
 
-// upstream is a round robin over addresses.
+// upstream is a round robin over addresses, where every session may try again.
 func upstream(t testing.TB, addresses ...string) *lb.Upstream {
 	t.Helper()
-	cfg := lb.Config{Balance: lb.RoundRobin}
+	_, u := upstreamWith(t, nil, addresses...)
+	return u
+}
+
+// upstreamWith is upstream with its config edited.
+func upstreamWith(t testing.TB, edit func(*lb.Config), addresses ...string) (*lb.Registry, *lb.Upstream) {
+	t.Helper()
+	cfg := lb.Config{Balance: lb.RoundRobin, RetryBudget: conf.Percent(100)}
 	for _, text := range addresses {
 		var a conf.Address
 		if err := a.UnmarshalText([]byte(text)); err != nil {
@@ -84,11 +91,15 @@ func upstream(t testing.TB, addresses ...string) *lb.Upstream {
 		}
 		cfg.Endpoints = append(cfg.Endpoints, lb.EndpointConfig{Address: a, Weight: 1})
 	}
-	u, err := lb.NewRegistry(nil).Adopt("postgres", cfg)
+	if edit != nil {
+		edit(&cfg)
+	}
+	registry := lb.NewRegistry(nil)
+	u, err := registry.Adopt("postgres", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u
+	return registry, u
 }
 
 // dial connects to the stage as a client.
@@ -204,6 +215,23 @@ func deaf(t testing.TB) string {
 	}
 	t.Cleanup(func() { _ = syscall.Close(fd) })
 	return bindLoopback(t, fd)
+}
+
+// frozen returns an address that neither takes nor refuses connections: a listening socket whose
+// backlog of none is full does not answer further handshakes.
+func frozen(t testing.TB) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	address := bindLoopback(t, fd)
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	_ = dialTCP(t, address) // fills it
+	return address
 }
 
 // bindLoopback binds fd to a free port of 127.0.0.1 and returns the address.
