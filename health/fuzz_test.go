@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // Whatever an endpoint answers: no panic, an end, and the same verdict however it arrives.
@@ -48,6 +51,25 @@ func FuzzAnswerOfATCPProbe(f *testing.F) {
 		}
 		if got := await(iotest.OneByteReader(strings.NewReader(answer)), []byte(expect)) == nil; got != want {
 			t.Errorf("%q in %q byte by byte: %v", expect, answer, got)
+		}
+	})
+}
+
+// Whatever an endpoint sends as a message: no panic, and SERVING only where protobuf reads it too.
+func FuzzAnswerOfAGRPCProbe(f *testing.F) {
+	for _, seed := range []string{
+		"\x00\x00\x00\x00\x02\x08\x01", "\x00\x00\x00\x00\x02\x08\x02", "\x01\x00\x00\x00\x02\x08\x01",
+		"\x00\x00\x00\x00\x04\x08\x02\x08\x01", "\x00\x00\x00\x00\x03\x0a\x01x", "\x00\xff\xff\xff\xff", "\x00\x00\x00\x00\x02\x0b\x0c", "",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if servingStatus(body) != nil {
+			return
+		}
+		var m grpc_health_v1.HealthCheckResponse
+		if err := proto.Unmarshal(body[5:], &m); err != nil || m.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
+			t.Errorf("%x is SERVING; protobuf reads %v, %v", body, m.GetStatus(), err)
 		}
 	})
 }

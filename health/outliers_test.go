@@ -24,6 +24,7 @@ type court struct {
 	outliers *Outliers
 	config   OutliersConfig
 	log      bytes.Buffer
+	random   *rand.Rand // the same in each run
 
 	mu      sync.Mutex
 	changes []string
@@ -31,7 +32,7 @@ type court struct {
 
 func newCourt(t *testing.T, n int, change func(*lb.Config, *OutliersConfig)) *court {
 	t.Helper()
-	c := &court{t: t, registry: lb.NewRegistry(nil), config: DefaultOutliers()}
+	c := &court{t: t, registry: lb.NewRegistry(nil), config: DefaultOutliers(), random: rand.New(rand.NewPCG(1, 2))}
 	text := slog.NewTextHandler(&c.log, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
@@ -118,7 +119,7 @@ func (c *court) lease(u *lb.Upstream, i int) lb.Lease {
 	c.t.Helper()
 	want := u.View().Members()[i].Endpoint
 	for range 10000 {
-		l, _ := u.Pick(lb.Key{Stick: want, Hash: rand.Uint64()}, lb.Tried{})
+		l, _ := u.Pick(lb.Key{Stick: want, Hash: c.random.Uint64()}, lb.Tried{})
 		if l.Endpoint() == want {
 			return l
 		}
@@ -133,8 +134,8 @@ func (c *court) lease(u *lb.Upstream, i int) lb.Lease {
 func (c *court) traffic(rate int, d time.Duration, verdict func(e *lb.Endpoint, route uint32) lb.Result) map[string]int {
 	got := make(map[string]int)
 	for range int(int64(rate) * int64(d) / int64(time.Second)) {
-		route := uint32(rand.IntN(3))
-		l, _ := c.upstream.Pick(lb.Key{Route: route, Hash: rand.Uint64()}, lb.Tried{})
+		route := uint32(c.random.IntN(3))
+		l, _ := c.upstream.Pick(lb.Key{Route: route, Hash: c.random.Uint64()}, lb.Tried{})
 		if !l.Ok() {
 			got["none"]++
 		} else {
@@ -165,7 +166,7 @@ func (c *court) failing(shares map[int]float64) func(*lb.Endpoint, uint32) lb.Re
 		by[c.endpoint(i)] = share
 	}
 	return func(e *lb.Endpoint, _ uint32) lb.Result {
-		if rand.Float64() < by[e] {
+		if c.random.Float64() < by[e] {
 			return lb.Status5xx
 		}
 		return lb.OK

@@ -58,23 +58,21 @@ func newGRPCProbe(service, host string, p *probe) *grpcProbe {
 // run asks once. An endpoint may close a connection between two probes; that is no failure, so the
 // question is put again on a new one.
 func (g *grpcProbe) run(ctx context.Context) error {
-	conn, kept, err := g.connect(ctx)
-	if err != nil {
-		return g.reason("connect", err)
-	}
-	err = g.check(ctx, conn)
-	if err != nil && kept && ctx.Err() == nil && conn.Err() != nil {
-		g.drop(conn)
-		if conn, _, err = g.connect(ctx); err != nil {
-			return g.reason("connect", err)
+	for {
+		conn, kept, err := g.connect(ctx)
+		if err != nil {
+			return g.probe.reason("connect", err)
 		}
 		err = g.check(ctx, conn)
-	}
-	if err != nil {
+		if err == nil {
+			return nil
+		}
+		broken := conn.Err() != nil
 		g.drop(conn)
-		return g.reason("", err)
+		if !kept || !broken || ctx.Err() != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // connect returns the kept connection if it is usable, else a new one.
@@ -133,7 +131,7 @@ func (g *grpcProbe) check(ctx context.Context, conn *http.ClientConn) error {
 	}).WithContext(ctx)
 	answer, err := conn.RoundTrip(request)
 	if err != nil {
-		return err
+		return g.broken(err)
 	}
 	defer answer.Body.Close()
 	switch kind := answer.Header.Get("Content-Type"); {
@@ -145,7 +143,7 @@ func (g *grpcProbe) check(ctx context.Context, conn *http.ClientConn) error {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return err
+		return g.broken(err)
 	case len(body) > maxAnswer:
 		return errors.New("the answer is longer than 64 KiB")
 	}
@@ -235,10 +233,14 @@ func readResponse(b []byte) (status uint64, err error) {
 	return status, nil
 }
 
-// reason puts an error of net/http into the words of the other probes.
-func (g *grpcProbe) reason(step string, err error) error {
+// broken is the reason of a call that got no answer.
+func (g *grpcProbe) broken(err error) error {
+	step := "HTTP/2"
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("not done within %v", g.probe.timeout)
+		step = ""
+	}
+	if text, had := strings.CutPrefix(err.Error(), "http2: "); had {
+		err = errors.New(text)
 	}
 	return g.probe.reason(step, err)
 }
