@@ -144,6 +144,9 @@ func (e *Endpoint) judge(by Judge, v verdict) bool {
 		return false
 	}
 	next, changed := s.with(by, v, time.Now())
+	if next.warm.After(s.warm) {
+		e.latency.forget() // what it was charged with before it left says nothing about what comes back
+	}
 	e.standing.Store(next)
 	return changed
 }

@@ -53,6 +53,9 @@ func (l *latency) last() time.Duration {
 	return time.Duration(average)
 }
 
+// forget makes l what it was before the first sample.
+func (l *latency) forget() { l.word.Store(0) }
+
 // observe takes a sample, which must be positive.
 func (l *latency) observe(sample, now time.Duration) {
 	for {

@@ -18,6 +18,11 @@ const (
 	assumedLatency = 100e6 // ns
 )
 
+// ewmaGrain is the latency, in ns, below which endpoints count as equally fast. Differences below are of threads that
+// wake, of caches and cold connections: by them alone an endpoint that has come back would be left out for half a
+// minute, because its first answer took 3 ms and those of the others 0.2.
+const ewmaGrain = 1e6
+
 // clockEvery is every how many picks ewma reads the clock, a power of two. Averages fade over seconds,
 // and reading it costs as much as the rest of a pick.
 const clockEvery = 16
@@ -89,12 +94,14 @@ func (p *ewmaPicker) latencies(members []Member, tried *Tried, out *[ewmaScan]fl
 	}
 	assumed := float64(assumedLatency)
 	for i := range members {
-		if gap := int32(now - sampled[i]); out[i] > 0 && gap > 0 {
-			out[i] = max(out[i]*quickFade(gap), leastLatency)
+		if out[i] == 0 {
+			continue
 		}
-		if out[i] > 0 {
-			assumed = min(assumed, out[i])
+		if gap := int32(now - sampled[i]); gap > 0 {
+			out[i] *= quickFade(gap)
 		}
+		out[i] = max(out[i], ewmaGrain)
+		assumed = min(assumed, out[i])
 	}
 	for i := range members {
 		if out[i] == 0 {
