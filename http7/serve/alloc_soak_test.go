@@ -4,4 +4,4 @@ package serve
 
 import "testing"
 
-func TestSoakProxiedGetsMakeNoObjects(t *testing.T) { proxiedGetsMakeNoObjects(t, 100_000) }
+func TestSoakProxiedGetsMakeNoObjects(t *testing.T) { proxiedGetsMakeNoObjects(t, 100_000, nil) }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"weir/http7/forward"
+	"weir/internal/conf"
 	"weir/internal/obs"
 )
 
@@ -66,8 +68,13 @@ func objects(f func()) (extra int64, took time.Duration) {
 	return (middle - before) - (count() - middle), took
 }
 
-func proxiedGetsMakeNoObjects(t *testing.T, n int) {
+const leanAnswer = "HTTP/1.1 200 OK\r\nServer: o\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
+
+func proxiedGetsMakeNoObjects(t *testing.T, n int, change func(*rig)) {
 	r := newRigWith(t, func(r *rig) {
+		if change != nil {
+			change(r)
+		}
 		cfg := obs.DefaultAccessLog()
 		cfg.Path = "-"
 		log, err := obs.NewAccessLog(cfg, obs.AccessLogNeeds{Stdout: io.Discard, Catalogue: r.series, Log: slog.New(slog.DiscardHandler)})
@@ -82,7 +89,7 @@ func proxiedGetsMakeNoObjects(t *testing.T, n int) {
 		}()
 		t.Cleanup(func() { stop(); <-done })
 		r.site.AccessLog = log
-	}, lean(t, "HTTP/1.1 200 OK\r\nServer: o\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"))
+	}, lean(t, leanAnswer), lean(t, leanAnswer))
 	c := r.dial()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Minute))
 	request := []byte("GET /orders/7?x=1 HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: test\r\nAccept: */*\r\nCookie: a=b\r\n\r\n")
@@ -96,10 +103,25 @@ func proxiedGetsMakeNoObjects(t *testing.T, n int) {
 	}
 }
 
-func TestProxiedGetsMakeNoObjects(t *testing.T) { proxiedGetsMakeNoObjects(t, 20_000) }
+func TestProxiedGetsMakeNoObjects(t *testing.T) { proxiedGetsMakeNoObjects(t, 20_000, nil) }
 
-func BenchmarkProxiedGet(b *testing.B) {
-	r := newRig(b, lean(b, hello))
+// eagerToHedge hedges what takes longer than a second, and sends the time that is left.
+func eagerToHedge(r *rig) {
+	r.forward.Hedge = &forward.HedgeConfig{After: forward.AfterDuration(time.Second), Budget: conf.Percent(5)}
+	r.route.Timeout = time.Minute
+}
+
+func TestGetsThatAreAnsweredBeforeTheirHedgeMakeNoObjects(t *testing.T) {
+	proxiedGetsMakeNoObjects(t, 20_000, eagerToHedge)
+}
+
+func BenchmarkProxiedGet(b *testing.B) { benchmarkProxiedGet(b, newRig(b, lean(b, hello))) }
+
+func BenchmarkProxiedGetThatMayBeHedged(b *testing.B) {
+	benchmarkProxiedGet(b, newRigWith(b, eagerToHedge, lean(b, hello)))
+}
+
+func benchmarkProxiedGet(b *testing.B, r *rig) {
 	c := r.dial()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Minute))
 	request := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

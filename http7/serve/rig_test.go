@@ -131,6 +131,7 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	r := &rig{t: t, snap: new(atomic.Pointer[Snapshot]), series: cat, forward: forward.Default(), route: route}
 	r.plan = &Plan{
 		Route: route, Series: cat.Route("web", "all"), Upstream: up, UpstreamSeries: cat.Upstream("u"),
+		QueueTimeout: 500 * time.Millisecond,
 	}
 	r.site = &Site{
 		Listener: "web", Plans: []*Plan{r.plan},
@@ -146,6 +147,7 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	}
 	r.site.Table, _ = match.Compile([]*http7.Route{route})
 	r.plan.Transport, r.plan.Retry = forward.New(&r.forward, wheel), NewRetry(&r.forward.Retry)
+	r.plan.Hedge, r.plan.Counters = NewHedge(r.forward.Hedge), r.engine.Counters("u")
 	if route.Handler != nil {
 		route.Upstream, r.plan.Upstream = "", nil
 	}

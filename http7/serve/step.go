@@ -186,11 +186,12 @@ func (s *sending) again(on RetryOn, ev *event) action {
 	}
 	s.until = ev.now + int64(ev.dice*float64(backoff(s.retry.Backoff, s.retries)))
 	s.why, s.asking = on, pick
-	if on != OnConnect && s.until > ev.now {
-		if !s.intime(s.until) {
-			return s.settle(nil)
-		}
-		s.asking = wait
+	at := ev.now
+	if on != OnConnect && s.until > at {
+		at, s.asking = s.until, wait
+	}
+	if !s.intime(at) {
+		return s.settle(nil)
 	}
 	return askRetry
 }
