@@ -69,10 +69,12 @@ func (c *check) calledFor(s lb.State) lb.State {
 	return s
 }
 
-// between reports whether the last results call for a change that they are too few for.
+// between reports whether the last results call for a change that they are too few for: of the
+// probe's word, or of an ejection that [check.recovered] may end.
 func (c *check) between() bool {
 	s := c.endpoint.Says(lb.ByProbe)
-	return c.calledFor(s) != s
+	recovers := c.inRow > 0 && c.inRow < c.method.config.Rise && !c.failed.IsZero()
+	return c.calledFor(s) != s || recovers && c.endpoint.Says(lb.ByTraffic) == lb.Ejected
 }
 
 // recovered reports whether the last result was the one that is enough to believe in a recovery.

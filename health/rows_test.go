@@ -44,19 +44,19 @@ func TestTheLengthOfARowFollowsFromTheOthers(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			k := newCourt(t, 5, nil)
 			got := 0
-			k.in(func() {
-				// The others' histories come before anybody judges, their ejections aside.
-				for i, h := range c.others {
-					for _, r := range h {
-						result := lb.OK
-						if r == '-' {
-							result = lb.Status5xx
-						}
-						l := k.lease(k.upstream, i+1)
-						l.Done(lb.Outcome{Result: result, Route: 7})
+			for i, h := range c.others { // before anybody judges
+				for _, r := range h {
+					result := lb.OK
+					if r == '-' {
+						result = lb.Status5xx
 					}
+					k.lease(k.upstream, i+1).Done(lb.Outcome{Result: result, Route: 7})
 				}
-				drain(k.outliers)
+			}
+			for len(k.outliers.streaks) > 0 {
+				<-k.outliers.streaks
+			}
+			k.in(func() {
 				for n := 5; n <= 400 && got == 0; n += 5 {
 					k.use(0, 5, 7, lb.ConnectFailed)
 					time.Sleep(2 * patience)
@@ -69,13 +69,6 @@ func TestTheLengthOfARowFollowsFromTheOthers(t *testing.T) {
 				t.Errorf("%s: ejected after %d errors in a row, want %d", c.what, got, c.want)
 			}
 		})
-	}
-}
-
-// drain forgets the rows that wait.
-func drain(o *Outliers) {
-	for len(o.streaks) > 0 {
-		<-o.streaks
 	}
 }
 
