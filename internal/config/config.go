@@ -15,9 +15,9 @@ import (
 	"weir/http7/sticky"
 	"weir/internal/admin"
 	"weir/internal/conf"
+	"weir/internal/discover"
 	"weir/internal/obs"
 	"weir/lb"
-	"weir/lb/discover"
 )
 
 // Config is a whole, checked configuration with the defaults filled in. It is not changed after

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"weir/internal/discover"
 	"weir/internal/tomlfile"
-	"weir/lb/discover"
 )
 
 // Effective writes c as TOML with every default filled in and every include and [defaults] table

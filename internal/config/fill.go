@@ -8,9 +8,9 @@ import (
 	"weir/http7/forward"
 	"weir/http7/sticky"
 	"weir/internal/conf"
+	"weir/internal/discover"
 	"weir/internal/tomlfile"
 	"weir/lb"
-	"weir/lb/discover"
 )
 
 // fill adds to the tree what the operator left out: first the [defaults] tables, then the

@@ -16,8 +16,8 @@ import (
 	"weir/http7/forward"
 	"weir/http7/sticky"
 	"weir/internal/conf"
+	"weir/internal/discover"
 	"weir/lb"
-	"weir/lb/discover"
 )
 
 // manual reads the comments of the Config structs and knows their defaults.

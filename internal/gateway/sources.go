@@ -9,9 +9,9 @@ import (
 
 	"weir/internal/admin"
 	"weir/internal/config"
+	"weir/internal/discover"
 	"weir/internal/obs"
 	"weir/lb"
-	"weir/lb/discover"
 )
 
 // source is the discovery of one upstream's endpoints. It lives across reloads for as long as what it
