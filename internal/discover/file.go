@@ -71,6 +71,7 @@ func (f *file) look() (list []entry, news bool, err error) {
 
 // fileConfig is what the file may hold.
 type fileConfig struct {
+	// Endpoints are in the words of an upstream's. Required.
 	Endpoints []lb.EndpointConfig `toml:"endpoints"`
 }
 
