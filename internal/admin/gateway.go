@@ -161,6 +161,6 @@ type EndpointStatus struct {
 	// long as the first one it lasts. Zero while it is not ejected.
 	Until     time.Time `json:"until,omitzero"`
 	Ejections int       `json:"ejections,omitempty"`
-	Picked    uint64 `json:"picked"` // leases ever given
-	Idle      int64  `json:"idle_connections"`
+	Picked    uint64    `json:"picked"` // leases ever given
+	Idle      int64     `json:"idle_connections"`
 }

@@ -69,7 +69,7 @@ func prepare(t *testing.T, config string, vars ...string) *child {
 func (c *child) write(config string) {
 	c.t.Helper()
 	if !strings.Contains(config, "[admin]") {
-		config = "[admin]\naddress = \"{ip}:9901\"\n" + config
+		config = "\nadmin.address = \"{ip}:9901\"\n" + config
 	}
 	pairs := []string{"{ip}", c.ip, "{dir}", c.dir}
 	for i := 0; i+1 < len(c.vars); i += 2 {

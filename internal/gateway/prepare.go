@@ -141,6 +141,15 @@ func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
 	return err
 }
 
+// queueOf returns an upstream's queue: one that takes nobody if there is none, since none at all is
+// lb's own default.
+func queueOf(c *config.Upstream) *lb.QueueConfig {
+	if c.Queue != nil {
+		return c.Queue
+	}
+	return &lb.QueueConfig{Timeout: lb.DefaultQueue().Timeout}
+}
+
 // stickTo compiles the stickiness of an upstream, with the keys of the state directory if it has none.
 func (g *Gateway) stickTo(all *config.Config, name string, c *sticky.Config) (*sticky.Sticky, error) {
 	var keys sticky.Keys
@@ -162,9 +171,7 @@ func (g *Gateway) stickTo(all *config.Config, name string, c *sticky.Config) (*s
 func balancing(all *config.Config, c *config.Upstream, discovered bool) lb.Config {
 	b := c.Balancing
 	b.Zone, b.Panic, b.Streak, b.RetryBudget = all.Zone, c.Outliers.PanicBelow, c.Outliers.Streak(), c.Retry.Budget
-	if b.Queue == nil {
-		b.Queue = &lb.QueueConfig{Timeout: lb.DefaultQueue().Timeout} // of nobody; nil would be lb's own default
-	}
+	b.Queue = queueOf(c)
 	if b.RetryBudget.Value() == 0 {
 		b.RetryBudget = conf.Percent(1e-9) // the 3 a second that everybody has; 0 would be lb's own default
 	}

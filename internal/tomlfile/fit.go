@@ -290,8 +290,8 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 	if len(f.path) > 1 {
 		where = "in " + f.path[:len(f.path)-1].String()
 	}
-	if top := f.topKey(key); meant == "" && top {
-		hint = key + " stands at the top of a file, as a table: [" + key + "]; " + hint
+	if meant == "" && len(f.path) > 1 {
+		hint = f.topHint(key) + hint
 	}
 	if meant != "" {
 		hint = "did you mean " + meant + "? " + hint
@@ -302,9 +302,16 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 	f.path = f.path[:len(f.path)-1]
 }
 
-// topKey reports whether key, found further down, is one of the whole file.
-func (f *fitter) topKey(key string) bool {
-	return len(f.path) > 1 && slices.ContainsFunc(f.top, func(fd field) bool { return fd.key == key })
+// topHint says where key, found further down, belongs if it is one of the whole file.
+func (f *fitter) topHint(key string) string {
+	i := slices.IndexFunc(f.top, func(fd field) bool { return fd.key == key })
+	switch {
+	case i < 0:
+		return ""
+	case isTable(deref(f.top[i].typ)):
+		return key + " stands at the top of a file, as a table: [" + key + "]; "
+	}
+	return key + " stands at the top of a file, before the first [table]; "
 }
 
 // deeper looks for key one level further down: "connect" is meant as "timeouts.connect".

@@ -94,7 +94,7 @@ func TestHintsSayHowToWriteIt(t *testing.T) {
 		{`nmae = "x"`, `did you mean name? valid keys are name, count, small`},
 		{`weight = 5`, `valid keys are name, count`},
 		{`mode = "off"`, `did you mean inner.mode?`},
-		{`inner.name = "x"`, `name stands at the top of a file, as a table: [name]; valid keys are size, mode`},
+		{`inner.name = "x"`, `name stands at the top of a file, before the first [table]; valid keys are size, mode`},
 		{`inner.mdoe = "x"`, `did you mean mode? valid keys are size, mode`},
 	} {
 		_, said := fitted(t, c.text)
