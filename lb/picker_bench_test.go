@@ -10,6 +10,12 @@ import (
 // stepHash goes through hashes without a cost that counts.
 func stepHash(h uint64) uint64 { return h*6364136223846793005 + 1442695040888963407 }
 
+// tellCPU reports what an operation from here on costs in processor time.
+func tellCPU(b *testing.B) (end func()) {
+	begin := cpuTime()
+	return func() { b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op") }
+}
+
 func TestNoBalancerAllocatesToPick(t *testing.T) {
 	for _, balance := range everyBalancer {
 		for _, n := range []int{1, 4, 16, 500} {
@@ -64,7 +70,7 @@ func BenchmarkChoose(b *testing.B) {
 				}
 				hash := uint64(1)
 				b.ReportAllocs()
-				b.ResetTimer()
+				defer tellCPU(b)()
 				for b.Loop() {
 					hash = stepHash(hash)
 					e, _ := u.choose(Key{Hash: hash}, Tried{})
@@ -83,6 +89,7 @@ func BenchmarkChooseOnAllCores(b *testing.B) {
 				_, u := upstream(b, balance, equal(n)...)
 				b.ReportAllocs()
 				b.ResetTimer()
+				defer tellCPU(b)()
 				b.RunParallel(func(pb *testing.PB) {
 					hash := uint64(time.Now().UnixNano())
 					for pb.Next() {
@@ -111,6 +118,7 @@ func BenchmarkEject(b *testing.B) {
 					r, u := upstream(b, balance, w...)
 					all, i := endpoints(u), 0
 					b.ReportAllocs()
+					defer tellCPU(b)()
 					for b.Loop() {
 						r.SetState([]State{Down, Ready}[i%2], all[i/2%n])
 						rebuild(u)

@@ -44,7 +44,7 @@ func newMaglevTable(names []string, weights []int, members int) hashTable {
 	taken := make([]uint64, size/64+1) // a bit for each slot fits a cache that the table does not
 	for filled := uint64(0); ; {
 		for _, i := range turns {
-			table[orders[i].take(taken)] = i
+			table[orders[i].take(taken, uint32(size))] = i
 			if filled++; filled == size {
 				return table
 			}
@@ -75,19 +75,19 @@ func (t maglevTable) pick(s *seats, hash uint64, tried Tried) *Endpoint {
 
 // permutation goes through all slots of a table in the order that one name prefers. The number of
 // slots is prime, so any step visits each slot once.
-type permutation struct{ at, step, size uint64 }
+type permutation struct{ at, step uint32 }
 
 func newPermutation(name string, size uint64) permutation {
 	h := xxhash.Sum64String(name)
-	return permutation{at: scale(h, size), step: 1 + scale(mix(h), size-1), size: size}
+	return permutation{at: uint32(scale(h, size)), step: 1 + uint32(scale(mix(h), size-1))}
 }
 
 // take returns the next slot that is free, and takes it.
-func (p *permutation) take(taken []uint64) uint64 {
+func (p *permutation) take(taken []uint64, size uint32) uint32 {
 	for {
 		slot := p.at
-		if p.at += p.step; p.at >= p.size {
-			p.at -= p.size
+		if p.at += p.step; p.at >= size {
+			p.at -= size
 		}
 		if bit := uint64(1) << (slot % 64); taken[slot/64]&bit == 0 {
 			taken[slot/64] |= bit

@@ -128,6 +128,7 @@ func BenchmarkMaglevTable(b *testing.B) {
 					}
 				}
 				b.ReportAllocs()
+				defer tellCPU(b)()
 				for b.Loop() {
 					newMaglevTable(list, w, n)
 				}

@@ -20,29 +20,46 @@ const (
 // same. Points of one name don't depend on the others, but for how many an average weight is.
 type ringTable struct {
 	points []uint64 // ascending; place and owner
-	// starts says where the points of each of equal parts of the ring begin. There are about as many
-	// parts as points, so finding a place takes two steps or so whatever the size.
+	// starts says where the points of each of equal parts of the ring begin, and the last one's end.
+	// There are about as many parts as points, so a place is found in a few steps whatever the size.
 	starts []uint32
 	shift  int // of a place, to its part
 }
 
 // newRingTable makes a ring of distinct, sorted names. Equal names and weights make equal rings
-// everywhere.
+// everywhere. It takes O(points): they are thrown into their parts, where few are to be sorted.
 func newRingTable(names []string, weights []int, _ int) hashTable {
-	t := &ringTable{points: ringPoints(names, weights)}
-	width := max(0, bits.Len(uint(len(t.points)))-1)
-	t.shift = 64 - ownerBits - width
-	t.starts = make([]uint32, 1<<width)
-	at := 0
-	for part := range t.starts {
-		for at < len(t.points) && t.points[at]>>ownerBits>>t.shift < uint64(part) {
-			at++
+	loose := ringPoints(names, weights)
+	width := max(0, bits.Len(uint(len(loose)))-1)
+	t := &ringTable{
+		points: make([]uint64, len(loose)),
+		starts: make([]uint32, 1<<width+1),
+		shift:  64 - ownerBits - width,
+	}
+	for _, p := range loose {
+		t.starts[t.part(p>>ownerBits)+1]++
+	}
+	for i := range 1 << width {
+		t.starts[i+1] += t.starts[i]
+	}
+	next := slices.Clone(t.starts)
+	for _, p := range loose {
+		part := t.part(p >> ownerBits)
+		t.points[next[part]] = p
+		next[part]++
+	}
+	for i := 1; i < len(t.points); i++ {
+		for at := i; at > 0 && t.points[at-1] > t.points[at]; at-- {
+			t.points[at-1], t.points[at] = t.points[at], t.points[at-1]
 		}
-		t.starts[part] = uint32(at)
 	}
 	return t
 }
 
+// part returns in which part of the ring a place is.
+func (t *ringTable) part(place uint64) uint64 { return place >> t.shift }
+
+// ringPoints returns the points of all names in no order.
 func ringPoints(names []string, weights []int) []uint64 {
 	sum := 0
 	for _, w := range weights {
@@ -56,11 +73,7 @@ func ringPoints(names []string, weights []int) []uint64 {
 			points = append(points, h>>ownerBits<<ownerBits|uint64(i))
 		}
 	}
-	if len(points) < 1<<10 {
-		slices.Sort(points)
-		return points
-	}
-	return sortAbove(points, ownerBits)
+	return points
 }
 
 func (t *ringTable) pick(s *seats, hash uint64, tried Tried) *Endpoint {
@@ -81,7 +94,7 @@ func (t *ringTable) pick(s *seats, hash uint64, tried Tried) *Endpoint {
 // find returns the first point at or after a hash; their number where that is the first of all.
 func (t *ringTable) find(hash uint64) int {
 	place := hash >> ownerBits
-	at := int(t.starts[place>>t.shift])
+	at := int(t.starts[t.part(place)])
 	for at < len(t.points) && t.points[at]>>ownerBits < place {
 		at++
 	}

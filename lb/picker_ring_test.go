@@ -100,6 +100,7 @@ func BenchmarkRingTable(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			list, w := names(n), equal(n)
 			b.ReportAllocs()
+			defer tellCPU(b)()
 			for b.Loop() {
 				newRingTable(list, w, n)
 			}

@@ -17,7 +17,7 @@ func TestIdleEndpointsGetTheirWeight(t *testing.T) {
 		{[]int{5, 1, 1}},
 		{[]int{1, 2, 3, 4}},
 	}
-	for _, balance := range balancers {
+	for _, balance := range everyBalancer {
 		for _, c := range cases {
 			t.Run(fmt.Sprint(balance, c.weights), func(t *testing.T) {
 				_, u := upstream(t, balance, c.weights...)
@@ -64,7 +64,7 @@ func TestTwoChoicesSpreadOverMany(t *testing.T) {
 }
 
 func TestPickNeverReturnsATriedEndpoint(t *testing.T) {
-	for _, balance := range balancers {
+	for _, balance := range everyBalancer {
 		for _, n := range []int{1, 2, 3, 5, 8, 40} {
 			t.Run(fmt.Sprint(balance, n), func(t *testing.T) {
 				_, u := upstream(t, balance, equal(n)...)
@@ -194,7 +194,7 @@ func TestUnknownBalancerIsRefused(t *testing.T) {
 }
 
 func TestPickOfNothingIsTheZeroLease(t *testing.T) {
-	for _, balance := range balancers {
+	for _, balance := range everyBalancer {
 		r, u := upstream(t, balance, equal(20)...)
 		r.SetState(Down, endpoints(u)...)
 		rebuild(u)

@@ -33,7 +33,7 @@ func (f *fallen) tooLong(e *Endpoint) bool {
 }
 
 func TestAnEndpointThatIsDownIsNotPickedHoweverStatesFlap(t *testing.T) {
-	for _, balance := range balancers {
+	for _, balance := range everyBalancer {
 		t.Run(balance, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, u := upstream(t, balance, equal(12)...)
@@ -113,7 +113,7 @@ func TestAChurnOfAThousandEndpointsLeaksNothing(t *testing.T) {
 		var open []Lease
 		var live []*Upstream
 		for i := range reloads {
-			c := config(balancers[i%len(balancers)], equal(most)...)
+			c := config(everyBalancer[i%len(everyBalancer)], equal(most)...)
 			random.Shuffle(most, func(a, b int) { c.Endpoints[a], c.Endpoints[b] = c.Endpoints[b], c.Endpoints[a] })
 			c.Endpoints = c.Endpoints[:1+random.IntN(most)]
 			u := adopt(t, r, c)
