@@ -9,16 +9,8 @@ import (
 	"weir/internal/conf"
 )
 
-// found returns what Check notes, one "path: text (hint)" per line.
-func found(c *Config) string {
-	p := conf.NewProblems()
-	c.Check(p)
-	var lines []string
-	for _, one := range p.List() {
-		lines = append(lines, fmt.Sprintf("%s: %s (%s)", one.Path, one.Text, one.Hint))
-	}
-	return strings.Join(lines, "\n")
-}
+// found returns what Check notes of a health table.
+func found(c *Config) string { return foundIn(c.Check) }
 
 func TestTheDefaultsOfAHealthTable(t *testing.T) {
 	c := Default()
@@ -43,16 +35,22 @@ func TestAHealthTableHasOneKindOfProbe(t *testing.T) {
 		what string
 		http *HTTPConfig
 		tcp  *TCPConfig
+		grpc *GRPCConfig
 		want string
 	}{
-		{"http", &h, nil, ""},
-		{"tcp", nil, &TCPConfig{}, ""},
-		{"tcp with an exchange", nil, &TCPConfig{Send: "PING\r\n", Expect: "+PONG"}, ""},
-		{"neither", nil, nil, `: health does not say what to probe (write http = { path = "/healthz" }, or tcp = {} to connect only)`},
-		{"both", &h, &TCPConfig{}, "tcp: an upstream has one kind of probe (keep http or tcp)"},
+		{"http", &h, nil, nil, ""},
+		{"tcp", nil, &TCPConfig{}, nil, ""},
+		{"tcp with an exchange", nil, &TCPConfig{Send: "PING\r\n", Expect: "+PONG"}, nil, ""},
+		{"grpc", nil, nil, &GRPCConfig{}, ""},
+		{"grpc about a service", nil, nil, &GRPCConfig{Service: "shop.v1.Orders"}, ""},
+		{"grpc about two words", nil, nil, &GRPCConfig{Service: "shop orders"}, `grpc.service: "shop orders" is not the name of a service (write its full name, such as "shop.Orders")`},
+		{"none", nil, nil, nil, `: health does not say what to probe (write http = { path = "/healthz" }, or tcp = {} to connect only)`},
+		{"two", &h, &TCPConfig{}, nil, "tcp: an upstream has one kind of probe (keep http or tcp)"},
+		{"two others", nil, &TCPConfig{}, &GRPCConfig{}, "grpc: an upstream has one kind of probe (keep tcp or grpc)"},
+		{"all", &h, &TCPConfig{}, &GRPCConfig{}, "tcp: an upstream has one kind of probe (keep http or tcp)\ngrpc: an upstream has one kind of probe (keep http or grpc)"},
 	} {
 		cfg := Default()
-		cfg.HTTP, cfg.TCP = c.http, c.tcp
+		cfg.HTTP, cfg.TCP, cfg.GRPC = c.http, c.tcp, c.grpc
 		if got := found(&cfg); got != c.want {
 			t.Errorf("%s: Check notes %q, want %q", c.what, got, c.want)
 		}

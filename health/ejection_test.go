@@ -20,7 +20,7 @@ func (c *court) probed(f func(s *scene)) {
 	s.monitor.Pardons(c.outliers)
 	s.monitor.Adopt([]Target{{Upstream: c.upstream, Config: steady()}})
 	s.run(func() {
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		f(s)
 	})
 }
@@ -41,19 +41,19 @@ func TestAPassingProbeEndsAnEjection(t *testing.T) {
 		}, 3500 * time.Millisecond},
 		{"it goes down after the ejection", func(*scene) {}, func(s *scene) {
 			s.fail(0, errRefused)
-			time.Sleep(4 * time.Second)
+			<-time.After(4 * time.Second)
 			s.fail(0, nil)
 		}, 7 * time.Second},
 		{"it failed just before the ejection", func(s *scene) {
 			s.fail(0, errRefused)
 			s.nextProbe(0)
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}, func(s *scene) { s.fail(0, nil) }, 1100 * time.Millisecond},
 		{"it had recovered just before the ejection", func(s *scene) {
 			s.fail(0, errRefused)
 			s.nextProbe(0)
 			s.fail(0, nil)
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 		}, func(*scene) {}, 10 * time.Second},
 		{"it never recovers", func(*scene) {}, func(s *scene) { s.fail(0, errRefused) }, 10 * time.Second},
 	} {

@@ -114,7 +114,7 @@ func (s *scene) nextProbe(i int) time.Time {
 		return len(s.asked[s.endpoint(i).Address()])
 	}
 	for n := count(); count() == n; {
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 		synctest.Wait()
 	}
 	s.mu.Lock()

@@ -143,7 +143,7 @@ func (c *court) traffic(rate int, d time.Duration, verdict func(e *lb.Endpoint, 
 			got[e.Address()]++
 			l.Done(lb.Outcome{Result: verdict(e, route), FirstByte: time.Millisecond, Route: route})
 		}
-		time.Sleep(time.Second / time.Duration(rate))
+		<-time.After(time.Second / time.Duration(rate))
 	}
 	return got
 }

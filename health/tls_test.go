@@ -139,3 +139,36 @@ func TestProbesOverTLSResume(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatATLSTableMayHold(t *testing.T) {
+	mine, other := selfSigned(t, "weir"), selfSigned(t, "weir")
+	cert, key := pemOf(t, mine), keyOf(t, mine)
+	junk := file(t, "junk.pem", "not PEM")
+	for _, c := range []struct {
+		what string
+		tls  TLSConfig
+		want string // a prefix; "" is no problem
+	}{
+		{"nothing", TLSConfig{}, ""},
+		{"a name", TLSConfig{ServerName: "orders.internal"}, ""},
+		{"a name and port", TLSConfig{ServerName: "orders.internal:443"}, `tls.server_name: "orders.internal:443" is not a name (write a host name`},
+		{"a wildcard", TLSConfig{ServerName: "*.internal"}, "tls.server_name: "},
+		{"a name that ends the line", TLSConfig{ServerName: "a\nb"}, "tls.server_name: "},
+		{"a CA", TLSConfig{CA: cert}, ""},
+		{"a CA that is not there", TLSConfig{CA: "/nowhere/ca.pem"}, `tls.ca: "/nowhere/ca.pem" can't be read: no such file or directory`},
+		{"a CA that is none", TLSConfig{CA: junk}, `tls.ca: "` + junk + `" holds no certificate in PEM`},
+		{"insecure", TLSConfig{Insecure: true}, ""},
+		{"insecure with a CA", TLSConfig{Insecure: true, CA: cert}, "tls.insecure: any certificate is taken, so ca has no use (keep ca or insecure)"},
+		{"a certificate", TLSConfig{Cert: cert, Key: key}, ""},
+		{"without its key", TLSConfig{Cert: cert}, `tls.cert: cert is nothing without its key (write key = "/path")`},
+		{"a key alone", TLSConfig{Key: key}, `tls.key: key is nothing without its cert (write cert = "/path")`},
+		{"another's key", TLSConfig{Cert: pemOf(t, other), Key: key}, "tls.cert: "},
+		{"a key that is not there", TLSConfig{Cert: cert, Key: "/nowhere/key.pem"}, `tls.key: "/nowhere/key.pem" can't be read`},
+	} {
+		cfg := tcpConfig("", "")
+		cfg.TLS = &c.tls
+		if got := found(cfg); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" || strings.Contains(got, "\n") {
+			t.Errorf("%s: Check notes %q, want %q", c.what, got, c.want)
+		}
+	}
+}

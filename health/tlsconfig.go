@@ -21,10 +21,11 @@ type TLSConfig struct {
 	// CA is a file of PEM certificates, one of which must have signed the endpoint's. Default: the
 	// system's.
 	CA string `toml:"ca"`
-	// Cert and Key are PEM files: what the probe shows to an endpoint that asks for a certificate.
-	// Default: none.
+	// Cert is a PEM file: the certificate that the probe shows to an endpoint that asks for one. It
+	// needs key. Default: none.
 	Cert string `toml:"cert"`
-	Key  string `toml:"key"`
+	// Key is a PEM file: the private key of cert. Default: none.
+	Key string `toml:"key"`
 	// Insecure takes any certificate. A probe then tells no endpoint from an impostor. Default:
 	// false.
 	Insecure bool `toml:"insecure"`
