@@ -97,6 +97,7 @@ func TestNamedConfigurationsPassTheCheck(t *testing.T) {
 const minimal = "[listeners.minimal]\naddress = \":8080\"\n[[routes]]\nrespond = { body = \"ok\" }\n"
 
 func TestPartsOfConfigurationsPassTheCheckBesideAMinimalOne(t *testing.T) {
+	t.Setenv("STICKY_KEY", "the secret of an example")
 	for path, page := range pages(t) {
 		if strings.Contains(path, "http7/policy") {
 			continue // policies test their own pages
