@@ -131,7 +131,6 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	r := &rig{t: t, snap: new(atomic.Pointer[Snapshot]), series: cat, forward: forward.Default(), route: route}
 	r.plan = &Plan{
 		Route: route, Series: cat.Route("web", "all"), Upstream: up, UpstreamSeries: cat.Upstream("u"),
-		QueueTimeout: 500 * time.Millisecond,
 	}
 	r.site = &Site{
 		Listener: "web", Plans: []*Plan{r.plan},

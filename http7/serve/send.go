@@ -44,6 +44,7 @@ func (c *conn) send(x *exchange) *http7.Fault {
 			return nil
 		case fail:
 			c.partRival(x)
+			x.line.decline(x.plan, &st, x.lease)
 			c.drop(x)
 			x.endAttempt(st.fault)
 			return st.fault

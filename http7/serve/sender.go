@@ -78,6 +78,7 @@ func (e *errand) send() (*http7.Answer, *http7.Fault) {
 			kept.up.Answer.Source = &kept
 			return &kept.up.Answer, nil
 		case fail:
+			e.line.decline(e.plan, &e.st, e.a.lease)
 			e.a.drop(e.st.fault)
 			return nil, e.st.fault
 		}

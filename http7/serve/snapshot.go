@@ -71,7 +71,7 @@ type Plan struct {
 	Host           HostRule
 	Retry          Retry
 	Hedge          Hedge
-	// QueueTimeout is how long an exchange may stand in the upstream's queue.
+	// QueueTimeout is not looked at: the upstream's Gate knows how long one may stand in line.
 	QueueTimeout time.Duration
 	// Counters are the upstream's, from [Shared.Counters]; nil counts nothing.
 	Counters *Counters

@@ -76,21 +76,22 @@ type line struct {
 	until  int64 // when it has waited for long enough; 0: it has not been in line
 }
 
-// forget makes l ready for another exchange.
-func (l *line) forget() { l.until = 0 }
+// forget makes l ready for another exchange, which must not be taken for one that waits again.
+func (l *line) forget() {
+	if l.until != 0 {
+		*l = line{waiter: lb.Waiter{Wake: l.waiter.Wake}}
+	}
+}
 
 // enter lines up. It reports false if the queue does not take the exchange.
 func (l *line) enter(p *Plan, limit int64) bool {
 	now := deadline.Now()
 	if l.until == 0 {
-		l.until = now + int64(p.QueueTimeout)
+		l.until = now + int64(p.Upstream.Gate().Patience())
 		if limit != 0 {
 			l.until = min(l.until, limit)
 		}
 		p.Counters.queue()
-	}
-	if l.waiter.Wake == nil {
-		l.waiter.Wake = make(chan struct{}, 1)
 	}
 	if now >= l.until {
 		p.Counters.shedFor(shedTimeout)
@@ -105,9 +106,12 @@ func (l *line) enter(p *Plan, limit int64) bool {
 
 // leave says what the wait came to. A verdict that comes together with the wait's end counts.
 func (l *line) leave(p *Plan, why waitEnd, limit int64) event {
-	if why != waitWoken && !p.Upstream.Gate().Leave(&l.waiter) {
-		<-l.waiter.Wake
-		if why == waitOver {
+	g := p.Upstream.Gate()
+	if why != waitWoken && !g.Leave(&l.waiter) {
+		if why == waitLeft {
+			g.Decline(&l.waiter)
+		} else {
+			<-l.waiter.Wake
 			why = waitWoken
 		}
 	}
@@ -125,4 +129,11 @@ func (l *line) leave(p *Plan, why waitEnd, limit int64) event {
 	}
 	p.Counters.shedFor(shedTimeout)
 	return event{kind: evShed}
+}
+
+// decline passes on the room that an exchange was granted and does not use after all.
+func (l *line) decline(p *Plan, st *sending, lease lb.Lease) {
+	if st.queued && !lease.Ok() {
+		p.Upstream.Gate().Decline(&l.waiter)
+	}
 }
