@@ -40,39 +40,72 @@ func byCandidates(newPicker func([]Member, dice) picker, random dice) balancer {
 // goroutine a source with a seed.
 type dice func() uint64
 
-// narrow returns all candidates if there are at most limit, else two drawn by random bits, in pair.
+// contender is a candidate as those who compare see it: a third of a Member, without a division.
+type contender struct {
+	endpoint *Endpoint
+	share    int
+	perUse   float64 // what one use in flight weighs
+}
+
+func contenders(candidates []Member) []contender {
+	list := make([]contender, len(candidates))
+	for i := range candidates {
+		m := &candidates[i]
+		list[i] = contender{m.Endpoint, m.Share, shareUnit / float64(m.Share)}
+	}
+	return list
+}
+
+// load is what the contender has in flight, for its share; not ok if it can't take the use. The use
+// to be placed is not counted: with it, a heavier one would get everything while there is little to
+// do; without it, idle ones are equal and draw by share.
+func (c *contender) load(tried *Tried) (load float64, ok bool) {
+	n := c.endpoint.inFlight.Load()
+	if c.endpoint.limiter.full(n) || tried.n > 0 && tried.Has(c.endpoint) {
+		return 0, false
+	}
+	return float64(n) * c.perUse, true
+}
+
+// narrow returns all contenders if there are at most limit, else two drawn by random bits, in pair.
 // The lowest bits hardly count.
-func narrow(candidates []Member, limit int, bits uint64, pair *[2]Member) []Member {
-	n := len(candidates)
+func narrow(list []contender, limit int, bits uint64, pair *[2]contender) []contender {
+	n := len(list)
 	if n <= limit {
-		return candidates
+		return list
 	}
 	a, b := below(uint32(bits), n), below(uint32(bits>>32), n-1)
 	if b >= a {
 		b++
 	}
-	pair[0], pair[1] = candidates[a], candidates[b]
+	pair[0], pair[1] = list[a], list[b]
 	return pair[:]
 }
 
-// cheapest draws by share among the members that cost at most the given cost; nil if none does.
-func (d dice) cheapest(members []Member, costs []float64, most float64) *Endpoint {
-	total := 0
-	for i := range members {
-		if costs[i] <= most {
-			total += members[i].Share
+// cheapest draws by share among the contenders that cost at most the given cost; nil if none does.
+func (d dice) cheapest(list []contender, costs []float64, most float64) *Endpoint {
+	costs = costs[:len(list)]
+	total, equals, any := 0, 0, 0
+	for i, cost := range costs {
+		if cost <= most {
+			total += list[i].share
+			equals++
+			any = i
 		}
 	}
-	if total == 0 {
+	switch equals {
+	case 0:
 		return nil
+	case 1:
+		return list[any].endpoint
 	}
 	at := int(scale(d(), uint64(total)))
-	for i := range members {
-		if costs[i] > most {
+	for i, cost := range costs {
+		if cost > most {
 			continue
 		}
-		if at -= members[i].Share; at < 0 {
-			return members[i].Endpoint
+		if at -= list[i].share; at < 0 {
+			return list[i].endpoint
 		}
 	}
 	return nil
@@ -98,13 +131,6 @@ func (d dice) anyFree(candidates []Member, tried *Tried) *Endpoint {
 
 // free reports whether e can take the use that has tried these.
 func (e *Endpoint) free(tried *Tried) bool { return (tried.n == 0 || !tried.Has(e)) && !e.full() }
-
-// load is what the member has in flight, for its share. The use to be placed is not counted: with
-// it, a heavier member would get everything while there is little to do; without it, idle members
-// are equal and draw by share.
-func (m *Member) load() float64 {
-	return float64(m.Endpoint.inFlight.Load()) * shareUnit / float64(m.Share)
-}
 
 // below returns a number in [0, n) from 32 random bits, by Lemire's multiplication.
 func below(bits uint32, n int) int { return int(uint64(bits) * uint64(n) >> 32) }

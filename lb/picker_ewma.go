@@ -30,6 +30,7 @@ const clockEvery = 16
 // ewmaPicker is ewma: the lowest expected wait, by latency and by what is in flight.
 type ewmaPicker struct {
 	candidates []Member
+	contenders []contender // beside them
 	random     dice
 	_          [64]byte
 	clock      atomic.Uint32 // the tick when it was last read
@@ -37,7 +38,7 @@ type ewmaPicker struct {
 }
 
 func newEWMAPicker(candidates []Member, random dice) picker {
-	p := &ewmaPicker{candidates: candidates, random: random}
+	p := &ewmaPicker{candidates: candidates, contenders: contenders(candidates), random: random}
 	p.readClock()
 	return p
 }
@@ -56,54 +57,55 @@ func (p *ewmaPicker) pick(_ Key, tried Tried) *Endpoint {
 	if bits%clockEvery == 0 {
 		p.readClock()
 	}
-	var pair [2]Member
-	if e := p.cheapest(narrow(p.candidates, ewmaScan, bits, &pair), &tried); e != nil {
+	var pair [2]contender
+	if e := p.cheapest(narrow(p.contenders, ewmaScan, bits, &pair), &tried); e != nil {
 		return e
 	}
 	return p.random.anyFree(p.candidates, &tried)
 }
 
-// cheapest draws among the members, at most ewmaScan, whose cost is within the band of the lowest.
+// cheapest draws among contenders, at most ewmaScan, whose cost is within the band of the lowest.
 // The cost is the latency times the place in the queue; the weight divides what is in flight and
-// not the use to be placed, see [Member.load].
-func (p *ewmaPicker) cheapest(members []Member, tried *Tried) *Endpoint {
+// not the use to be placed, see [contender.load].
+func (p *ewmaPicker) cheapest(list []contender, tried *Tried) *Endpoint {
 	var costs [ewmaScan]float64
-	p.latencies(members, tried, &costs)
+	p.latencies(list, &costs)
 	lowest := math.MaxFloat64 / ewmaBand
-	for i := range members {
-		costs[i] *= 1 + members[i].load()
-		lowest = min(lowest, costs[i])
+	for i := range list {
+		load, ok := list[i].load(tried)
+		if !ok {
+			costs[i] = math.Inf(1)
+		} else if costs[i] *= 1 + load; costs[i] < lowest {
+			lowest = costs[i]
+		}
 	}
-	return p.random.cheapest(members, costs[:], lowest*ewmaBand)
+	return p.random.cheapest(list, costs[:], lowest*ewmaBand)
 }
 
-// latencies fills in what each member is expected to need: its average, faded, the assumption where
-// there is no sample, infinity where it was tried or is full.
-func (p *ewmaPicker) latencies(members []Member, tried *Tried, out *[ewmaScan]float64) {
+// latencies fills in what each contender is expected to need: its average, faded, and the assumption
+// where there is no sample.
+func (p *ewmaPicker) latencies(list []contender, out *[ewmaScan]float64) {
 	var sampled [ewmaScan]uint32
 	now := p.clock.Load()
-	for i := range members {
-		e := members[i].Endpoint
-		if !e.free(tried) {
-			out[i] = math.Inf(1)
-			continue
-		}
-		if out[i], sampled[i] = unpack(e.latency.word.Load()); out[i] > 0 && int32(sampled[i]-now) > 0 {
+	for i := range list {
+		out[i], sampled[i] = unpack(list[i].endpoint.latency.word.Load())
+		if out[i] > 0 && int32(sampled[i]-now) > 0 {
 			now = sampled[i] // the clock was read before
 		}
 	}
 	assumed := float64(assumedLatency)
-	for i := range members {
+	for i := range list {
 		if out[i] == 0 {
 			continue
 		}
 		if gap := int32(now - sampled[i]); gap > 0 {
-			out[i] *= quickFade(gap)
+			out[i] = max(out[i]*quickFade(gap), leastLatency)
 		}
-		out[i] = max(out[i], ewmaGrain)
-		assumed = min(assumed, out[i])
+		if out[i] < assumed {
+			assumed = out[i]
+		}
 	}
-	for i := range members {
+	for i := range list {
 		if out[i] == 0 {
 			out[i] = assumed
 		}

@@ -9,33 +9,34 @@ const leastScan = 16
 // leastPicker is least_requests: the fewest leases in flight for its share.
 type leastPicker struct {
 	candidates []Member
+	contenders []contender // beside them
 	random     dice
 }
 
 func newLeastPicker(candidates []Member, random dice) picker {
-	return &leastPicker{candidates, random}
+	return &leastPicker{candidates, contenders(candidates), random}
 }
 
 func (p *leastPicker) pick(_ Key, tried Tried) *Endpoint {
-	var pair [2]Member
-	if e := p.least(narrow(p.candidates, leastScan, p.random(), &pair), &tried); e != nil {
+	var pair [2]contender
+	if e := p.least(narrow(p.contenders, leastScan, p.random(), &pair), &tried); e != nil {
 		return e
 	}
 	return p.random.anyFree(p.candidates, &tried)
 }
 
-// least draws among the members, at most leastScan, with the lowest load.
-func (p *leastPicker) least(members []Member, tried *Tried) *Endpoint {
+// least draws among contenders, at most leastScan, with the lowest load.
+func (p *leastPicker) least(list []contender, tried *Tried) *Endpoint {
 	var loads [leastScan]float64
 	lowest := math.MaxFloat64
-	for i := range members {
-		m := &members[i]
-		if !m.Endpoint.free(tried) {
-			loads[i] = math.Inf(1)
-			continue
+	for i := range list {
+		load, ok := list[i].load(tried)
+		if !ok {
+			load = math.Inf(1)
+		} else if load < lowest {
+			lowest = load
 		}
-		loads[i] = m.load()
-		lowest = min(lowest, loads[i])
+		loads[i] = load
 	}
-	return p.random.cheapest(members, loads[:], lowest)
+	return p.random.cheapest(list, loads[:], lowest)
 }
