@@ -76,7 +76,7 @@ func (c *court) adopt(n int, change func(*lb.Config, *OutliersConfig)) *lb.Upstr
 	return u
 }
 
-func address(t *testing.T, i int) conf.Address {
+func address(t testing.TB, i int) conf.Address {
 	a, err := conf.ParseAddress(fmt.Sprintf("10.0.%d.%d:80", i/250, i%250+1))
 	if err != nil {
 		t.Fatal(err)

@@ -36,18 +36,23 @@ func (c *counted) Accept() (net.Conn, error) {
 }
 
 // serveGRPC runs a real gRPC server with a real health service until the test ends.
-func serveGRPC(t *testing.T, address string, with ...grpc.ServerOption) (*counted, *health.Server, *grpc.Server) {
+func serveGRPC(t testing.TB, address string, with ...grpc.ServerOption) (*counted, *health.Server, *grpc.Server) {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &counted{Listener: l}
+	state, server := grpcServer(t, c, with...)
+	return c, state, server
+}
+
+func grpcServer(t testing.TB, l net.Listener, with ...grpc.ServerOption) (*health.Server, *grpc.Server) {
 	state, server := health.NewServer(), grpc.NewServer(with...)
 	grpc_health_v1.RegisterHealthServer(server, state)
-	go server.Serve(c) // ends with Stop
+	go server.Serve(l) // ends with Stop
 	t.Cleanup(server.Stop)
-	return c, state, server
+	return state, server
 }
 
 func grpcConfig(service string) *Config {

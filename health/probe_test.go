@@ -16,7 +16,7 @@ import (
 )
 
 // serve answers each connection to a fresh socket with talk until the test ends.
-func serve(t *testing.T, network, address string, talk func(net.Conn)) net.Listener {
+func serve(t testing.TB, network, address string, talk func(net.Conn)) net.Listener {
 	t.Helper()
 	l, err := net.Listen(network, address)
 	if err != nil {
@@ -70,7 +70,7 @@ func forever(text, piece string, gap time.Duration) func(net.Conn) {
 	}
 }
 
-func endpointAt(t *testing.T, address string) *lb.Endpoint {
+func endpointAt(t testing.TB, address string) *lb.Endpoint {
 	t.Helper()
 	a, err := conf.ParseAddress(address)
 	if err != nil {
