@@ -40,7 +40,7 @@ func (u *Upstream) Find(address []byte) *Endpoint { return u.View().byAddress[st
 
 // Pick returns a lease on one endpoint that is neither full nor in tried, and Picked; or the zero
 // Lease and why there is none. Which endpoints may be picked, see [View.Candidates]; once all of them
-// are in tried, those of the next backup tier may.
+// are in tried, whoever else is ready may, such as a backup.
 // It never blocks or allocates, takes no lock, and is safe for concurrent use.
 // The caller must call Done exactly once.
 func (u *Upstream) Pick(k Key, tried Tried) (Lease, Reason) {
@@ -73,8 +73,8 @@ func (u *Upstream) choose(k Key, tried Tried) (*Endpoint, Reason) {
 		}
 	}
 	r := v.whyNot(&tried)
-	if r == AllTried {
-		if e := v.pickBackup(tried); e != nil && e.take() {
+	if r != AllFull {
+		if e := v.pickSpare(&tried); e != nil && e.take() {
 			return e, Picked
 		}
 	}

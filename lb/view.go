@@ -26,7 +26,6 @@ type View struct {
 	facts
 	candidates []Member // those of this node's zone first, where zones divide them
 	near, far  picker   // far is nil unless zones divide the candidates
-	backup     []Member // of the next tier with ready endpoints, for when every candidate was tried
 }
 
 // facts are a view's plain figures.
@@ -78,13 +77,20 @@ func (v *View) pick(k Key, tried Tried) *Endpoint {
 	return second.pick(k, tried)
 }
 
-// pickBackup serves the retry of a use that has tried every candidate. Full candidates are no
-// reason to come here: overload is not to spread to the backups.
-func (v *View) pickBackup(tried Tried) *Endpoint {
-	if len(v.backup) == 0 {
-		return nil
+// pickSpare serves a use for which the candidates hold nothing, because it has tried all of them or
+// there are none: by whoever else is ready now, be it a backup or too new for the view. Full
+// candidates are no reason to come here: overload is not to spread to the backups.
+func (v *View) pickSpare(tried *Tried) *Endpoint {
+	for _, tier := range v.byTier {
+		start := below(rand.Uint32(), len(tier))
+		for i := range tier {
+			e := tier[(start+i)%len(tier)].Endpoint
+			if e.State() == Ready && e.free(tried) {
+				return e
+			}
+		}
 	}
-	return anyUntried(v.backup, tried)
+	return nil
 }
 
 // whyNot returns why pick found nothing. A set of tried endpoints is small, so many candidates

@@ -47,7 +47,6 @@ type builder struct {
 	oldest     time.Time // since when the longest ready endpoint is
 	candidates []Member
 	local      []Member
-	backup     []Member
 	next       time.Duration // until a ramp's next step; 0: none
 }
 
@@ -69,12 +68,11 @@ func (b *builder) build(m *membership, old *View, now time.Time) (*View, time.Du
 	for i := range b.tiers {
 		v.ready += b.tiers[i][Ready]
 	}
-	b.candidates, b.backup = b.candidates[:0], b.backup[:0]
+	b.candidates = b.candidates[:0]
 	if at, class, ok := b.choose(); ok {
 		v.tier = m.tiers[at]
 		v.panic = class >= Ejected || b.tiers[at].panics(b.config.Panic.Value())
 		b.collect(v, class, now)
-		b.collectBackup(m, at)
 		b.divide(v)
 	}
 	return b.finish(v, old), b.next
@@ -154,22 +152,6 @@ func (b *builder) ramp(warm time.Time, slow time.Duration, now time.Time) float6
 	return max(rampFloor, float64(n)/rampSteps)
 }
 
-// collectBackup gathers the ready endpoints of the next tier that has any.
-func (b *builder) collectBackup(m *membership, at int) {
-	for t := at + 1; t < len(b.tiers); t++ {
-		if b.tiers[t][Ready] == 0 {
-			continue
-		}
-		for i := range m.members {
-			if one := m.members[i]; one.Tier == m.tiers[t] && b.classes[i] == Ready {
-				one.Share = one.Weight * shareUnit
-				b.backup = append(b.backup, one)
-			}
-		}
-		return
-	}
-}
-
 // divide puts the candidates of this node's zone first, and says in v how many they are, 0 if zones
 // count for nothing, and how much spills over to the others.
 func (b *builder) divide(v *View) {
@@ -200,8 +182,7 @@ func (b *builder) divide(v *View) {
 func (b *builder) finish(v, old *View) *View {
 	sameMembers := old != nil && old.membership == v.membership
 	sameCandidates := old != nil && old.local == v.local && slices.Equal(old.candidates, b.candidates)
-	sameBackup := old != nil && slices.Equal(old.backup, b.backup)
-	if sameMembers && sameCandidates && sameBackup && old.facts == v.facts {
+	if sameMembers && sameCandidates && old.facts == v.facts {
 		return old
 	}
 	if sameCandidates && (sameMembers || !b.hashing) {
@@ -209,7 +190,6 @@ func (b *builder) finish(v, old *View) *View {
 	} else {
 		b.equip(v)
 	}
-	v.backup = slices.Clone(b.backup)
 	return v
 }
 

@@ -283,6 +283,38 @@ func TestBackupsServeTheRetriesOfWhoHasTriedAll(t *testing.T) {
 	}
 }
 
+// A view lags by up to a tenth of a second. Who needs another endpoint now is not told that there is
+// none while one has become ready.
+func TestWhoIsReadySinceTheViewServesWhoHasNobodyElse(t *testing.T) {
+	for _, c := range []struct {
+		cast  string
+		tried []int
+	}{
+		{"r x", []int{0}},
+		{"r x+1", []int{0}},
+		{"x x", nil},
+		{"x x+1", nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, u := stage(t, Config{}, c.cast)
+			var tried Tried
+			for _, i := range c.tried {
+				tried.Add(endpoints(u)[i])
+			}
+			if _, reason := u.Pick(Key{}, tried); reason == Picked {
+				t.Errorf("%q, tried %v: picked, want nobody yet", c.cast, c.tried)
+			}
+			before := u.View()
+			r.SetState(Ready, endpoints(u)[1])
+			l := pick(u, Key{}, tried)
+			if u.View() != before || l.Endpoint() != endpoints(u)[1] {
+				t.Errorf("%q, tried %v: %v before the next view, want the one that became ready", c.cast, c.tried, l.Endpoint())
+			}
+			r.Retire(u)
+		})
+	}
+}
+
 // Overload of the first choice must not spread to the backups.
 func TestFullEndpointsSendNobodyToTheBackups(t *testing.T) {
 	_, u := stage(t, Config{MaxInFlight: AtMost(1)}, "r r r+1")
