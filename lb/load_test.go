@@ -9,23 +9,6 @@ import (
 	"time"
 )
 
-func TestPickAndDoneDoNotAllocate(t *testing.T) {
-	for _, balance := range balancers {
-		for _, n := range []int{1, 4, 16, 500} {
-			_, u := upstream(t, balance, equal(n)...)
-			var tried Tried
-			tried.Add(endpoints(u)[0])
-			got := testing.AllocsPerRun(1000, func() {
-				pick(u, Key{Hash: 7}, Tried{}).Done(took(time.Millisecond))
-				pick(u, Key{Hash: 7}, tried).Done(Outcome{Result: Reset})
-			})
-			if got != 0 {
-				t.Errorf("%s over %d: Pick and Done allocate %v times", balance, n, got)
-			}
-		}
-	}
-}
-
 // Picks, changes of state and reloads at once: the race detector watches, and every count must
 // come back to zero.
 func TestPickingThroughReloadsAndChangesOfState(t *testing.T) {
@@ -137,26 +120,4 @@ func BenchmarkPickOtherwise(b *testing.B) {
 			u.Pick(Key{}, Tried{})
 		}
 	})
-}
-
-// A view of 4,096 endpoints after one of them has changed.
-func BenchmarkRebuild(b *testing.B) {
-	for _, balance := range everyBalancer {
-		b.Run(balance, func(b *testing.B) {
-			weights := equal(4096)
-			for i := range weights {
-				weights[i] += i % 10
-			}
-			r, u := upstream(b, balance, weights...)
-			e, i := endpoints(u), 0
-			b.ReportAllocs()
-			begin := cpuTime()
-			for b.Loop() {
-				r.SetState([]State{Down, Ready}[i%2], e[i/2%len(e)])
-				rebuild(u)
-				i++
-			}
-			b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op")
-		})
-	}
 }

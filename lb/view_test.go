@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"weir/internal/conf"
 )
 
 // letters are the states as the casts of these tests write them; "D" is ejected and to drain.
@@ -164,91 +162,6 @@ func TestAViewCountsTheReadyOfAllTiers(t *testing.T) {
 	}
 }
 
-// inZone returns how many of n picks stay in this node's zone, "a".
-func inZone(u *Upstream, n int) int {
-	local := make(map[*Endpoint]bool)
-	for _, m := range u.View().Members() {
-		local[m.Endpoint] = m.Zone == "a"
-	}
-	stay := 0
-	for range n {
-		l := pick(u, Key{}, Tried{})
-		if local[l.Endpoint()] {
-			stay++
-		}
-		l.Done(Outcome{})
-	}
-	return stay
-}
-
-func TestTrafficStaysInTheZoneAsFarAsItIsFit(t *testing.T) {
-	const n = 20000
-	for _, c := range []struct {
-		cast, zone string
-		want       float64 // the share that stays
-	}{
-		{"r@a r@b", "a", 1},
-		{"r@a r@b r@b r@b", "a", 1},
-		{"r@a r@a x@a r@b", "a", 1.4 * 2 / 3},
-		{"r@a x@a r@b r@c", "a", 0.7},
-		{"r@a x@a x@a x@a r@b", "a", 0.35},
-		{"r@a*3 x@a*1 r@b", "a", 1},           // 1.4 · 3/4
-		{"r@a*1 x@a*3 r@b", "a", 0.35},        // by weight, not by heads
-		{"x@a r@b r@b", "a", 0},               // nobody is left
-		{"r@a x@a", "a", 1},                   // nobody else is there
-		{"r@a x@a x@b", "a", 1},               // or fit
-		{"r@a r@b", "", 0.5},                  // this node is nowhere
-		{"r@a r@b", "z", 0.5},                 // nobody is where this node is
-		{"r@a r", "a", 1},                     // elsewhere is also who does not say where
-		{"r@a r@b r@a+1 x@a+1 x@a+1", "a", 1}, // other tiers do not count
-		{"r@a d@a r@b", "a", 0.7},             // who is to drain is not fit
-	} {
-		for _, balance := range []string{RoundRobin, LeastRequests, EWMA, Random} {
-			_, u := stage(t, Config{Balance: balance, Zone: c.zone}, c.cast)
-			if got := float64(inZone(u, n)) / n; got < c.want-0.02 || got > c.want+0.02 {
-				t.Errorf("%q from zone %q by %s: %.3f stay, want %.3f", c.cast, c.zone, balance, got, c.want)
-			}
-		}
-	}
-}
-
-// With the zone's endpoints full or tried, a neighbour is better than nobody.
-func TestAZoneThatHasNothingLeftIsHelped(t *testing.T) {
-	_, u := stage(t, Config{Balance: LeastRequests, Zone: "a", MaxInFlight: AtMost(2)}, "r@a r@b r@b")
-	var at []string
-	for range 6 {
-		l := pick(u, Key{}, Tried{})
-		at = append(at, zoneOf(u, l.Endpoint()))
-	}
-	if got := strings.Join(at, ""); got != "aabbbb" {
-		t.Errorf("six uses with room for two each go to zones %s, want the own one first", got)
-	}
-	_, u = stage(t, Config{Zone: "a"}, "r@a r@b")
-	var tried Tried
-	tried.Add(endpoints(u)[0])
-	if l := pick(u, Key{}, tried); l.Endpoint() != endpoints(u)[1] {
-		t.Errorf("a retry goes to %v, want the other zone's", l.Endpoint())
-	}
-}
-
-// Keys must not move because a neighbour in this node's zone comes or goes, and two nodes in two
-// zones must agree on where they belong.
-func TestZonesDoNotMoveKeys(t *testing.T) {
-	for _, balance := range []string{Maglev, Ring} {
-		_, here := stage(t, Config{Balance: balance, Zone: "a"}, "r@a r@b r@a x@a r@b")
-		_, there := stage(t, Config{Balance: balance, Zone: "b"}, "r@a r@b r@a x@a r@b")
-		for k := range uint64(200) {
-			key := Key{Hash: mix(k) | 1}
-			a, b := pick(here, key, Tried{}), pick(there, key, Tried{})
-			if a.Endpoint().Address() != b.Endpoint().Address() {
-				t.Fatalf("%s: key %d is at %s for one zone and at %s for the other", balance, k, a.Endpoint(), b.Endpoint())
-			}
-			a.Done(Outcome{})
-			b.Done(Outcome{})
-		}
-	}
-}
-
 func TestBackupsServeTheRetriesOfWhoHasTriedAll(t *testing.T) {
 	for _, c := range []struct {
 		cast  string
@@ -332,129 +245,6 @@ func TestFullEndpointsSendNobodyToTheBackups(t *testing.T) {
 	}
 }
 
-// shares returns the Share of each candidate in percent of its full one.
-func shares(u *Upstream) string {
-	var list []string
-	for _, m := range u.View().Candidates() {
-		list = append(list, fmt.Sprint(100*m.Share/(m.Weight*shareUnit)))
-	}
-	return strings.Join(list, " ")
-}
-
-func TestWhoJoinsEstablishedEndpointsStartsSlowly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, u := stage(t, Config{SlowStart: conf.Dur(20 * time.Second)}, "r r x*4")
-		time.Sleep(20 * time.Second)
-		enter(r, endpoints(u)[2], 'r')
-		for _, c := range []struct {
-			after time.Duration
-			want  string
-		}{
-			{0, "100 100 10"},
-			{time.Second, "100 100 10"},
-			{3 * time.Second, "100 100 15"},
-			{10 * time.Second, "100 100 50"},
-			{19 * time.Second, "100 100 95"},
-			{20 * time.Second, "100 100 100"},
-			{time.Hour, "100 100 100"},
-		} {
-			time.Sleep(c.after - time.Since(endpoints(u)[2].StateSince()))
-			synctest.Wait()
-			if got := shares(u); got != c.want {
-				t.Errorf("%v after it became ready: shares %s, want %s", c.after, got, c.want)
-			}
-		}
-	})
-}
-
-func TestTheTrafficOfASlowStartGrowsWithItsShare(t *testing.T) {
-	for _, balance := range []string{RoundRobin, LeastRequests, EWMA, Random} {
-		synctest.Test(t, func(t *testing.T) {
-			r, u := stage(t, Config{Balance: balance, SlowStart: conf.Dur(20 * time.Second)}, "r r r x")
-			time.Sleep(time.Minute)
-			enter(r, endpoints(u)[3], 'r')
-			for _, c := range []struct {
-				after    time.Duration
-				from, to int // of 3100 uses
-			}{
-				{0, 40, 170},                      // 1/31
-				{10 * time.Second, 330, 560},      // 1/7
-				{20 * time.Second, 3100 / 5, 930}, // 1/4
-			} {
-				time.Sleep(c.after - time.Since(endpoints(u)[3].StateSince()))
-				synctest.Wait()
-				if got := counts(u, 3100, took(time.Millisecond))[3]; got < c.from || got > c.to {
-					t.Errorf("%s, after %v: %d of 3100 uses, want %d to %d", balance, c.after, got, c.from, c.to)
-				}
-			}
-		})
-	}
-}
-
-func TestWhoDoesNotStartSlowly(t *testing.T) {
-	for _, c := range []struct {
-		what    string
-		balance string
-		slow    time.Duration
-		cast    string
-		then    func(r *Registry, e []*Endpoint)
-		want    string
-	}{
-		{"everybody when all are new", "", 10 * time.Second, "u u u", func(r *Registry, e []*Endpoint) {
-			r.SetState(Ready, e[0])
-			time.Sleep(time.Second)
-			r.SetState(Ready, e[1])
-			time.Sleep(8 * time.Second)
-			r.SetState(Ready, e[2])
-		}, "100 100 100"},
-		{"who comes when all were down", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
-			time.Sleep(time.Minute)
-			r.SetState(Down, e...)
-			time.Sleep(time.Minute)
-			r.SetState(Ready, e[0])
-			time.Sleep(time.Second)
-			r.SetState(Ready, e[1])
-		}, "100 100"},
-		{"who was draining", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
-			time.Sleep(time.Minute)
-			r.Judge(ByOperator, Draining, "", e[0])
-			time.Sleep(time.Second)
-			r.Judge(ByOperator, Ready, "", e[0])
-		}, "100 100"},
-		{"anybody without slow_start", "", 0, "r x", func(r *Registry, e []*Endpoint) {
-			time.Sleep(time.Minute)
-			r.SetState(Ready, e[1])
-		}, "100 100"},
-		{"anybody where keys would move", Maglev, 10 * time.Second, "r x", func(r *Registry, e []*Endpoint) {
-			time.Sleep(time.Minute)
-			r.SetState(Ready, e[1])
-		}, "100 100"},
-		{"but who was ejected does", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
-			time.Sleep(time.Minute)
-			r.Judge(ByTraffic, Ejected, "5 failures in a row", e[0])
-			time.Sleep(time.Second)
-			r.Judge(ByTraffic, Ready, "", e[0])
-		}, "10 100"},
-		{"and who was in maintenance", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
-			time.Sleep(time.Minute)
-			r.Judge(ByOperator, Maintenance, "", e[0])
-			time.Sleep(time.Second)
-			r.Judge(ByOperator, Draining, "", e[0])
-			r.Judge(ByOperator, Ready, "", e[0])
-		}, "10 100"},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			r, u := stage(t, Config{Balance: c.balance, SlowStart: conf.Dur(c.slow)}, c.cast)
-			c.then(r, endpoints(u))
-			rebuild(u)
-			if got := shares(u); got != c.want {
-				t.Errorf("%s: shares %s, want %s", c.what, got, c.want)
-			}
-			r.Retire(u)
-		})
-	}
-}
-
 // A view is rebuilt for nothing when a change has been taken back or concerns nobody who serves.
 // Pickers that are dear to make must not be made again.
 func TestAViewThatWouldBeTheSameIsNotPublished(t *testing.T) {
@@ -483,13 +273,4 @@ func TestAViewThatWouldBeTheSameIsNotPublished(t *testing.T) {
 			t.Errorf("%s: the view is the same: %v, want %v", c.what, same, c.same)
 		}
 	}
-}
-
-func zoneOf(u *Upstream, e *Endpoint) string {
-	for _, m := range u.View().Members() {
-		if m.Endpoint == e {
-			return m.Zone
-		}
-	}
-	return ""
 }

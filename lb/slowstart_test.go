@@ -1,0 +1,137 @@
+package lb
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/internal/conf"
+)
+
+// pass lets virtual time go by.
+func pass(d time.Duration) { <-time.After(d) }
+
+// shares returns the Share of each candidate in percent of its full one.
+func shares(u *Upstream) string {
+	var list []string
+	for _, m := range u.View().Candidates() {
+		list = append(list, fmt.Sprint(100*m.Share/(m.Weight*shareUnit)))
+	}
+	return strings.Join(list, " ")
+}
+
+func TestWhoJoinsEstablishedEndpointsStartsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, u := stage(t, Config{SlowStart: conf.Dur(20 * time.Second)}, "r r x*4")
+		pass(20 * time.Second)
+		enter(r, endpoints(u)[2], 'r')
+		for _, c := range []struct {
+			after time.Duration
+			want  string
+		}{
+			{0, "100 100 10"},
+			{time.Second, "100 100 10"},
+			{3 * time.Second, "100 100 15"},
+			{10 * time.Second, "100 100 50"},
+			{19 * time.Second, "100 100 95"},
+			{20 * time.Second, "100 100 100"},
+			{time.Hour, "100 100 100"},
+		} {
+			pass(c.after - time.Since(endpoints(u)[2].StateSince()))
+			synctest.Wait()
+			if got := shares(u); got != c.want {
+				t.Errorf("%v after it became ready: shares %s, want %s", c.after, got, c.want)
+			}
+		}
+	})
+}
+
+func TestTheTrafficOfASlowStartGrowsWithItsShare(t *testing.T) {
+	for _, balance := range []string{RoundRobin, LeastRequests, EWMA, Random} {
+		synctest.Test(t, func(t *testing.T) {
+			r, u := stage(t, Config{Balance: balance, SlowStart: conf.Dur(20 * time.Second)}, "r r r x")
+			pass(time.Minute)
+			enter(r, endpoints(u)[3], 'r')
+			for _, c := range []struct {
+				after    time.Duration
+				from, to int // of 3100 uses
+			}{
+				{0, 40, 170},                      // 1/31
+				{10 * time.Second, 330, 560},      // 1/7
+				{20 * time.Second, 3100 / 5, 930}, // 1/4
+			} {
+				pass(c.after - time.Since(endpoints(u)[3].StateSince()))
+				synctest.Wait()
+				if got := counts(u, 3100, took(time.Millisecond))[3]; got < c.from || got > c.to {
+					t.Errorf("%s, after %v: %d of 3100 uses, want %d to %d", balance, c.after, got, c.from, c.to)
+				}
+			}
+		})
+	}
+}
+
+func TestWhoDoesNotStartSlowly(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		balance string
+		slow    time.Duration
+		cast    string
+		then    func(r *Registry, e []*Endpoint)
+		want    string
+	}{
+		{"everybody when all are new", "", 10 * time.Second, "u u u", func(r *Registry, e []*Endpoint) {
+			r.SetState(Ready, e[0])
+			pass(time.Second)
+			r.SetState(Ready, e[1])
+			pass(8 * time.Second)
+			r.SetState(Ready, e[2])
+		}, "100 100 100"},
+		{"who comes when all were down", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
+			pass(time.Minute)
+			r.SetState(Down, e...)
+			pass(time.Minute)
+			r.SetState(Ready, e[0])
+			pass(time.Second)
+			r.SetState(Ready, e[1])
+		}, "100 100"},
+		{"who was draining", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
+			pass(time.Minute)
+			r.Judge(ByOperator, Draining, "", e[0])
+			pass(time.Second)
+			r.Judge(ByOperator, Ready, "", e[0])
+		}, "100 100"},
+		{"anybody without slow_start", "", 0, "r x", func(r *Registry, e []*Endpoint) {
+			pass(time.Minute)
+			r.SetState(Ready, e[1])
+		}, "100 100"},
+		{"anybody where keys would move", Maglev, 10 * time.Second, "r x", func(r *Registry, e []*Endpoint) {
+			pass(time.Minute)
+			r.SetState(Ready, e[1])
+		}, "100 100"},
+		{"but who was ejected does", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
+			pass(time.Minute)
+			r.Judge(ByTraffic, Ejected, "5 failures in a row", e[0])
+			pass(time.Second)
+			r.Judge(ByTraffic, Ready, "", e[0])
+		}, "10 100"},
+		{"and who was in maintenance", "", 10 * time.Second, "r r", func(r *Registry, e []*Endpoint) {
+			pass(time.Minute)
+			r.Judge(ByOperator, Maintenance, "", e[0])
+			pass(time.Second)
+			r.Judge(ByOperator, Draining, "", e[0])
+			r.Judge(ByOperator, Ready, "", e[0])
+		}, "10 100"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, u := stage(t, Config{Balance: c.balance, SlowStart: conf.Dur(c.slow)}, c.cast)
+			c.then(r, endpoints(u))
+			rebuild(u)
+			if got := shares(u); got != c.want {
+				t.Errorf("%s: shares %s, want %s", c.what, got, c.want)
+			}
+			r.Retire(u)
+		})
+	}
+}
