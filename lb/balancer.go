@@ -2,7 +2,6 @@ package lb
 
 import (
 	"fmt"
-	"math/rand/v2"
 )
 
 // balancer makes the picker of each new view of one upstream. It is made once per upstream and
@@ -134,8 +133,3 @@ func (e *Endpoint) free(tried *Tried) bool { return (tried.n == 0 || !tried.Has(
 
 // below returns a number in [0, n) from 32 random bits, by Lemire's multiplication.
 func below(bits uint32, n int) int { return int(uint64(bits) * uint64(n) >> 32) }
-
-// anyUntried draws any endpoint that is neither in tried nor full, or nil.
-func anyUntried(candidates []Member, tried Tried) *Endpoint {
-	return dice(rand.Uint64).anyFree(candidates, &tried)
-}

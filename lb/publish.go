@@ -1,6 +1,9 @@
 package lb
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // rebuildEvery is the least time between two views of one upstream.
 const rebuildEvery = 100 * time.Millisecond
@@ -8,10 +11,11 @@ const rebuildEvery = 100 * time.Millisecond
 // Update replaces the membership by what discovery found. Endpoints whose address stays keep
 // everything; new ones are Unknown; of places with one address the first counts, and weights below
 // 1 count as 1. The view follows within a tenth of a second; endpoints that no upstream has any more
-// go after it has. After Retire it does nothing.
+// go after it has. After Retire, and with what it was told last, it does nothing. The caller must not
+// change places afterwards.
 func (u *Upstream) Update(places []Place) {
 	u.mu.Lock()
-	if u.retired {
+	if u.retired || slices.Equal(u.members.found, places) {
 		u.mu.Unlock()
 		return
 	}

@@ -248,29 +248,30 @@ func TestFullEndpointsSendNobodyToTheBackups(t *testing.T) {
 // A view is rebuilt for nothing when a change has been taken back or concerns nobody who serves.
 // Pickers that are dear to make must not be made again.
 func TestAViewThatWouldBeTheSameIsNotPublished(t *testing.T) {
-	r, u := stage(t, Config{}, "r r x r+1")
-	e, before := endpoints(u), u.View()
-	for _, c := range []struct {
-		what string
-		do   func()
-		same bool
-	}{
-		{"nothing", func() {}, true},
-		{"a reason alone", func() { r.Judge(ByProbe, Down, "timeout", e[2]) }, true},
-		{"there and back", func() { r.SetState(Down, e[0]); r.SetState(Ready, e[0]) }, true},
-		{"from down to maintenance", func() { r.Judge(ByOperator, Maintenance, "", e[2]) }, true},
-		{"a backup", func() { r.SetState(Down, e[3]) }, false},
-		{"a candidate", func() { r.SetState(Down, e[1]) }, false},
-	} {
-		rebuild(u)
-		before = u.View()
-		c.do()
-		u.mu.Lock()
-		u.built = time.Time{}
-		u.mu.Unlock()
-		rebuild(u)
-		if same := u.View() == before; same != c.same {
-			t.Errorf("%s: the view is the same: %v, want %v", c.what, same, c.same)
+	synctest.Test(t, func(t *testing.T) {
+		r, u := stage(t, Config{}, "r r x r+1")
+		e := endpoints(u)
+		for _, c := range []struct {
+			what string
+			do   func()
+			same bool
+		}{
+			{"nothing", func() {}, true},
+			{"a reason alone", func() { r.Judge(ByProbe, Down, "timeout", e[2]) }, true},
+			{"there and back", func() { r.SetState(Down, e[0]); r.SetState(Ready, e[0]) }, true},
+			{"from down to maintenance", func() { r.Judge(ByOperator, Maintenance, "", e[2]) }, true},
+			{"the same places", func() { u.Update(slices.Clone(u.members.found)) }, true},
+			{"a backup", func() { r.SetState(Down, e[3]) }, false},
+			{"a candidate", func() { r.SetState(Down, e[1]) }, false},
+		} {
+			rebuild(u)
+			before := u.View()
+			c.do()
+			rebuild(u)
+			if same := u.View() == before; same != c.same {
+				t.Errorf("%s: the view is the same: %v, want %v", c.what, same, c.same)
+			}
 		}
-	}
+		r.Retire(u)
+	})
 }
