@@ -201,6 +201,7 @@ func (g *Gateway) Close() {
 // release gives back what furnish has opened.
 func (g *Gateway) release() {
 	g.end()
+	g.work.Wait() // sources
 	if g.access != nil {
 		g.access.Close()
 	}

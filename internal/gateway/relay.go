@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"time"
 
 	"weir/http7/selector"
 	"weir/internal/config"
@@ -68,7 +69,7 @@ func (s *sessionEnd) record(r *tcp4.Record) {
 	if r.End == tcp4.NoEndpoint {
 		s.l.series.Refused("upstream")
 	} else {
-		s.u.series.Attempt(sessionOutcomes[r.End], 0)
+		s.u.series.Attempt(sessionOutcomes[r.End], firstByte(r))
 	}
 	if s.access == nil {
 		return
@@ -78,10 +79,16 @@ func (s *sessionEnd) record(r *tcp4.Record) {
 		Upstream: r.Upstream, Endpoint: r.Endpoint, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
 		Duration: r.Duration, Attempts: r.Attempts,
 	}
-	if r.End != tcp4.Done {
-		line.Fault = r.End.String()
-	}
+	line.Fault = r.Fault()
 	s.access.Write(&line)
+}
+
+// firstByte returns the time from the attempt to connect to the first byte of the endpoint, 0 without one.
+func firstByte(r *tcp4.Record) time.Duration {
+	if r.FirstByte == 0 {
+		return 0
+	}
+	return r.Connect + r.FirstByte
 }
 
 // sessionOutcomes are the words of weir_upstream_attempts_total. Why an established session

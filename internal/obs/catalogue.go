@@ -28,6 +28,8 @@ type Catalogue struct {
 	logLines   *metrics.Counter
 	logDropped *metrics.Counter
 
+	written atomic.Int64 // about how much the last scrape had beside the set's
+
 	mu         sync.Mutex
 	routes     map[[2]string]*RouteSeries
 	upstreams  map[string]*UpstreamSeries
@@ -99,8 +101,10 @@ func (c *Catalogue) WritePrometheus(w io.Writer) {
 // whoever gave it.
 func (c *Catalogue) writeOwn(w io.Writer) {
 	var b bytes.Buffer
+	b.Grow(int(c.written.Load()))
 	c.writeHistograms(&b)
 	c.writeReadings(&b)
+	c.written.Store(int64(b.Len() + b.Len()/64))
 	_, _ = w.Write(b.Bytes())
 }
 
