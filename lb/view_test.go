@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 )
 
 // letters are the states as the casts of these tests write them; "D" is ejected and to drain.
