@@ -76,7 +76,7 @@ func TestDrainLetsSessionsAndAnswersEnd(t *testing.T) {
 	t.Parallel()
 	c, one, two, third := startTrio(t)
 	var slow []*wire
-	for range 3 { // one on each
+	for range 3 {
 		w := dial(t, c.at(8080))
 		w.send("GET /drip?n=60&ms=20 HTTP/1.1\r\nHost: weir.test\r\n\r\n")
 		if _, err := w.r.Peek(1); err != nil {
@@ -84,10 +84,16 @@ func TestDrainLetsSessionsAndAnswersEnd(t *testing.T) {
 		}
 		slow = append(slow, w)
 	}
+	left := 0
 	for _, o := range []*origin{one, two, third} {
-		if out := c.order("drain", "api", o.addr); !strings.Contains(out, "is draining, 1 in flight") {
+		out, n := c.order("drain", "api", o.addr), 0
+		if _, err := fmt.Sscanf(out, "api: "+o.addr+" is draining, %d in flight\n", &n); err != nil {
 			t.Errorf("drain says %q", out)
 		}
+		left += n
+	}
+	if left != 3 {
+		t.Errorf("%d in flight at the three, want the 3 answers on their way", left)
 	}
 	session := dial(t, c.at(7000))
 	session.echo("before\n")
