@@ -65,10 +65,13 @@ type EndpointConfig struct {
 	// Weight is the endpoint's share of the traffic relative to the others, from 1 to 1000.
 	// Default: 1.
 	Weight int `toml:"weight"`
-	// Zone is where the endpoint is. Traffic stays in this node's zone as far as that has fit
-	// endpoints; both must be set. Default: none.
+	// Zone is where the endpoint is. Traffic stays in this node's zone, which the key zone at the
+	// top of the configuration names, while at least 1/1.4 of its endpoints are fit; below, it
+	// spills over to the other zones in proportion. "maglev" and "ring" place keys whatever the
+	// zone. Default: none.
 	Zone string `toml:"zone"`
-	// Backup keeps the endpoint for when no other one is fit. Default: false.
+	// Backup keeps the endpoint for when none of those without it is ready, and for retries that
+	// have tried all of them. Overload does not spill over to it. Default: false.
 	Backup bool `toml:"backup"`
 }
 
