@@ -127,6 +127,7 @@ func (m *Monitor) update(c *check, by *method) {
 // drop forgets a check. A probe under way ends in silence.
 func (m *Monitor) drop(c *check) {
 	c.gone = true
+	m.hurry(c, false)
 	c.probe.close()
 	delete(m.checks, c.endpoint)
 	if !c.running {

@@ -21,6 +21,7 @@ type check struct {
 	running bool      // one probe at a time
 	gone    bool      // dropped by a reload; a probe under way says nothing any more
 	first   bool      // no probe has been started yet
+	hurries bool      // it is probed faster
 
 	inRow   int // successes in a row if positive, failures if negative
 	good    uint64
@@ -87,7 +88,7 @@ func (c *check) recovered() bool {
 func (c *check) pause() time.Duration {
 	interval := float64(c.method.config.Interval.Value())
 	switch wait := time.Until(c.second); {
-	case c.between():
+	case c.hurries:
 		interval /= hurry
 	case c.first:
 		c.first = false

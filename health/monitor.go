@@ -14,12 +14,14 @@ import (
 const (
 	// maxProbes is how many probes are under way at once, in the whole process. What is due
 	// beyond that waits, and is counted as late.
-	maxProbes = 1024
+	maxProbes = 2048
 	// firstGap is the time between the first probes of endpoints that come together, unless their
 	// interval is too short for that.
 	firstGap = 5 * time.Millisecond
-	// hurry divides the interval of endpoints between states.
-	hurry = 4
+	// hurry divides the interval of endpoints between states, of no more than maxHurrying at once:
+	// where thousands fail together, the trouble is likely on this side, and more probes add to it.
+	hurry       = 4
+	maxHurrying = 256
 )
 
 // Monitor probes endpoints and sets their states. All methods are safe for concurrent use.
@@ -36,6 +38,7 @@ type Monitor struct {
 	methods map[string]*method // by upstream
 	waiting queue
 	running int
+	hurries int            // checks that are between states and probed faster
 	probes  sync.WaitGroup // the goroutines of probes under way
 }
 
@@ -158,6 +161,7 @@ func (m *Monitor) finish(c *check, p *probe, err error, cut bool) {
 	if !cut {
 		tell = m.conclude(c, err)
 	}
+	m.hurry(c, c.between())
 	c.due = time.Now().Add(c.pause())
 	heap.Push(&m.waiting, c)
 	m.mu.Unlock()
@@ -165,6 +169,17 @@ func (m *Monitor) finish(c *check, p *probe, err error, cut bool) {
 		tell()
 	}
 	m.nudge()
+}
+
+// hurry lets c be probed faster or not, as far as there is room.
+func (m *Monitor) hurry(c *check, wanted bool) {
+	if c.hurries {
+		m.hurries--
+	}
+	c.hurries = wanted && m.hurries < maxHurrying
+	if c.hurries {
+		m.hurries++
+	}
 }
 
 // conclude lets the probe's word follow from its result. It returns what is to be told outside the

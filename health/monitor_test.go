@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +28,8 @@ type scene struct {
 	mu      sync.Mutex
 	failing map[string]error // by address
 	asked   map[string][]time.Time
-	hold    time.Duration // how long each probe takes
+	hold    time.Duration            // how long each probe takes
+	frozen  map[string]time.Duration // how long, by address, where it differs
 	busy    int
 	busiest int
 }
@@ -38,7 +38,7 @@ var errRefused = errors.New("connect: connection refused")
 
 func newScene(t *testing.T, n int) *scene {
 	t.Helper()
-	s := &scene{t: t, failing: make(map[string]error), asked: make(map[string][]time.Time)}
+	s := &scene{t: t, failing: make(map[string]error), asked: make(map[string][]time.Time), frozen: make(map[string]time.Duration)}
 	s.registry = lb.NewRegistry(nil)
 	s.upstream = s.adopt(n)
 	text := slog.NewTextHandler(&s.log, &slog.HandlerOptions{
@@ -86,7 +86,7 @@ func (s *scene) ask(p *probe, ctx context.Context) error {
 	s.asked[p.address] = append(s.asked[p.address], time.Now())
 	s.busy++
 	s.busiest = max(s.busiest, s.busy)
-	err, hold := s.failing[p.address], s.hold
+	err, hold := s.failing[p.address], max(s.hold, s.frozen[p.address])
 	s.mu.Unlock()
 	select {
 	case <-time.After(hold):
@@ -102,6 +102,23 @@ func (s *scene) fail(i int, err error) {
 	s.mu.Lock()
 	s.failing[s.endpoint(i).Address()] = err
 	s.mu.Unlock()
+}
+
+// freeze lets the probes of endpoint i take d and fail.
+func (s *scene) freeze(i int, d time.Duration) {
+	s.fail(i, errors.New("not done within 1s"))
+	s.mu.Lock()
+	s.frozen[s.endpoint(i).Address()] = d
+	s.mu.Unlock()
+}
+
+func parsed(t *testing.T, address string) conf.Address {
+	t.Helper()
+	a, err := conf.ParseAddress(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func (s *scene) endpoint(i int) *lb.Endpoint { return s.upstream.View().Members()[i].Endpoint }
@@ -353,54 +370,6 @@ func TestWhatIsNoLongerProbedIsReadyAndStaysSo(t *testing.T) {
 		if r := s.monitor.Report(); len(r) != 0 {
 			t.Errorf("report %+v", r)
 		}
-	})
-}
-
-// 10,000 endpoints of 100 upstreams that come at once. Every 10 ms 50 probes begin on the average.
-func TestManyEndpointsAreProbedWithoutBursts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const upstreams, each = 100, 100
-		s := newScene(t, 0)
-		var targets []Target
-		for i := range upstreams {
-			targets = append(targets, Target{Upstream: s.adoptAs(fmt.Sprint("u", i), i*each, each), Config: jittered(20)})
-		}
-		s.monitor.Adopt(targets)
-		begin := time.Now()
-		s.run(func() { time.Sleep(20 * time.Second) })
-		perTick := make([]int, 2001) // probes in each 10 ms
-		for address, times := range s.asked {
-			if len(times) < 8 || len(times) > 12 {
-				t.Errorf("%d probes of %s in 20 s", len(times), address)
-			}
-			for _, at := range times {
-				perTick[at.Sub(begin)/(10*time.Millisecond)]++
-			}
-		}
-		if len(s.asked) != upstreams*each {
-			t.Errorf("%d endpoints were probed", len(s.asked))
-		}
-		t.Logf("probes begun in 10 ms: at most %d, in the first 4 s %d", slices.Max(perTick), slices.Max(perTick[:400]))
-		if most := slices.Max(perTick[:200]); most > 55 {
-			t.Errorf("the first probes: %d in 10 ms", most)
-		}
-		if most := slices.Max(perTick); most > 100 {
-			t.Errorf("%d probes in 10 ms", most)
-		}
-	})
-}
-
-func TestEveryNewUpstreamIsProbedSoon(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScene(t, 0)
-		big, small := s.adoptAs("big", 0, 1000), s.adoptAs("small", 1000, 2)
-		s.monitor.Adopt([]Target{{Upstream: big, Config: steady()}, {Upstream: small, Config: steady()}})
-		s.run(func() {
-			time.Sleep(150 * time.Millisecond) // a view follows within 100 ms
-			if small.View().Ready() != 2 {
-				t.Errorf("%d of the small upstream's endpoints are ready after 150 ms", small.View().Ready())
-			}
-		})
 	})
 }
 

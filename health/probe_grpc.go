@@ -103,7 +103,7 @@ func (g *grpcProbe) drop(conn *http.ClientConn) {
 		g.conn = nil
 	}
 	g.mu.Unlock()
-	conn.Close()
+	_ = conn.Close() // it is broken, or nothing is on its way
 }
 
 // close ends the kept connection, and with it a probe under way.
@@ -113,7 +113,7 @@ func (g *grpcProbe) close() {
 	g.conn = nil
 	g.mu.Unlock()
 	if conn != nil {
-		conn.Close()
+		_ = conn.Close() // nobody waits for what is on its way
 	}
 }
 
