@@ -90,8 +90,7 @@ func (c *child) launch(name string, args ...string) {
 	if c.out != nil {
 		c.cmd.Stdout = c.out
 	}
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := c.cmd.Start(); err != nil {
+	if err := startDying(c.cmd); err != nil {
 		c.t.Fatal(err)
 	}
 	go func() { // waits for the child; ends with it

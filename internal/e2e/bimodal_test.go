@@ -1,0 +1,52 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"weir/bench"
+)
+
+// laggard is an upstream of ten endpoints, one of which takes ten times as long.
+type laggard struct {
+	takes       time.Duration
+	rate        float64
+	warmup, run time.Duration
+	times       float64 // that the p99 of round_robin is the one of ewma
+}
+
+func TestOneSlowEndpointOfTen(t *testing.T) {
+	t.Parallel()
+	laggard{takes: 20 * time.Millisecond, rate: gently(300), warmup: time.Second, run: 2 * time.Second, times: 2}.compare(t)
+}
+
+// compare runs the two balancers side by side, so that what else the machine does hits both.
+func (l laggard) compare(t *testing.T) {
+	booths := []*booth{newBooth(t, l.endpoint(10*l.takes))}
+	for range 9 {
+		booths = append(booths, newBooth(t, l.endpoint(l.takes)))
+	}
+	reports := map[string]func() *bench.Report{}
+	for _, balance := range []string{"round_robin", "ewma"} {
+		c := start(t, across(`balance = "`+balance+`"`, booths...))
+		reports[balance] = rush{path: "/", rate: l.rate, warmup: l.warmup, run: l.run, connections: 64 + int(l.rate/4)}.beside(c)
+	}
+	turns, ewma := reports["round_robin"](), reports["ewma"]()
+	t.Logf("round_robin: %s", summary(turns))
+	t.Logf("ewma: %s", summary(ewma))
+	unfailing(t, "round_robin", turns)
+	unfailing(t, "ewma", ewma)
+	if most := time.Duration(float64(turns.Latency.P99) / l.times); ewma.Latency.P99 > most {
+		t.Errorf("p99 is %v with ewma, and %v with round_robin; want at most %v", short(ewma.Latency.P99), short(turns.Latency.P99), short(most))
+	}
+}
+
+func (l laggard) endpoint(takes time.Duration) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		pause(r, takes.Milliseconds())
+		hello(w, r)
+	}
+}

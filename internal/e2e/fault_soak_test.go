@@ -1,0 +1,10 @@
+//go:build linux && soak
+
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+func TestSoakFaults(t *testing.T) { tryFaults(t, time.Minute) }

@@ -1,0 +1,96 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"weir/bench"
+)
+
+// killing is the story of an endpoint that is killed and comes back.
+type killing struct {
+	rate                float64
+	before, down, after time.Duration // sound, killed, and at full share
+	interval            time.Duration // of probes
+	slowStart           time.Duration
+	share               float64 // of a third: what the endpoint must have when it is back
+	spike               float64 // how many times the usual p99 the worst second may have when it is back
+	slack               time.Duration
+}
+
+const rise = 2
+
+func TestKilledEndpoint(t *testing.T) {
+	t.Parallel()
+	killing{
+		rate: gently(500), before: time.Second, down: time.Second, after: 2 * time.Second,
+		interval: 200 * time.Millisecond, slowStart: time.Second, share: 0.5, spike: 10, slack: 100 * time.Millisecond,
+	}.tell(t)
+}
+
+// tell kills one of three endpoints under load and starts it again. No GET may fail; the endpoint
+// has its share again when its probes have passed and its slow start is over; and its return does
+// not show in the latency.
+func (k killing) tell(t *testing.T) {
+	one, two, three := k.endpoints(t)
+	c := start(t, fmt.Sprintf(`
+[listeners.web]
+address = "{ip}:8080"
+[[routes]]
+upstream = "api"
+[upstreams.api]
+endpoints = ["{one}", "{two}", "{three}"]
+slow_start = "%v"
+health = { http = { path = "/healthz" }, interval = "%v", rise = %d }
+`, k.slowStart, k.interval, rise), "one", one.http(), "two", two.http(), "three", three.http())
+	back := rise*k.interval + k.slowStart
+	parts := newShares("one", "two", "three")
+	report := rush{path: "/kib", rate: k.rate, run: k.before + k.down + back + k.after, body: parts.note}.beside(c)
+
+	<-time.After(k.before)
+	two.kill()
+	<-time.After(k.down)
+	if got := parts.during(0, 1); got != 0 {
+		t.Errorf("the killed endpoint has a share of %.2f", got)
+	}
+	two.begin()
+	begun := time.Now()
+	<-time.After(back)
+	got := parts.during(k.after*3/4, 1)
+	r := report()
+	t.Logf("%s; share at %v after its start: %.3f", summary(r), back, got)
+	unfailing(t, "one of three killed", r)
+	if got < k.share/3 {
+		t.Errorf("the endpoint has a share of %.3f after %v, want a third, and at least %.3f", got, back, k.share/3)
+	}
+	k.noSpike(t, r, begun.Sub(r.Started))
+}
+
+func (k killing) endpoints(t *testing.T) (one, two, three *process) {
+	journal := filepath.Join(t.TempDir(), "journal")
+	return newProcess(t, "one", journal), newProcess(t, "two", journal), newProcess(t, "three", journal)
+}
+
+// noSpike compares the worst second behind the return, begun into the run, with the worst before the
+// endpoint was killed.
+func (k killing) noSpike(t *testing.T, r *bench.Report, begun time.Duration) {
+	t.Helper()
+	var usual, worst time.Duration
+	for _, s := range r.Series {
+		switch {
+		case s.At <= k.before:
+			usual = max(usual, s.Latency.P99)
+		case s.At-time.Second >= begun.Truncate(time.Second):
+			worst = max(worst, s.Latency.P99)
+		}
+	}
+	most := time.Duration(k.spike*float64(usual)) + k.slack
+	t.Logf("p99 of a second before: at most %v; after its return: at most %v", short(usual), short(worst))
+	if worst > most {
+		t.Errorf("the return shows: p99 of a second is %v, and was %v before; want at most %v", short(worst), short(usual), short(most))
+	}
+}
