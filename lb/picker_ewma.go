@@ -18,14 +18,19 @@ const (
 	assumedLatency = 100e6 // ns
 )
 
-// ewmaGrain is the latency, in ns, below which endpoints count as equally fast. Differences below are of threads that
-// wake, of caches and cold connections: by them alone an endpoint that has come back would be left out for half a
-// minute, because its first answer took 3 ms and those of the others 0.2.
-const ewmaGrain = 1e6
-
-// clockEvery is every how many picks ewma reads the clock, a power of two. Averages fade over seconds,
-// and reading it costs as much as the rest of a pick.
-const clockEvery = 16
+const (
+	// ewmaGrain is the latency, in ns, below which endpoints count as equally fast. Differences below
+	// are of threads that wake, of caches and cold connections: by them alone an endpoint that has
+	// come back would be left out for half a minute, because its first answer took 3 ms and those of
+	// the others 0.2.
+	ewmaGrain = 1e6
+	// clockEvery is every how many picks ewma reads the clock, a power of two. Averages fade over
+	// seconds, and reading it costs as much as the rest of a pick.
+	clockEvery = 16
+	// busyFade is how much slower an average fades while something is in flight. No sample then is
+	// not rest but silence: a frozen endpoint must not become attractive before its uses time out.
+	busyFade = 3
+)
 
 // ewmaPicker is ewma: the lowest expected wait, by latency and by what is in flight.
 type ewmaPicker struct {
@@ -99,7 +104,13 @@ func (p *ewmaPicker) latencies(list []contender, out *[ewmaScan]float64) {
 			continue
 		}
 		if gap := int32(now - sampled[i]); gap > 0 {
-			out[i] = max(out[i]*quickFade(gap), leastLatency)
+			if list[i].endpoint.inFlight.Load() > 0 {
+				gap /= busyFade
+			}
+			out[i] *= quickFade(gap)
+		}
+		if out[i] < ewmaGrain {
+			out[i] = ewmaGrain
 		}
 		if out[i] < assumed {
 			assumed = out[i]

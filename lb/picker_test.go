@@ -176,6 +176,19 @@ func TestEWMAWithoutSamplesGoesByWhatIsInFlight(t *testing.T) {
 	}
 }
 
+func TestEWMATakesLatenciesBelowAMillisecondForEqual(t *testing.T) {
+	_, u := upstream(t, EWMA, 1, 1, 1)
+	seed(u, 1)
+	for i, d := range []time.Duration{50 * time.Microsecond, 200 * time.Microsecond, 900 * time.Microsecond} {
+		leaseOn(endpoints(u)[i]).Done(took(d))
+	}
+	for i, n := range counts(u, 3000, Outcome{Result: Cancelled}) {
+		if n < 850 || n > 1150 {
+			t.Errorf("endpoint %d got %d of 3000 uses, want about 1000", i, n)
+		}
+	}
+}
+
 func TestQuickFadeIsFade(t *testing.T) {
 	for _, gap := range []int32{0, 1, 17, 3000, 3465, 3466, 10000, 50000, 1000000, math.MaxInt32} {
 		want := fade(gap)

@@ -198,6 +198,37 @@ func TestAnEndpointThatRecoversGetsItsShareBack(t *testing.T) {
 	}
 }
 
+// A frozen endpoint tells nothing for 30 s. It got 133 of 3 and 59 of 10 with ewma while its average
+// faded as if it had nothing to do.
+func TestAFrozenEndpointHoldsFewUses(t *testing.T) {
+	for _, c := range []struct {
+		balance  string
+		n, holds int // before the first of them times out
+	}{
+		{EWMA, 3, 40}, {EWMA, 10, 20},
+		{LeastRequests, 3, 20}, {LeastRequests, 10, 10},
+		{Maglev, 3, 40}, {Maglev, 10, 20},
+		{Ring, 3, 40}, {Ring, 10, 20},
+	} {
+		t.Run(fmt.Sprint(c.balance, c.n), func(t *testing.T) {
+			const freeze = 5 * time.Second
+			held := 0
+			s := simulation{balance: c.balance, seed: 1, uses: 17000, gap: 2 * time.Millisecond}
+			s.stations = among(c.n, func(now time.Duration, r *rand.Rand) Outcome {
+				if now < freeze {
+					return took(10 * time.Millisecond)
+				}
+				held++
+				return Outcome{Result: Timeout, FirstByte: 30 * time.Second}
+			})
+			s.run(t)
+			if held > c.holds {
+				t.Errorf("%d of 14,500 uses went to it, want at most %d", held, c.holds)
+			}
+		})
+	}
+}
+
 // Log-normal latencies: one use in seventy takes 25 times as long as the median.
 func TestHeavyTailsStarveNobody(t *testing.T) {
 	for _, c := range []struct {
