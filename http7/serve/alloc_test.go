@@ -15,6 +15,7 @@ import (
 	"weir/http7/forward"
 	"weir/internal/conf"
 	"weir/internal/obs"
+	"weir/lb"
 )
 
 // lean is an origin that answers each head it reads and allocates nothing.
@@ -113,6 +114,28 @@ func eagerToHedge(r *rig) {
 
 func TestGetsThatAreAnsweredBeforeTheirHedgeMakeNoObjects(t *testing.T) {
 	proxiedGetsMakeNoObjects(t, 20_000, eagerToHedge)
+}
+
+// limited lets an endpoint have so many requests at once, with a queue behind.
+func limited(r *rig) {
+	cfg := lb.Default()
+	cfg.MaxInFlight, cfg.Queue = lb.AtMost(1), &lb.QueueConfig{Size: 10, Timeout: conf.Dur(time.Second)}
+	b := lb.DefaultBreaker()
+	cfg.Breaker = &b
+	for _, m := range r.plan.Upstream.View().Members() {
+		cfg.Endpoints = append(cfg.Endpoints, lb.EndpointConfig{Address: m.Endpoint.Target(), Weight: 1})
+	}
+	reg := lb.NewRegistry(nil)
+	up, err := reg.Adopt("limited", cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	reg.Judge(lb.ByProbe, lb.Ready, "", reg.Endpoints()...)
+	r.plan.Upstream = up
+}
+
+func TestGetsThatNeedNotWaitMakeNoObjects(t *testing.T) {
+	proxiedGetsMakeNoObjects(t, 20_000, limited)
 }
 
 func BenchmarkProxiedGet(b *testing.B) { benchmarkProxiedGet(b, newRig(b, lean(b, hello))) }
