@@ -135,3 +135,27 @@ func TestWhoDoesNotStartSlowly(t *testing.T) {
 		})
 	}
 }
+
+// A zone whose endpoints are cold must not get all of its traffic back at once.
+func TestAZoneThatComesBackStartsSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, u := stage(t, Config{Zone: "a", SlowStart: conf.Dur(20 * time.Second)}, "x@a r@b")
+		pass(time.Minute)
+		r.SetState(Ready, endpoints(u)[0])
+		for _, c := range []struct {
+			after    time.Duration
+			from, to int // of 1000 uses, in the zone
+		}{
+			{0, 100, 180}, // 1.4 · 10 %
+			{10 * time.Second, 650, 750},
+			{15 * time.Second, 1000, 1000},
+		} {
+			pass(c.after - time.Since(endpoints(u)[0].StateSince()))
+			synctest.Wait()
+			if got := inZone(u, 1000); got < c.from || got > c.to {
+				t.Errorf("%v after its only endpoint became ready the zone gets %d of 1000 uses, want %d to %d", c.after, got, c.from, c.to)
+			}
+		}
+		r.Retire(u)
+	})
+}

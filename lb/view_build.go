@@ -163,7 +163,7 @@ func (b *builder) divide(v *View) {
 	for _, one := range b.candidates {
 		if one.Zone == b.config.Zone {
 			b.local = append(b.local, one)
-			fit += one.Weight
+			fit += one.Share // who starts slowly is fit to that part
 		} else {
 			others = append(others, one)
 		}
@@ -173,7 +173,7 @@ func (b *builder) divide(v *View) {
 		return
 	}
 	v.local = len(b.local)
-	all := v.weightOf(b.config.Zone, v.tier)
+	all := shareUnit * v.weightOf(b.config.Zone, v.tier)
 	v.spill = uint32(max(0, 1-overprovision*float64(fit)/float64(all)) * math.MaxUint32)
 }
 
