@@ -56,8 +56,10 @@ func (l *latency) last() time.Duration {
 // forget makes l what it was before the first sample.
 func (l *latency) forget() { l.word.Store(0) }
 
-// observe takes a sample, which must be positive.
-func (l *latency) observe(sample, now time.Duration) {
+// observe takes the sample of a success, which must be positive.
+func (l *latency) observe(sample, now time.Duration) { l.take(sample, now, true) }
+
+func (l *latency) take(sample, now time.Duration, success bool) {
 	for {
 		old := l.word.Load()
 		average, tick := unpack(old)
@@ -69,7 +71,13 @@ func (l *latency) observe(sample, now time.Duration) {
 			return
 		default:
 			w := fade(gap)
-			value = average*w + value*(1-w)
+			mixed := average*w + value*(1-w)
+			if success && average > float64(failureCharge) {
+				// What is above that, repeated failures have charged: a success each takes half of it off, so that
+				// the one endpoint that recovers is found among those that still fail.
+				mixed = min(mixed, max(value, average/2))
+			}
+			value = mixed
 		}
 		next := uint64(math.Float32bits(float32(value)))<<32 | uint64(ticks(now))
 		if old == next || l.word.CompareAndSwap(old, next) {
@@ -82,7 +90,7 @@ func (l *latency) observe(sample, now time.Duration) {
 // where success is slow.
 func (l *latency) charge(took, now time.Duration) {
 	twice := time.Duration(2 * l.at(now))
-	l.observe(max(took, min(max(failureCharge, twice), maxFailureCharge)), now)
+	l.take(max(took, min(max(failureCharge, twice), maxFailureCharge)), now, false)
 }
 
 func ticks(now time.Duration) uint32 { return uint32(now / latencyTick) }

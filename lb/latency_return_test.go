@@ -24,7 +24,7 @@ func TestAnEndpointThatComesBackIsNotKnownByItsFailures(t *testing.T) {
 				r, u := upstream(t, EWMA, 1, 1)
 				e := endpoints(u)[0]
 				r.Judge(ByProbe, Ready, "", endpoints(u)...)
-				Lease{endpoint: e}.Done(Outcome{Result: ConnectFailed, FirstByte: time.Millisecond})
+				leaseOn(e).Done(Outcome{Result: ConnectFailed, FirstByte: time.Millisecond})
 				time.Sleep(time.Second)
 				r.Judge(c.by, c.out, "a test", e)
 				time.Sleep(time.Second)
@@ -42,7 +42,7 @@ func TestLatenciesBelowAMillisecondAreEqual(t *testing.T) {
 	_, u := upstream(t, EWMA, 1, 1, 1)
 	all := endpoints(u)
 	for i, d := range []time.Duration{50 * time.Microsecond, 200 * time.Microsecond, 900 * time.Microsecond} {
-		Lease{endpoint: all[i]}.Done(took(d))
+		leaseOn(all[i]).Done(took(d))
 	}
 	picked := map[*Endpoint]int{}
 	for range 3000 {
@@ -55,4 +55,26 @@ func TestLatenciesBelowAMillisecondAreEqual(t *testing.T) {
 			t.Errorf("%s, which takes %v, is picked %d times of 3000", e, e.Latency(), n)
 		}
 	}
+}
+
+// Among endpoints that have all failed for long, the one that recovers is found within a few answers.
+func TestSuccessesTakeRepeatedFailuresOffFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, u := upstream(t, EWMA, 1, 1)
+		e := endpoints(u)[0]
+		for range 20 {
+			leaseOn(e).Done(Outcome{Result: Status5xx, FirstByte: time.Millisecond})
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := e.Latency(); got < 50*time.Second {
+			t.Fatalf("20 failures are charged with %v, want about a minute", got)
+		}
+		for range 6 {
+			leaseOn(e).Done(took(100 * time.Millisecond))
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := e.Latency(); got < 500*time.Millisecond || got > time.Second {
+			t.Errorf("after six answers in 100 ms it counts for %v, want a failure's charge", got)
+		}
+	})
 }
