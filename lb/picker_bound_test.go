@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 )
 
@@ -182,6 +183,46 @@ func TestTheEstimateOfWhatIsInFlightFollows(t *testing.T) {
 					t.Fatalf("%s: %d are in flight, estimated as %.0f", balance, level, total)
 				}
 			}
+		}
+	}
+}
+
+// Views come and go while four goroutines pick: in the end nothing is in flight, and once every seat
+// has been looked at the estimate says so.
+func TestTheEstimateSurvivesConcurrentUse(t *testing.T) {
+	for _, balance := range hashBalancers {
+		r, u := upstream(t, balance, equal(16)...)
+		all := endpoints(u)
+		var users sync.WaitGroup
+		for user := range uint64(4) {
+			users.Go(func() {
+				random := rand.New(rand.NewPCG(user, 8))
+				var open []Lease
+				for range 3000 {
+					l := pick(u, Key{Hash: mix(random.Uint64N(50))}, Tried{})
+					if open = append(open, l); len(open) > 20 {
+						open[0].Done(Outcome{})
+						open = open[1:]
+					}
+				}
+				for _, l := range open {
+					l.Done(Outcome{})
+				}
+			})
+		}
+		for i := range 50 {
+			r.SetState([]State{Down, Ready}[i%2], all[3], all[5])
+			rebuild(u)
+		}
+		users.Wait()
+		s := u.View().near.(*hashPicker).seats
+		for i := range s.list {
+			if one := &s.list[i]; one.endpoint != nil {
+				s.note(one, one.endpoint.inFlight.Load())
+			}
+		}
+		if total := s.total.Load(); total != 0 {
+			t.Errorf("%s: nothing is in flight, estimated as %d", balance, total)
 		}
 	}
 }
