@@ -14,7 +14,7 @@ const (
 	QueueTarget = 5 * time.Millisecond
 	// QueueInterval is for how long the wait must exceed the target before it is standing, or four
 	// times the typical time of a use if that is more.
-	QueueInterval = 100 * time.Millisecond
+	QueueInterval = 200 * time.Millisecond
 	// hopelessWaits is how many targets the oldest may wait while the line is standing. CoDel's law is
 	// for senders that slow down; clients don't, and with this many the slowest that are served take
 	// about three times as long as without a line.

@@ -93,12 +93,12 @@ func TestWhoCameFirstIsServedFirstWhileWaitsAreShort(t *testing.T) {
 	}
 }
 
-// stand makes a line stand: the oldest has waited for longer than 5 ms during 100 ms.
+// stand makes a line stand: the oldest has waited for longer than 5 ms during 200 ms.
 func stand(l *line, letters string) {
 	l.t.Helper()
 	l.enter(letters+"YZ", 0)
 	l.expect("at first", l.grant(1, 10*ms, 0), string(letters[0]))
-	l.expect("after less than the interval", l.grant(1, 109*ms, 0), string(letters[1]))
+	l.expect("after less than the interval", l.grant(1, 209*ms, 0), string(letters[1]))
 	if l.Stats().Standing {
 		l.t.Error("the line stands before the interval is over")
 	}
@@ -107,10 +107,10 @@ func stand(l *line, letters string) {
 func TestALineThatStandsIsServedFromItsNewEndAndShedsItsOldest(t *testing.T) {
 	l := newLine(t, 10)
 	stand(l, "ABCDEFG")
-	l.enter("H", 109*ms)
-	l.expect("CoDel sheds the first of the old, the hopeless go too, the newest is served", l.grant(1, 110*ms, 50*ms), "Hcdefgyz")
-	l.enter("IJK", 111*ms)
-	l.expect("the newest first", l.grant(2, 112*ms, 50*ms), "K J")
+	l.enter("H", 209*ms)
+	l.expect("CoDel sheds the first of the old, the hopeless go too, the newest is served", l.grant(1, 210*ms, 50*ms), "Hcdefgyz")
+	l.enter("IJK", 211*ms)
+	l.expect("the newest first", l.grant(2, 212*ms, 50*ms), "K J")
 	if s := l.Stats(); !s.Standing || s.Shed != 7 || s.Granted != 5 || s.Waiting != 1 {
 		t.Errorf("stats are %+v", s)
 	}
@@ -138,11 +138,11 @@ func TestThePaceOfSheddingIsTheControlLaws(t *testing.T) {
 		}
 	}
 	want := sheds[0]
-	if want != 109*ms {
-		t.Errorf("the first is shed at %v, want 109ms: half of them wait, so the wait is 5 ms since 9ms", want)
+	if want != 209*ms {
+		t.Errorf("the first is shed at %v, want 209ms: half of them wait, so the wait is 5 ms since 9ms", want)
 	}
 	for i, got := range sheds[1:] {
-		want += time.Duration(float64(100*ms) / math.Sqrt(float64(i+1)))
+		want += time.Duration(float64(200*ms) / math.Sqrt(float64(i+1)))
 		if got < want || got >= want+ms {
 			t.Errorf("shed %d is at %v, want %v", i+2, got, want)
 		}
@@ -152,15 +152,15 @@ func TestThePaceOfSheddingIsTheControlLaws(t *testing.T) {
 func TestTheLineTurnsBackOnceWaitsHaveBeenShortForAnInterval(t *testing.T) {
 	l := newLine(t, 10)
 	stand(l, "ABC")
-	l.grant(9, 110*ms, 0)
+	l.grant(9, 210*ms, 0)
 	for _, c := range []struct {
 		enter string
 		now   time.Duration
 		want  string
 	}{
-		{"DE", 120 * ms, "E D"}, // still from the new end: the wait is short since just now
-		{"FG", 219 * ms, "G F"},
-		{"HI", 220 * ms, "H I"}, // since 100 ms
+		{"DE", 220 * ms, "E D"}, // still from the new end: the wait is short since just now
+		{"FG", 419 * ms, "G F"},
+		{"HI", 420 * ms, "H I"}, // since 200 ms
 	} {
 		l.enter(c.enter, c.now-ms)
 		l.expect(fmt.Sprint("at ", c.now), l.grant(2, c.now, 0), c.want)
@@ -195,11 +195,11 @@ func TestTheQueueIsBounded(t *testing.T) {
 func TestANewcomerTakesThePlaceOfTheOldestInAFullLineThatStands(t *testing.T) {
 	l := newLine(t, 6)
 	stand(l, "ABCD")
-	l.grant(1, 110*ms, 0)
+	l.grant(1, 210*ms, 0)
 	l.verdicts()
-	l.enter("EFGHIJ", 111*ms)
+	l.enter("EFGHIJ", 211*ms)
 	l.expect("nobody has gone", l.verdicts(), "")
-	l.enter("K", 112*ms)
+	l.enter("K", 212*ms)
 	l.expect("the oldest goes for the newest", l.verdicts(), "e")
 	if l.Len() != 6 {
 		t.Errorf("%d wait, want 6", l.Len())
@@ -229,11 +229,11 @@ func TestWhoLosesTheRaceIsNextAgain(t *testing.T) {
 func TestWhoLosesTheRaceInAStandingLineIsNextAgain(t *testing.T) {
 	l := newLine(t, 10)
 	stand(l, "ABC")
-	l.grant(1, 110*ms, 0)
-	l.enter("DEF", 112*ms)
-	l.expect("the newest", l.grant(1, 113*ms, 0), "F")
-	l.enter("F", 114*ms)
-	l.expect("again", l.grant(2, 114*ms, 0), "F E")
+	l.grant(1, 210*ms, 0)
+	l.enter("DEF", 212*ms)
+	l.expect("the newest", l.grant(1, 213*ms, 0), "F")
+	l.enter("F", 214*ms)
+	l.expect("again", l.grant(2, 214*ms, 0), "F E")
 }
 
 func TestLeaving(t *testing.T) {
@@ -322,10 +322,10 @@ func (m *queueModel) remove(i int) modelWaiter {
 // grant returns who is shed and who is granted, -1 for nobody.
 func (m *queueModel) grant(now time.Duration) (shed []int, granted int) {
 	above := m.above(now)
-	if m.since >= 0 && now-m.since >= 100*ms {
+	if m.since >= 0 && now-m.since >= 200*ms {
 		m.standing, m.since = above, -1
 		if above {
-			if m.drops > 2 && now-m.dropNext < 1600*ms {
+			if m.drops > 2 && now-m.dropNext < 3200*ms {
 				m.drops -= 2
 			} else {
 				m.drops = 1

@@ -1,7 +1,6 @@
 package limit
 
 import (
-	"container/heap"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -28,29 +27,56 @@ type happening struct {
 	do    func()
 }
 
+func (h *happening) before(other *happening) bool {
+	return h.at < other.at || h.at == other.at && h.order < other.order
+}
+
+// happenings is a heap: container/heap would box each one.
 type happenings []happening
 
-func (h happenings) Len() int { return len(h) }
-func (h happenings) Less(i, j int) bool {
-	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].order < h[j].order
+func (q *happenings) push(h happening) {
+	*q = append(*q, h)
+	list := *q
+	for i := len(list) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !list[i].before(&list[up]) {
+			return
+		}
+		list[i], list[up] = list[up], list[i]
+		i = up
+	}
 }
-func (h happenings) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *happenings) Push(x any)   { *h = append(*h, x.(happening)) }
-func (h *happenings) Pop() any {
-	last := len(*h) - 1
-	e := (*h)[last]
-	*h = (*h)[:last]
-	return e
+
+func (q *happenings) pop() happening {
+	list := *q
+	first, last := list[0], len(list)-1
+	list[0], list[last] = list[last], happening{}
+	list = list[:last]
+	*q = list
+	for i := 0; ; {
+		down := 2*i + 1
+		if down >= last {
+			return first
+		}
+		if down+1 < last && list[down+1].before(&list[down]) {
+			down++
+		}
+		if !list[down].before(&list[i]) {
+			return first
+		}
+		list[i], list[down] = list[down], list[i]
+		i = down
+	}
 }
 
 func (w *world) at(t time.Duration, do func()) {
 	w.order++
-	heap.Push(&w.events, happening{t, w.order, do})
+	w.events.push(happening{t, w.order, do})
 }
 
 func (w *world) run(until time.Duration) {
 	for len(w.events) > 0 && w.events[0].at <= until {
-		e := heap.Pop(&w.events).(happening)
+		e := w.events.pop()
 		w.now = e.at
 		e.do()
 	}
@@ -62,25 +88,38 @@ func (w *world) run(until time.Duration) {
 type place struct {
 	workers int
 	service func(now time.Duration, r *rand.Rand) time.Duration
-	busy    int
-	line    []func()
+	// first is when the first byte comes of a use that takes so long; nil: with the last.
+	first func(took time.Duration) time.Duration
+	busy  int
+	line  []func()
 }
 
-func (p *place) serve(w *world, done func()) {
-	if p.workers > 0 && p.busy >= p.workers {
-		p.line = append(p.line, func() { p.serve(w, done) })
-		return
-	}
-	p.busy++
-	w.at(w.now+p.service(w.now, w.random), func() {
-		p.busy--
-		if len(p.line) > 0 && p.busy < p.workers {
-			next := p.line[0]
-			p.line = p.line[1:]
-			next()
+// serve calls done with how long the first byte took, when the last has come.
+func (p *place) serve(w *world, done func(first time.Duration)) {
+	began := w.now
+	p.line = append(p.line, func() {
+		p.busy++
+		took := p.service(w.now, w.random)
+		first := took
+		if p.first != nil {
+			first = p.first(took)
 		}
-		done()
+		first += w.now - began
+		w.at(w.now+took, func() {
+			p.busy--
+			p.next()
+			done(first)
+		})
 	})
+	p.next()
+}
+
+func (p *place) next() {
+	for len(p.line) > 0 && (p.workers == 0 || p.busy < p.workers) {
+		begin := p.line[0]
+		p.line = p.line[1:]
+		begin()
+	}
 }
 
 // use is one use as its client sees it.
@@ -184,11 +223,10 @@ func (n *node) start(u *use) bool {
 		return false
 	}
 	l.inFlight++
-	began := n.w.now
-	l.place.serve(n.w, func() {
-		n.first.Observe(n.w.now-began, n.w.now)
-		if l.fixed == 0 {
-			l.gradient.Done(n.w.now-began, l.inFlight, false, n.w.now)
+	l.place.serve(n.w, func(first time.Duration) {
+		n.first.Observe(first, n.w.now)
+		if l.fixed == 0 && first > 0 {
+			l.gradient.Done(first, l.inFlight, false, n.w.now)
 		}
 		l.inFlight--
 		u.left = n.w.now
