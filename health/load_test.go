@@ -9,8 +9,8 @@ import (
 	"weir/lb"
 )
 
-// crowd is an upstream of n endpoints that all have been used, and its peers.
-func crowd(tb testing.TB, n int) (*Outliers, *peers) {
+// crowd is an upstream of n endpoints that have been used so many times each, and its peers.
+func crowd(tb testing.TB, n, uses int) (*Outliers, *peers) {
 	tb.Helper()
 	r := lb.NewRegistry(nil)
 	o, err := NewOutliers(r, slog.New(slog.DiscardHandler), nil)
@@ -29,7 +29,7 @@ func crowd(tb testing.TB, n int) (*Outliers, *peers) {
 	r.Judge(lb.ByProbe, lb.Ready, "", endpointsOf(u.View().Members())...)
 	config := DefaultOutliers()
 	o.Adopt([]Target{{Upstream: u, Outliers: &config}})
-	for i := range 120 * n {
+	for i := range uses * n {
 		l, _ := u.Pick(lb.Key{}, lb.Tried{})
 		l.Done(lb.Outcome{Route: uint32(i/n) % 4})
 	}
@@ -40,7 +40,7 @@ func crowd(tb testing.TB, n int) (*Outliers, *peers) {
 func BenchmarkJudgingARow(b *testing.B) {
 	for _, n := range []int{10, 10000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			_, p := crowd(b, n)
+			_, p := crowd(b, n, 120)
 			suspects := p.list[:1]
 			for b.Loop() {
 				p.failing(3, suspects, time.Time{})
@@ -53,7 +53,7 @@ func BenchmarkJudgingARow(b *testing.B) {
 func BenchmarkComparingRates(b *testing.B) {
 	for _, n := range []int{10, 10000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			_, p := crowd(b, n)
+			_, p := crowd(b, n, 120)
 			for b.Loop() {
 				p.lagging()
 			}
@@ -63,7 +63,7 @@ func BenchmarkComparingRates(b *testing.B) {
 
 // What Adopt costs where nothing has changed, as after each answer of a discovery.
 func BenchmarkAdopting(b *testing.B) {
-	o, p := crowd(b, 10000)
+	o, p := crowd(b, 10000, 4)
 	m, err := New(o.registry, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		b.Fatal(err)
@@ -82,20 +82,20 @@ func BenchmarkAdopting(b *testing.B) {
 	})
 }
 
-// The judge of 10,000 endpoints: all that is asked of each is a few loads. The bound is some
-// hundred times what it takes on a machine at rest.
+// Judging costs a few loads per endpoint. The bounds are far above what it takes on a machine at rest,
+// 0.2 ms and 7 ms, and below what anything quadratic would take.
 func TestJudgingTenThousandIsCheap(t *testing.T) {
-	_, p := crowd(t, 10000)
+	_, p := crowd(t, 10000, 4)
 	for _, c := range []struct {
 		what  string
 		do    func()
 		bound time.Duration
 	}{
-		{"a row", func() { p.failing(3, p.list[:1], time.Time{}) }, 100 * time.Millisecond},
-		{"rates", func() { p.lagging() }, 500 * time.Millisecond},
+		{"a row", func() { p.failing(3, p.list[:1], time.Time{}) }, 500 * time.Millisecond},
+		{"rates", func() { p.lagging() }, time.Second},
 	} {
 		best := time.Hour
-		for range 5 {
+		for range 10 {
 			begin := time.Now()
 			c.do()
 			best = min(best, time.Since(begin))
@@ -108,7 +108,7 @@ func TestJudgingTenThousandIsCheap(t *testing.T) {
 }
 
 func TestJudgingAllocatesNothingWhereNobodyIsAnOutlier(t *testing.T) {
-	_, p := crowd(t, 50)
+	_, p := crowd(t, 50, 120)
 	suspects := p.list[:5]
 	if n := testing.AllocsPerRun(100, func() { p.failing(3, suspects, time.Time{}) }); n != 0 {
 		t.Errorf("judging rows allocates %v times", n)

@@ -32,11 +32,11 @@ func TestAnEndpointThatOnlyFailsLosesItsTraffic(t *testing.T) {
 					c.traffic(rate, 5*time.Second, healthy)
 					broken := c.failing(map[int]float64{0: 1})
 					c.traffic(rate, 2*time.Second, broken)
-					got := c.traffic(rate, time.Minute, broken)
+					got := c.traffic(rate, 30*time.Second, broken)
 					share := float64(got[c.endpoint(0).Address()]) / float64(sum(got))
 					t.Logf("%s at %d/s: %.3f%% of the traffic from 2 s on", balance, rate, 100*share)
 					if share >= 0.01 {
-						t.Errorf("%s at %d/s: %.2f%% of the traffic from 2 s to 62 s", balance, rate, 100*share)
+						t.Errorf("%s at %d/s: %.2f%% of the traffic from 2 s to 32 s", balance, rate, 100*share)
 					}
 					// ewma charges failures so that the endpoint loses its traffic before a row is full.
 					if s := c.outliers.Stats()[0]; s.Spared != 0 || balance != lb.EWMA && s.Ejected != 1 {
@@ -70,8 +70,8 @@ func TestARouteThatFailsEverywhereEjectsNobody(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newCourt(t, n, balancedBy(lb.RoundRobin))
 				c.in(func() {
-					c.traffic(rate, 20*time.Second, c.failing(nil))
-					c.traffic(rate, time.Minute, func(_ *lb.Endpoint, route uint32) lb.Result {
+					c.traffic(rate, 5*time.Second, c.failing(nil))
+					c.traffic(rate, 25*time.Second, func(_ *lb.Endpoint, route uint32) lb.Result {
 						if route == 1 {
 							return lb.Status5xx
 						}

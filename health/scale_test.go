@@ -36,11 +36,11 @@ func TestManyEndpointsAreProbedWithoutBursts(t *testing.T) {
 		}
 		s.monitor.Adopt(targets)
 		begin := time.Now()
-		s.run(func() { time.Sleep(20 * time.Second) })
-		perTick := make([]int, 2001) // probes in each 10 ms
+		s.run(func() { time.Sleep(8 * time.Second) })
+		perTick := make([]int, 801) // probes in each 10 ms
 		for address, times := range s.asked {
-			if len(times) < 8 || len(times) > 12 {
-				t.Errorf("%d probes of %s in 20 s", len(times), address)
+			if len(times) < 3 || len(times) > 6 {
+				t.Errorf("%d probes of %s in 8 s", len(times), address)
 			}
 			for _, at := range times {
 				perTick[at.Sub(begin)/(10*time.Millisecond)]++
@@ -49,7 +49,7 @@ func TestManyEndpointsAreProbedWithoutBursts(t *testing.T) {
 		if len(s.asked) != upstreams*each {
 			t.Errorf("%d endpoints were probed", len(s.asked))
 		}
-		t.Logf("probes begun in 10 ms: at most %d, in the first 4 s %d", slices.Max(perTick), slices.Max(perTick[:400]))
+		t.Logf("probes begun in 10 ms: at most %d", slices.Max(perTick))
 		if most := slices.Max(perTick[:200]); most > 55 {
 			t.Errorf("the first probes: %d in 10 ms", most)
 		}
@@ -81,7 +81,7 @@ func TestTenThousandThatGoAtOnceMakeNoStorm(t *testing.T) {
 		s := newScene(t, n)
 		s.monitor.Adopt([]Target{{Upstream: s.upstream, Config: jittered(20)}})
 		s.run(func() {
-			time.Sleep(10 * time.Second)
+			time.Sleep(4 * time.Second)
 			for i := range n {
 				s.fail(i, errRefused)
 			}
@@ -114,10 +114,10 @@ func TestFrozenEndpointsDelayNobody(t *testing.T) {
 		for i := range n / 3 {
 			s.freeze(i, time.Second)
 		}
-		s.run(func() { time.Sleep(30 * time.Second) })
+		s.run(func() { time.Sleep(12 * time.Second) })
 		for i := n / 3; i < n; i++ {
-			if k := len(s.asked[s.endpoint(i).Address()]); k < 13 {
-				t.Fatalf("endpoint %d was probed %d times in 30 s", i, k)
+			if k := len(s.asked[s.endpoint(i).Address()]); k < 5 {
+				t.Fatalf("endpoint %d was probed %d times in 12 s", i, k)
 			}
 		}
 		late := uint64(0)
