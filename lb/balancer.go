@@ -1,8 +1,6 @@
 package lb
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // balancer makes the picker of each new view of one upstream. It is made once per upstream and
 // snapshot, so that what must outlive a view (a cursor, a table) lies in its closure; the upstream
@@ -84,19 +82,19 @@ func narrow(list []contender, limit int, bits uint64, pair *[2]contender) []cont
 // cheapest draws by share among the contenders that cost at most the given cost; nil if none does.
 func (d dice) cheapest(list []contender, costs []float64, most float64) *Endpoint {
 	costs = costs[:len(list)]
-	total, equals, any := 0, 0, 0
+	total, equals, last := 0, 0, 0
 	for i, cost := range costs {
 		if cost <= most {
 			total += list[i].share
 			equals++
-			any = i
+			last = i
 		}
 	}
 	switch equals {
 	case 0:
 		return nil
 	case 1:
-		return list[any].endpoint
+		return list[last].endpoint
 	}
 	at := int(scale(d(), uint64(total)))
 	for i, cost := range costs {

@@ -19,7 +19,7 @@ const (
 // have to write twice, but estimated: each seat notes what a use found there, itself included, and
 // total is the sum. Uses note the seats they visit and, now and then, one drawn at random. It begins
 // exact with each view. What begins is noted at once and what ends at the next visit, so the estimate
-// errs on the side of staying at home, by less than one use for each endpoint.
+// errs on the side of staying at home, by about one use for each endpoint.
 type seats struct {
 	list   []seat
 	random dice

@@ -2,6 +2,7 @@ package lb
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -16,8 +17,10 @@ import (
 type hashBalancer struct {
 	newTable func(names []string, weights []int, members int) hashTable
 	random   dice
-	whole    *plan // the last of all members
-	part     *plan // the last of candidates alone
+	members  []Member             // that the following is about
+	names    map[*Endpoint]string // in the tables
+	whole    *plan                // of all members; nil: not made yet
+	part     *plan                // the last of candidates alone
 }
 
 // hashTable is the order in which each hash visits the seats of a view. It never changes.
@@ -37,15 +40,40 @@ func (b *hashBalancer) newPicker(members, candidates []Member) picker {
 	if len(members) == 0 {
 		members = candidates
 	}
-	p := &b.whole
-	seated := members
-	if 2*weight(candidates) < weight(members) {
-		p, seated = &b.part, candidates
+	b.know(members)
+	p := b.plan(members, candidates)
+	return &hashPicker{table: p.table, seats: newSeats(p.ranks, candidates, b.random)}
+}
+
+// know forgets the plans if they are not for these members.
+func (b *hashBalancer) know(members []Member) {
+	if len(members) == len(b.members) && &members[0] == &b.members[0] {
+		return
 	}
-	if !(*p).fits(seated, len(members)) {
-		*p = b.plan(seated, len(members))
+	names := tableNames(members)
+	if !slices.EqualFunc(b.members, members, sameSeat) || !maps.Equal(b.names, names) {
+		b.whole, b.part = nil, nil
 	}
-	return &hashPicker{table: (*p).table, seats: newSeats((*p).ranks, candidates, b.random)}
+	b.members, b.names = members, names
+}
+
+func sameSeat(a, b Member) bool { return a.Endpoint == b.Endpoint && a.Weight == b.Weight }
+
+// tableNames returns what the tables call the members: a host keeps its keys when its address changes,
+// and the endpoints of one host name are told apart by their addresses.
+func tableNames(members []Member) map[*Endpoint]string {
+	having := make(map[string]int, len(members))
+	for i := range members {
+		having[members[i].Endpoint.Name()]++
+	}
+	names := make(map[*Endpoint]string, len(members))
+	for i := range members {
+		e := members[i].Endpoint
+		if names[e] = e.Name(); having[names[e]] > 1 {
+			names[e] = e.address
+		}
+	}
+	return names
 }
 
 func weight(list []Member) (sum int) {
@@ -57,30 +85,35 @@ func weight(list []Member) (sum int) {
 
 // plan is a table and whose seats it speaks of.
 type plan struct {
-	seated  []Member
-	members int
-	ranks   map[*Endpoint]int // in the order of the names
-	table   hashTable
+	seated []Member
+	ranks  map[*Endpoint]int // in the order of the names
+	table  hashTable
 }
 
-// fits reports whether p is the plan for these.
-func (p *plan) fits(seated []Member, members int) bool {
-	return p != nil && p.members == members && slices.EqualFunc(p.seated, seated, sameSeat)
+// plan returns the plan for these candidates.
+func (b *hashBalancer) plan(members, candidates []Member) *plan {
+	if 2*weight(candidates) >= weight(members) {
+		if b.whole == nil {
+			b.whole = b.newPlan(members)
+		}
+		return b.whole
+	}
+	if b.part == nil || !slices.EqualFunc(b.part.seated, candidates, sameSeat) {
+		b.part = b.newPlan(candidates)
+	}
+	return b.part
 }
 
-func sameSeat(a, b Member) bool { return a.Endpoint == b.Endpoint && a.Weight == b.Weight }
-
-// plan makes a table. Endpoints are named by their addresses: no two of an upstream share one.
-func (b *hashBalancer) plan(seated []Member, members int) *plan {
+func (b *hashBalancer) newPlan(seated []Member) *plan {
 	sorted := slices.Clone(seated)
-	slices.SortFunc(sorted, func(a, b Member) int { return cmp.Compare(a.Endpoint.address, b.Endpoint.address) })
-	p := &plan{seated: seated, members: members, ranks: make(map[*Endpoint]int, len(seated))}
+	slices.SortFunc(sorted, func(x, y Member) int { return cmp.Compare(b.names[x.Endpoint], b.names[y.Endpoint]) })
+	p := &plan{seated: seated, ranks: make(map[*Endpoint]int, len(seated))}
 	names, weights := make([]string, len(sorted)), make([]int, len(sorted))
 	for i := range sorted {
 		p.ranks[sorted[i].Endpoint] = i
-		names[i], weights[i] = sorted[i].Endpoint.address, sorted[i].Weight
+		names[i], weights[i] = b.names[sorted[i].Endpoint], sorted[i].Weight
 	}
-	p.table = b.newTable(names, weights, members)
+	p.table = b.newTable(names, weights, len(b.members))
 	return p
 }
 

@@ -140,6 +140,54 @@ func TestFewCandidatesAreFoundByShortWalks(t *testing.T) {
 	}
 }
 
+// lookedUp returns an upstream of endpoints that were found under names; an address is its index.
+func lookedUp(t *testing.T, balance string, names map[int]string) *Upstream {
+	t.Helper()
+	r := NewRegistry(nil)
+	u, err := r.Adopt("orders", Config{Balance: balance, Discovered: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []Place
+	for i, name := range names {
+		found = append(found, Place{Address: address(i), Name: name})
+	}
+	u.Update(found)
+	rebuild(u)
+	r.SetState(Ready, endpoints(u)...)
+	rebuild(u)
+	return u
+}
+
+func TestTablesGoByNames(t *testing.T) {
+	for _, c := range []struct {
+		what          string
+		before, after map[int]string
+		same          bool
+	}{
+		{"a host that gets another address keeps its keys",
+			map[int]string{1: "a:80", 2: "b:80", 3: "c:80"}, map[int]string{1: "a:80", 9: "b:80", 3: "c:80"}, true},
+		{"addresses of one host are told apart",
+			map[int]string{1: "a:80", 2: "a:80", 3: "c:80"}, map[int]string{1: "a:80", 9: "a:80", 3: "c:80"}, false},
+		{"without names, addresses count",
+			map[int]string{1: "", 2: "", 3: ""}, map[int]string{1: "", 9: "", 3: ""}, false},
+	} {
+		for _, balance := range hashBalancers {
+			t.Run(c.what+"/"+balance, func(t *testing.T) {
+				before, after := homes(lookedUp(t, balance, c.before), 1000), homes(lookedUp(t, balance, c.after), 1000)
+				for i, home := range after {
+					if home == address(9).String() {
+						after[i] = address(2).String()
+					}
+				}
+				if same := slices.Equal(before, after); same != c.same {
+					t.Errorf("keys stay: %v, want %v", same, c.same)
+				}
+			})
+		}
+	}
+}
+
 func TestAUseWithoutAKeyGoesAnywhere(t *testing.T) {
 	for _, balance := range hashBalancers {
 		_, u := upstream(t, balance, equal(10)...)
