@@ -191,6 +191,28 @@ func (l *loader) misplaced(root *tomlfile.Node) {
 	}
 }
 
+// later refuses the sources of endpoints that Weir does not have yet by their names, and takes them
+// out, so that nobody calls them unknown.
+func (l *loader) later(root *tomlfile.Node) {
+	eachUpstream := func(name string) {
+		discover := child(child(root.Get("upstreams"), name), "discover")
+		for _, k := range []string{"consul", "etcd", "kubernetes"} {
+			if child(discover, k) == nil {
+				continue
+			}
+			l.report.problems.In("upstreams", name, "discover").AddKey(k, "endpoints can't be found by "+k+" yet",
+				"write dns, srv or file; what knows the endpoints may write the file")
+			l.report.place()
+			discover.Delete(k)
+		}
+	}
+	if n := root.Get("upstreams"); n != nil && n.Kind == tomlfile.Table {
+		for _, name := range n.Keys {
+			eachUpstream(name)
+		}
+	}
+}
+
 func misplacedLimits(p *conf.Problems, keys []string) {
 	for _, k := range keys {
 		if slices.Contains(limitKeys(), k) && k != "idle_timeout" {

@@ -70,6 +70,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 		return nil, r
 	}
 	l.misplaced(root)
+	l.later(root)
 	fill(root)
 	c := &Config{}
 	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Env, Read: l.ReadFile}, &r.found)

@@ -85,9 +85,9 @@ func TestRulesOfDiscovery(t *testing.T) {
 		{text: "endpoints = \"a:1\"\ndiscover.dns = \"a.b:1\"", want: `upstreams.api.discover: the endpoints are written down already`},
 		{text: `discover.dns = "10.0.0.1:80"`, want: `upstreams.api.discover.dns: "10.0.0.1:80" is not a name with a port`},
 		{text: `discover.dns = "a.b"`, want: `upstreams.api.discover.dns: "a.b" is not a name with a port`},
-		{text: `discover.consul = "x"`, want: `upstreams.api.discover.consul`},
-		{text: `discover.etcd = "x"`, want: `upstreams.api.discover.etcd`},
-		{text: `discover.kubernetes = "x"`, want: `upstreams.api.discover.kubernetes`},
+		{text: `discover.consul = "x"`, want: `upstreams.api.discover.consul: endpoints can't be found by consul yet`},
+		{text: `discover.etcd = "x"`, want: `upstreams.api.discover.etcd: endpoints can't be found by etcd yet`},
+		{text: `discover.kubernetes = "x"`, want: `upstreams.api.discover.kubernetes: endpoints can't be found by kubernetes yet`},
 	})
 }
 

@@ -107,6 +107,9 @@ func TestAProbeDoesNotUndoAnOrder(t *testing.T) {
 	if st, err := r.g.Standing(admin.Order{Upstream: "u", Endpoint: one}); err != nil || st.Endpoints[0].State != "draining" || st.Changed {
 		t.Errorf("after probes: %+v, %v", st, err)
 	}
+	if text := r.metrics(); !strings.Contains(text, `weir_endpoint_probes_total{upstream="u",endpoint="`+one+`",result="failed"} 0`) {
+		t.Error("the probes are not counted")
+	}
 }
 
 func TestWhatIsUnknownIsSaidWithWhatThereIs(t *testing.T) {

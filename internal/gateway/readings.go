@@ -54,11 +54,16 @@ func (d *departed) keep(lives func(upstream string) bool) {
 
 // endpointReadings yields every endpoint as a scrape wants it.
 func (g *Gateway) endpointReadings(yield func(obs.EndpointReading) bool) {
+	probes := map[*lb.Endpoint][]obs.Count{}
+	for _, r := range g.monitor.Report() {
+		probes[r.Endpoint] = []obs.Count{{Label: "ok", N: r.Succeeded}, {Label: "failed", N: r.Failed}}
+	}
 	for _, e := range g.registry.Endpoints() {
 		_, idle := forward.Stats(e)
 		r := obs.EndpointReading{
 			Upstream: e.Upstream(), Endpoint: e.Address(), State: e.State().String(),
 			InFlight: e.InFlight(), Idle: idle, Limit: e.Limit(), Latency: e.Latency(), Picked: e.Picked(),
+			Probes: probes[e],
 		}
 		if !yield(r) {
 			return

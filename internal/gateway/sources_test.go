@@ -3,6 +3,7 @@ package gateway
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -180,4 +181,25 @@ func TestAHostNameStandsForItsAddresses(t *testing.T) {
 	if err != nil || len(st.Endpoints) != len(u.Endpoints) || st.Endpoints[0].State != "draining" {
 		t.Errorf("an order for the name: %+v, %v", st, err)
 	}
+}
+
+// Sources that come and go with reloads, or are begun by refused ones, leave no goroutine behind.
+func TestSourcesOfManyReloadsEnd(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "u.toml")
+	listed(t, path, endpoint(t, "one"))
+	r := start(t, found(path, ""))
+	taken := echo(t)
+	other := filepath.Join(dir, "v.toml")
+	listed(t, other, endpoint(t, "two"))
+	before := runtime.NumGoroutine()
+	for range 10 {
+		r.reload(found(other, ""))
+		r.write(found(path, "[listeners.more]\naddress = \""+taken+"\""))
+		if v := r.g.Reload(); v.OK {
+			t.Fatal("a taken address was bound")
+		}
+		r.reload(found(path, ""))
+	}
+	until(t, "the goroutines of 20 sources have ended", func() bool { return runtime.NumGoroutine() <= before+2 })
 }

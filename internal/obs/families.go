@@ -30,6 +30,7 @@ const (
 	endpointLimit    = "weir_endpoint_limit"
 	endpointLatency  = "weir_endpoint_latency_seconds"
 	endpointPicks    = "weir_endpoint_picks_total"
+	endpointProbes   = "weir_endpoint_probes_total"
 
 	connectionsTotal   = "weir_listener_connections_total"
 	connectionsActive  = "weir_listener_connections_active"
@@ -86,6 +87,7 @@ func Families() []Family {
 		{endpointLimit, "gauge", endpoint, "Leases that the endpoint may have at a time. Only with max_in_flight."},
 		{endpointLatency, "gauge", endpoint, "Moving average of the time to the first byte, failures in it with their charge; 0 before the first."},
 		{endpointPicks, "counter", endpoint, "Leases ever given on the endpoint."},
+		{endpointProbes, "counter", []string{"upstream", "endpoint", "result"}, "Probes by what they came to, `ok` or `failed`. Only with health."},
 		{connectionsTotal, "counter", at, "Connections accepted."},
 		{connectionsActive, "gauge", at, "Connections open now."},
 		{connectionsRefused, "counter", []string{"listener", "reason"}, "Connections closed at once, by reason."},

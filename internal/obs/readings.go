@@ -20,6 +20,7 @@ type EndpointReading struct {
 	Limit    int64         // leases that may be out; 0 is no limit, and no series
 	Latency  time.Duration // moving average of the time to the first byte
 	Picked   uint64        // leases ever given
+	Probes   []Count       // by result; empty for an endpoint that is not probed
 }
 
 // UpstreamReading is what has been decided about one upstream, at the moment of a scrape. The
@@ -155,6 +156,12 @@ func writeEndpoints(w *bytes.Buffer, all []EndpointReading, words Words) {
 	each(endpointInFlight, "gauge", func(r *EndpointReading) uint64 { return uint64(max(r.InFlight, 0)) })
 	each(endpointIdle, "gauge", func(r *EndpointReading) uint64 { return uint64(max(r.Idle, 0)) })
 	each(endpointPicks, "counter", func(r *EndpointReading) uint64 { return r.Picked })
+	probes := family{w: w, name: endpointProbes, kind: "counter"}
+	for i := range all {
+		for _, n := range all[i].Probes {
+			probes.put(at[i], labels("result", n.Label), n.N)
+		}
+	}
 	limit, latency := family{w: w, name: endpointLimit, kind: "gauge"}, family{w: w, name: endpointLatency, kind: "gauge"}
 	for i := range all {
 		if all[i].Limit > 0 {

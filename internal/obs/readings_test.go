@@ -17,7 +17,7 @@ func words() Words {
 // readings is what a gateway would give: two endpoints of one upstream.
 func readings() iter.Seq[EndpointReading] {
 	return slices.Values([]EndpointReading{
-		{Upstream: "u", Endpoint: "10.0.0.1:80", State: "ready", InFlight: 3, Idle: 4, Limit: 200, Latency: 1500 * time.Microsecond, Picked: 7},
+		{Upstream: "u", Endpoint: "10.0.0.1:80", State: "ready", InFlight: 3, Idle: 4, Limit: 200, Latency: 1500 * time.Microsecond, Picked: 7, Probes: []Count{{"ok", 8}, {"failed", 1}}},
 		{Upstream: "u", Endpoint: "10.0.0.2:80", State: "down", InFlight: -1},
 	})
 }
@@ -50,6 +50,8 @@ func TestUpstreamsAndEndpointsAreReadAtTheScrape(t *testing.T) {
 		`weir_endpoint_latency_seconds{upstream="u",endpoint="10.0.0.1:80"} 0.0015`,
 		`weir_endpoint_latency_seconds{upstream="u",endpoint="10.0.0.2:80"} 0`,
 		`weir_endpoint_picks_total{upstream="u",endpoint="10.0.0.1:80"} 7`,
+		`weir_endpoint_probes_total{upstream="u",endpoint="10.0.0.1:80",result="ok"} 8`,
+		`weir_endpoint_probes_total{upstream="u",endpoint="10.0.0.1:80",result="failed"} 1`,
 		`weir_upstream_picks_total{upstream="u",reason="picked"} 9`,
 		`weir_upstream_picks_total{upstream="u",reason="all_full"} 2`,
 		`weir_upstream_retries_total{upstream="u",reason="connect"} 3`,
@@ -69,7 +71,7 @@ func TestUpstreamsAndEndpointsAreReadAtTheScrape(t *testing.T) {
 		wantLine(t, c, line)
 	}
 	// What an endpoint or upstream does not have has no series that would look like a zero.
-	for _, part := range []string{`limit{upstream="u",endpoint="10.0.0.2:80"`, `breaker_state{upstream="v"`, `source_up{upstream="w"`} {
+	for _, part := range []string{`limit{upstream="u",endpoint="10.0.0.2:80"`, `probes_total{upstream="u",endpoint="10.0.0.2:80"`, `breaker_state{upstream="v"`, `source_up{upstream="w"`} {
 		wantNone(t, c, part)
 	}
 }
