@@ -29,14 +29,10 @@ func (g *group) streak(e *Endpoint, slot int, n uint32) {
 	}
 }
 
-// settle lets u's words hold for what the snapshots share. The registry's mutex is held.
+// settle lets u's words hold for what the snapshots share: the gate last, since it lets in who waits
+// for what the limits now allow. The registry's mutex is held.
 func (g *group) settle(u *Upstream) {
 	c := &u.config
-	s := gateSettings{budget: c.RetryBudget.Value(), breaker: c.Breaker, room: u.room}
-	if c.Queue != nil {
-		s.queue = *c.Queue
-	}
-	g.gate.configure(s)
 	g.streakAt.Store(uint32(max(c.Streak, 0)))
 	g.maxInFlight = c.MaxInFlight
 	for _, v := range g.live {
@@ -45,6 +41,11 @@ func (g *group) settle(u *Upstream) {
 			members[i].Endpoint.limiter.configure(c.MaxInFlight)
 		}
 	}
+	s := gateSettings{budget: c.RetryBudget.Value(), breaker: c.Breaker, room: u.room}
+	if c.Queue != nil {
+		s.queue = *c.Queue
+	}
+	g.gate.configure(s)
 }
 
 // part takes u out of the group, whose newest upstream from then on has the say. It reports whether

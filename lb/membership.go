@@ -9,7 +9,7 @@ type membership struct {
 	tiers     []int      // that occur, ascending
 	byTier    [][]Member // beside tiers
 	zoned     bool       // there is a member in this node's zone and one that is not
-	found     []Place    // by discovery; nil if the configuration lists the members
+	found     []Place    // by discovery; nil if it has not spoken
 }
 
 // newMembership takes the members over. zone is this node's, "" for none.

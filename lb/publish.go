@@ -15,7 +15,7 @@ const rebuildEvery = 100 * time.Millisecond
 // change places afterwards.
 func (u *Upstream) Update(places []Place) {
 	u.mu.Lock()
-	if u.retired || slices.Equal(u.members.found, places) {
+	if told := u.members.found; u.retired || told != nil && slices.Equal(told, places) {
 		u.mu.Unlock()
 		return
 	}
@@ -35,6 +35,7 @@ func (u *Upstream) refresh() {
 	case u.retired:
 		u.mu.Unlock()
 	case now.Before(at):
+		u.stale.Store(true)
 		u.arm(now, at)
 		u.mu.Unlock()
 	default:
@@ -69,6 +70,7 @@ func (u *Upstream) onTimer() {
 // publishAndUnlock publishes a new view. Only then do the endpoints go that the old one still offered.
 func (u *Upstream) publishAndUnlock(now time.Time) {
 	u.built, u.due = now, time.Time{}
+	u.stale.Store(false) // before the states are read: what changes from here on sets it again
 	old := u.view.Load()
 	v, next := u.builder.build(u.members, old, now)
 	u.view.Store(v)

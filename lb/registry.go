@@ -154,7 +154,9 @@ func (r *Registry) replace(u *Upstream, places []Place) *membership {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.enlist(u, places)
-	m.found = places
+	if m.found = places; places == nil {
+		m.found = []Place{} // it was told, and that there is nobody
+	}
 	return m
 }
 

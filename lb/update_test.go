@@ -56,6 +56,23 @@ func TestWhatDiscoveryFindsIsTheMembership(t *testing.T) {
 	}
 }
 
+func TestToFindNobodyIsAFindingToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewRegistry(nil)
+		cfg := config(EWMA, 1)
+		cfg.Discovered = true
+		u := adopt(t, r, cfg)
+		if n := len(endpoints(u)); n != 1 {
+			t.Errorf("%d members before discovery has spoken, want the one that is listed", n)
+		}
+		u.Update(nil)
+		if n := len(endpoints(u)); n != 0 || len(r.Endpoints()) != 0 {
+			t.Errorf("%d members after discovery has found nobody, %d in the books; want none", n, len(r.Endpoints()))
+		}
+		r.Retire(u)
+	})
+}
+
 func TestAnEndpointThatStaysKeepsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, u, gone := discovered(t, 0, 1)

@@ -14,6 +14,7 @@ type Upstream struct {
 	group    *group
 	config   Config
 	view     atomic.Pointer[View]
+	stale    atomic.Bool // something has changed since the view was built
 
 	mu      sync.Mutex // guards what follows; taken before the registry's
 	builder *builder
@@ -73,7 +74,7 @@ func (u *Upstream) choose(k Key, tried Tried) (*Endpoint, Reason) {
 		}
 	}
 	r := v.whyNot(&tried)
-	if r != AllFull {
+	if r != AllFull && (v.spare || u.stale.Load()) {
 		if e := v.pickSpare(&tried); e != nil && e.take() {
 			return e, Picked
 		}

@@ -33,6 +33,7 @@ type facts struct {
 	tier  int // of the candidates
 	ready int
 	panic bool
+	spare bool   // there are ready endpoints that are no candidates
 	local int    // how many candidates near chooses from; 0: all
 	spill uint32 // the part of 1<<32 of the uses that goes to far first
 }
@@ -78,8 +79,9 @@ func (v *View) pick(k Key, tried Tried) *Endpoint {
 }
 
 // pickSpare serves a use for which the candidates hold nothing, because it has tried all of them or
-// there are none: by whoever else is ready now, be it a backup or too new for the view. Full
-// candidates are no reason to come here: overload is not to spread to the backups.
+// there are none: by whoever else is ready now, be it a backup or too new for the view. It looks at
+// all members, so it is for when there may be one. Full candidates are no reason to come here:
+// overload is not to spread to the backups.
 func (v *View) pickSpare(tried *Tried) *Endpoint {
 	for _, tier := range v.byTier {
 		start := below(rand.Uint32(), len(tier))

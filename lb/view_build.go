@@ -71,6 +71,7 @@ func (b *builder) build(m *membership, old *View, now time.Time) (*View, time.Du
 	b.candidates = b.candidates[:0]
 	if at, class, ok := b.choose(); ok {
 		v.tier = m.tiers[at]
+		v.spare = v.ready > b.tiers[at][Ready]
 		v.panic = class >= Ejected || b.tiers[at].panics(b.config.Panic.Value())
 		b.collect(v, class, now)
 		b.divide(v)
