@@ -25,18 +25,19 @@ func TestOneSlowEndpointOfTen(t *testing.T) {
 
 // compare runs the two balancers side by side, so that what else the machine does hits both.
 func (l laggard) compare(t *testing.T) {
-	booths := []*booth{newBooth(t, l.endpoint(10*l.takes))}
-	for range 9 {
-		booths = append(booths, newBooth(t, l.endpoint(l.takes)))
-	}
-	reports := map[string]func() *bench.Report{}
+	reports, slow := map[string]func() *bench.Report{}, map[string]*booth{}
 	for _, balance := range []string{"round_robin", "ewma"} {
+		booths := []*booth{newBooth(t, l.endpoint(10*l.takes))}
+		for range 9 {
+			booths = append(booths, newBooth(t, l.endpoint(l.takes)))
+		}
+		slow[balance] = booths[0]
 		c := start(t, across(`balance = "`+balance+`"`, booths...))
 		reports[balance] = rush{path: "/", rate: l.rate, warmup: l.warmup, run: l.run, connections: 64 + int(l.rate/4)}.beside(c)
 	}
 	turns, ewma := reports["round_robin"](), reports["ewma"]()
-	t.Logf("round_robin: %s", summary(turns))
-	t.Logf("ewma: %s", summary(ewma))
+	t.Logf("round_robin: %s; %d on the slow one", summary(turns), slow["round_robin"].asked.Load())
+	t.Logf("ewma: %s; %d on the slow one", summary(ewma), slow["ewma"].asked.Load())
 	unfailing(t, "round_robin", turns)
 	unfailing(t, "ewma", ewma)
 	if most := time.Duration(float64(turns.Latency.P99) / l.times); ewma.Latency.P99 > most {

@@ -13,6 +13,7 @@ import (
 
 // killing is the story of an endpoint that is killed and comes back.
 type killing struct {
+	balance             string
 	rate                float64
 	before, down, after time.Duration // sound, killed, and at full share
 	interval            time.Duration // of probes
@@ -27,8 +28,8 @@ const rise = 2
 func TestKilledEndpoint(t *testing.T) {
 	t.Parallel()
 	killing{
-		rate: gently(500), before: time.Second, down: time.Second, after: 2 * time.Second,
-		interval: 200 * time.Millisecond, slowStart: time.Second, share: 0.5, spike: 10, slack: 100 * time.Millisecond,
+		balance: "round_robin", rate: gently(500), before: time.Second, down: time.Second, after: 2 * time.Second,
+		interval: 200 * time.Millisecond, slowStart: time.Second, share: 0.8, spike: 10, slack: 100 * time.Millisecond,
 	}.tell(t)
 }
 
@@ -44,9 +45,10 @@ address = "{ip}:8080"
 upstream = "api"
 [upstreams.api]
 endpoints = ["{one}", "{two}", "{three}"]
+balance = "%s"
 slow_start = "%v"
 health = { http = { path = "/healthz" }, interval = "%v", rise = %d }
-`, k.slowStart, k.interval, rise), "one", one.http(), "two", two.http(), "three", three.http())
+`, k.balance, k.slowStart, k.interval, rise), "one", one.http(), "two", two.http(), "three", three.http())
 	back := rise*k.interval + k.slowStart
 	parts := newShares("one", "two", "three")
 	report := rush{path: "/kib", rate: k.rate, run: k.before + k.down + back + k.after, body: parts.note}.beside(c)
