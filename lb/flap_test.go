@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"weir/internal/conf"
 )
 
 // flapper changes the state of a tenth of an upstream's endpoints a second, evenly spread.
@@ -79,6 +81,46 @@ func TestAThousandFlappingEndpoints(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The same for discovery: each second a tenth of the places is replaced by others, and nothing of
+// those that go stays.
+func TestAThousandPlacesThatComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := 0
+		r := NewRegistry(func(*Endpoint) { gone++ })
+		u := adopt(t, r, Config{Balance: EWMA, Discovered: true, SlowStart: conf.Dur(5 * time.Second)})
+		next := 1000
+		now := placesAt(rand.Perm(next)...)
+		u.Update(now)
+		r.Judge(ByProbe, Ready, "", endpoints(u)...)
+		second := func() {
+			for range 20 {
+				time.Sleep(50 * time.Millisecond)
+				now = append(slices.Clone(now[5:]), placesAt(next, next+1, next+2, next+3, next+4)...)
+				next += 5
+				u.Update(now)
+				synctest.Wait()
+				r.Judge(ByProbe, Ready, "", endpoints(u)...)
+				pickOnce(t, u)
+			}
+		}
+		for range 15 {
+			second()
+		}
+		before := reachable()
+		for range 45 {
+			second()
+		}
+		if after := reachable(); after > before+before/4+1<<20 {
+			t.Errorf("the heap grew from %d to %d bytes", before, after)
+		}
+		time.Sleep(time.Second)
+		if gone != next-1000 || len(r.Endpoints()) != 1000 {
+			t.Errorf("of %d endpoints %d have gone and %d are there, want all but 1000 gone", next, gone, len(r.Endpoints()))
+		}
+		r.Retire(u)
+	})
 }
 
 func pickOnce(t *testing.T, u *Upstream) {
