@@ -14,8 +14,8 @@ import (
 type HedgeConfig struct {
 	// After is how long the attempt has been out before the hedge is made: a percentile of the
 	// upstream's own time to the first byte over the last minute, such as "p95", or a duration. The
-	// clock behind it is coarse: hedges are up to 40 ms late, so that answers faster than that are
-	// never hedged. Default: "p95".
+	// clock behind it is coarse: a hedge is up to 40 ms late, and most answers that come before that
+	// are not hedged. Default: "p95".
 	After HedgeAfter `toml:"after"`
 	// Budget is how many hedges there may be, as a share of the requests of the last 10 s. They
 	// count in retry.budget too. Default: 5%.

@@ -101,11 +101,17 @@ func (c *Conn) AwaitHead(now int64) {
 	at := c.within(now, int64(c.t.Response))
 	if c.soft {
 		c.hard = at
-		if at == 0 || c.nudge < at {
-			at = c.nudge
-		} else {
-			c.nudge = 0
-		}
+		c.arm()
+		return
+	}
+	c.S.Timer.Set(at)
+}
+
+// arm starts the clock of the nudge, or of the deadline behind it if that is earlier.
+func (c *Conn) arm() {
+	at := c.nudge
+	if c.hard != 0 && c.hard <= at {
+		c.nudge, at = 0, c.hard
 	}
 	c.S.Timer.Set(at)
 }
@@ -158,7 +164,10 @@ func (c *Conn) due() {
 func (c *Conn) Ask(request []byte, check bool) (fine bool) {
 	stale, sent, err := c.In.Ask(request, answerLimits.HeadBytes+1, check)
 	for err != nil && !c.In.Wrote() && c.S.Interrupted() == Nudged { // before there was anything to wait for
+		c.S.Timer.Set(0)
 		c.Calm()
+		c.NudgeAt(deadline.Now() + int64(deadline.Tick))
+		c.arm()
 		stale, sent, err = c.In.Ask(request, answerLimits.HeadBytes+1, check)
 	}
 	if c.sent = sent; sent {

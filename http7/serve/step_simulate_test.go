@@ -48,9 +48,9 @@ func (s *simulation) now() int64 { return int64(time.Since(s.began)) + 1 }
 func (s *simulation) run(rate int, d time.Duration) {
 	for range int(d.Seconds() * float64(rate)) {
 		go s.send() // one request; ends with its answer
-		time.Sleep(time.Second / time.Duration(rate))
+		<-time.After(time.Second / time.Duration(rate))
 	}
-	time.Sleep(10 * time.Second)
+	<-time.After(10 * time.Second)
 	synctest.Wait()
 }
 
@@ -73,7 +73,7 @@ func (s *simulation) send() {
 		case askRetry:
 			ev = s.plan.askRetry(st.why)
 		case wait:
-			time.Sleep(time.Duration(st.until - s.now()))
+			<-time.After(time.Duration(st.until - s.now()))
 			ev = event{kind: evWaited, now: s.now()}
 		case keep:
 			if status < 500 {
@@ -95,7 +95,7 @@ func (s *simulation) attempt(st *sending, tried *lb.Tried) event {
 	s.attempts.Add(1)
 	took, status := s.endpoint()
 	if took > 0 {
-		time.Sleep(took)
+		<-time.After(took)
 	}
 	var f *http7.Fault
 	lease.Done(lb.Outcome{Result: resultOf(f, status), FirstByte: took + 1})

@@ -239,3 +239,20 @@ func TestLoopHoldsNoBlockBetweenTurns(t *testing.T) {
 	_ = far.Close()
 	<-done
 }
+
+func TestAnAskThatWasInterruptedBeforeItWroteMayBeRepeated(t *testing.T) {
+	c, far := pair(t)
+	serving(t, far, func(r string) string { return "[" + r + "]" })
+	r := reader(c)
+	c.InterruptRead(Custom)
+	if stale, sent, err := r.Ask([]byte("one"), roomy, true); stale || sent || !errors.Is(err, os.ErrDeadlineExceeded) || r.Wrote() {
+		t.Fatalf("stale %v, sent %v, %v, wrote %v", stale, sent, err, r.Wrote())
+	}
+	c.Resume()
+	if stale, sent, err := r.Ask([]byte("one"), roomy, true); stale || !sent || err != nil || !r.Wrote() {
+		t.Fatalf("stale %v, sent %v, %v, wrote %v", stale, sent, err, r.Wrote())
+	}
+	if got := string(r.Window()); got != "[one]" {
+		t.Fatalf("got %q", got)
+	}
+}
