@@ -35,6 +35,11 @@ type GateStats struct {
 // breakerOff is the word for an upstream without a breaker.
 const breakerOff = "off"
 
+// BreakerStates returns the words that [GateStats].Breaker can be besides "off".
+func BreakerStates() []string {
+	return []string{limit.Closed.String(), limit.Open.String(), limit.HalfOpen.String()}
+}
+
 // Stats returns what the gate shows now. It is for a scrape, not for the path of a request.
 func (g *Gate) Stats() GateStats {
 	now := g.now()

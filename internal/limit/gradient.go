@@ -49,19 +49,19 @@ const (
 //     overload takes it for normal. Should the limit fall to half and the latency stay what it was, it
 //     is not the load that makes it long, and it becomes the usual one.
 //
-// What it does in front of an endpoint of 16 workers that need 10 ms, simulated with this code; p99 with
-// what uses waited in the [Queue], in brackets p99 at a tenth of the capacity
+// What it does in front of an endpoint of 16 workers that need 10 ms, from a cold start; p99 is of what
+// was served, with the time in the [Queue], and in brackets that of the unloaded endpoint
 // (go test -run Overload -v ./internal/limit):
 //
-//	                       offered   goodput   shed   p99
-//	constant service       0.5×      0.50      0      10 ms (10)
-//	                       2×        1.00      50 %   31 ms
-//	exponential            0.5×      0.50      0      46 ms (46)
-//	                       2×        1.00      50 %   51 ms
-//	lognormal, sigma 1.5   0.5×      0.50      0      111 ms (108)
-//	                       2×        0.99      50 %   109 ms
+//	service times          offered   served   shed   p99
+//	constant               0.5×      0.50     0      10 ms (10)
+//	                       2×        1.00     50 %   27 ms
+//	exponential            0.5×      0.50     0      47 ms (47)
+//	                       2×        1.00     50 %   52 ms
+//	lognormal, sigma 1.5   0.5×      0.50     0      106 ms (112)
+//	                       2×        1.00     50 %   110 ms
 //
-// What it can't do, and why it is not the default, is in docs/decisions/014-adaptive-concurrency.md.
+// What it can't do, and why it is not the default, is in docs/decisions/015-adaptive-concurrency.md.
 //
 // The zero value is ready. All methods are safe for concurrent use and take no lock.
 type Gradient struct {

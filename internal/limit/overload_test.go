@@ -149,7 +149,7 @@ func TestThreeNodesShareAnEndpoint(t *testing.T) {
 }
 
 // These are the reasons why an adaptive limit is not the default: each is a service that works well
-// without a limit, of which an adaptive one sheds. docs/decisions/014-adaptive-concurrency.md has the
+// without a limit, of which an adaptive one sheds. docs/decisions/015-adaptive-concurrency.md has the
 // figures; should one of them no longer be reached, the question is open again.
 func TestWhatAnAdaptiveLimitShedsOfAServiceThatNeedsNone(t *testing.T) {
 	jump := func(now time.Duration, r *rand.Rand) time.Duration {
