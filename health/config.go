@@ -30,8 +30,8 @@ type Config struct {
 	// Interval is the time from the end of one probe of an endpoint to the next. While an endpoint
 	// is between states, because its last results speak against its state but are too few to
 	// change it, it is probed after a quarter of that: with the default figures an endpoint that
-	// refuses connections is down 3 s after its first refusal instead of 6 s at the latest, and
-	// one that is back is ready 0.5 s after its first success instead of 2 s. No more than 256
+	// begins to refuse connections is down after 3 s at the latest instead of 6 s, and one that is
+	// back is ready 0.5 s after its first success instead of 2 s. No more than 256
 	// endpoints at once are probed faster. Default: 2s.
 	Interval conf.Duration `toml:"interval"`
 	// Timeout bounds one probe, connecting included; it may be longer than interval. Default: 1s.

@@ -14,10 +14,11 @@ import (
 // on the same route: a route that fails everywhere ejects nobody. The only endpoint of an upstream
 // is never ejected.
 type OutliersConfig struct {
-	// ConsecutiveErrors is how many errors in a row on one route eject an endpoint within
-	// milliseconds, where the others serve that route. The more of what the others do there fails,
-	// the longer the row must be: 5 while less than a sixteenth fails, 20 at a half, and no row is
-	// long enough when all fails. "off": rows are not looked at. Default: 5.
+	// ConsecutiveErrors is how many errors in a row on one route eject an endpoint, within
+	// milliseconds of the next success of another endpoint on that route; if none is asked, after
+	// 2 s. The more of what the others do there fails, the longer the row must be: 5 while less than
+	// a sixteenth fails, 20 at a half, and no row is long enough when all fails. "off": rows are not
+	// looked at. Default: 5.
 	ConsecutiveErrors conf.Limit `toml:"consecutive_errors"`
 	// SuccessRateDeviation ejects an endpoint whose share of successes is lower than the mean of
 	// all by this many standard deviations, and by 5 percentage points and more than chance at

@@ -114,6 +114,19 @@ func (c *court) useOthers(n int) {
 	}
 }
 
+// strike lets endpoint i have n errors in a row by a route that each of the others then serves once
+// more, and the judge time to see it.
+func (c *court) strike(i, n int, route uint32, result lb.Result) {
+	c.use(i, n, route, result)
+	for j, m := range c.upstream.View().Members() {
+		if m.Endpoint.State() == lb.Ready && j != i {
+			c.use(j, 1, route, lb.OK)
+		}
+	}
+	<-time.After(2 * lookAgain)
+	synctest.Wait()
+}
+
 // lease gets a lease on endpoint i, whatever the balancer would choose.
 func (c *court) lease(u *lb.Upstream, i int) lb.Lease {
 	c.t.Helper()
@@ -185,11 +198,11 @@ func TestARowOfErrorsEjectsForAWhile(t *testing.T) {
 			c.use(0, 1, 0, lb.OK)
 			c.use(0, 4, 0, lb.Reset)
 			c.expect("a success begins the count anew", lb.Ready, lb.Ready, lb.Ready)
-			c.use(0, 1, 0, lb.Timeout)
-			c.expect("five in a row are, at once", lb.Ejected, lb.Ready, lb.Ready)
-			time.Sleep(10*time.Second - time.Millisecond)
+			c.strike(0, 1, 0, lb.Timeout)
+			c.expect("five in a row are", lb.Ejected, lb.Ready, lb.Ready)
+			time.Sleep(time.Until(c.outliers.Ejections()[0].Since.Add(10*time.Second - 1)))
 			c.expect("for 10 s", lb.Ejected, lb.Ready, lb.Ready)
-			time.Sleep(time.Millisecond)
+			time.Sleep(1)
 			c.expect("and no longer", lb.Ready, lb.Ready, lb.Ready)
 		})
 		want := `level=WARN msg="endpoint orders/10.0.0.1:80 ejected for 10s: 5 errors in a row on a route that the others serve" upstream=orders endpoint=10.0.0.1:80 state=ejected
@@ -217,7 +230,7 @@ func TestCancelledUsesSayNothing(t *testing.T) {
 			c.expect("fifty clients left", lb.Ready, lb.Ready)
 			c.use(0, 3, 0, lb.Status5xx)
 			c.use(0, 5, 0, lb.Cancelled)
-			c.use(0, 2, 0, lb.Status5xx)
+			c.strike(0, 2, 0, lb.Status5xx)
 			c.expect("five errors with cancelled uses between", lb.Ejected, lb.Ready)
 		})
 	})
@@ -229,12 +242,12 @@ func TestEachEjectionIsLongerAndTimeForgets(t *testing.T) {
 		c.in(func() {
 			c.useOthers(1000)
 			lasts := func() time.Duration {
-				c.use(0, 5, 0, lb.Status5xx)
+				c.strike(0, 5, 0, lb.Status5xx)
 				list := c.outliers.Ejections()
-				if len(list) != 1 || list[0].Endpoint != c.endpoint(0) || list[0].Since != time.Now() {
+				if len(list) != 1 || list[0].Endpoint != c.endpoint(0) || time.Since(list[0].Since) > 2*lookAgain {
 					t.Fatalf("ejections %+v", list)
 				}
-				time.Sleep(list[0].Until.Sub(list[0].Since))
+				time.Sleep(time.Until(list[0].Until))
 				c.expect("after its time", lb.Ready)
 				return list[0].Until.Sub(list[0].Since)
 			}
@@ -297,7 +310,7 @@ func TestWhoMayBeEjected(t *testing.T) {
 			}
 			k.in(func() {
 				for _, i := range c.errors {
-					k.use(i, 5, 0, lb.Status5xx)
+					k.strike(i, 5, 0, lb.Status5xx)
 					time.Sleep(time.Second)
 					for range 3 { // what has not been ejected goes on well
 						if k.endpoint(i).Says(lb.ByTraffic) == r {
@@ -316,9 +329,8 @@ func TestStatsCountWhatWasSpared(t *testing.T) {
 		c := newCourt(t, 4, func(_ *lb.Config, o *OutliersConfig) { o.MaxEjected = conf.Percent(25) })
 		c.in(func() {
 			c.useOthers(100)
-			c.use(0, 5, 0, lb.Status5xx)
-			c.use(1, 5, 0, lb.Status5xx)
-			time.Sleep(time.Second)
+			c.strike(0, 5, 0, lb.Status5xx)
+			c.strike(1, 5, 0, lb.Status5xx)
 			if s := c.outliers.Stats()[0]; s.Ejected != 1 || s.Spared != 1 {
 				t.Errorf("stats %+v, want one ejected and one spared", s)
 			}

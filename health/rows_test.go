@@ -34,10 +34,11 @@ func TestTheLengthOfARowFollowsFromTheOthers(t *testing.T) {
 		{"one of 20 fails at the others", []string{"+++++++++++++++++++-+", "++++++++++", "++++++++++", "++++"}, 5},
 		{"a fifth fails", []string{"+-+++", "+++-+", "-++++", "+-+++"}, 10},
 		{"half of it fails", []string{"+-+", "+-+", "-+", "-+"}, 20},
-		{"one of four others is dead", []string{"----------", "+", "+", "+"}, 10},
-		{"two of four others are dead", []string{"----------", "----------", "+", "+"}, 20},
-		{"three of four others are dead", []string{"----------", "----------", "----------", "+"}, 50},
-		{"all others are dead", []string{"-------------------", "-------------------", "-------------------", "-------------------"}, 0},
+		{"one of four others is dead", []string{"-----", "+", "+", "+"}, 10},
+		{"two of four others are dead", []string{"-----", "-----", "+", "+"}, 20},
+		{"three of four others are dead", []string{"-----", "-----", "-----", "+"}, 50},
+		{"all others are dead", []string{"-----", "-----", "-----", "-----"}, 0},
+		{"all others have failed a little, 20 s ago", []string{"+-", "--", "-", "--"}, 30},
 		{"nobody else was asked", []string{"", "", "", ""}, 5},
 		{"one was asked and serves", []string{"", "", "", "+"}, 5},
 	} {
@@ -72,10 +73,10 @@ func TestTheLengthOfARowFollowsFromTheOthers(t *testing.T) {
 	}
 }
 
-// With one or two others, chance alone may have spared them since the route began to fail: one of
-// them must serve it while the row lasts.
-func TestWithFewOthersOneMustServeMeanwhile(t *testing.T) {
-	for _, n := range []int{2, 3} {
+// A balancer may not have asked the others since the route began to fail: one of them must serve it
+// after the row was seen.
+func TestOneMustServeWhileTheRowLasts(t *testing.T) {
+	for _, n := range []int{2, 3, 8} {
 		for _, c := range []struct {
 			what string
 			then string // of the second endpoint, after the row of the first
@@ -85,26 +86,46 @@ func TestWithFewOthersOneMustServeMeanwhile(t *testing.T) {
 			{"it serves", "+", lb.Ejected, lb.Ejected},
 			{"it fails", "-", lb.Ready, lb.Ready},
 			{"it fails, then serves", "-+", lb.Ejected, lb.Ejected},
-			{"it is not asked", "", lb.Ready, lb.Ejected},
+			{"nobody is asked", "", lb.Ready, lb.Ejected},
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				k := newCourt(t, n, nil)
 				k.in(func() {
 					for i := range n {
-						k.use(i, 40, 0, lb.OK)
+						k.use(i, 400, 0, lb.OK)
 					}
 					k.use(0, 5, 0, lb.Status5xx)
-					what := fmt.Sprintf("%d endpoints, the other: %s", n, c.what)
+					what := fmt.Sprintf("%d endpoints, another: %s", n, c.what)
 					k.expect(what+", at once", lb.Ready)
 					k.done(0, "", c.then)
 					time.Sleep(2 * lookAgain)
-					k.expect(what+", 10 ms later", c.soon)
+					k.expect(what+", 4 ms later", c.soon)
 					time.Sleep(patience)
-					k.expect(what+", 110 ms later", c.late)
+					k.expect(what+", 2 s later", c.late)
 				})
 			})
 		}
 	}
+}
+
+// The next five errors make another row, which is looked at anew.
+func TestARowThatGrowsIsLookedAtAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCourt(t, 4, nil)
+		c.in(func() {
+			c.useOthers(400)
+			c.use(0, 5, 0, lb.Status5xx)
+			c.use(1, 1, 0, lb.Status5xx)
+			time.Sleep(time.Second)
+			c.expect("the only other use failed", lb.Ready)
+			c.use(1, 1, 0, lb.OK)
+			c.use(0, 4, 0, lb.Status5xx)
+			time.Sleep(time.Second)
+			c.expect("nine errors", lb.Ready)
+			c.strike(0, 1, 0, lb.Status5xx)
+			c.expect("ten errors, while the others serve", lb.Ejected)
+		})
+	})
 }
 
 func TestARowThatEndsWhileItIsDoubtedIsForgotten(t *testing.T) {
@@ -114,8 +135,8 @@ func TestARowThatEndsWhileItIsDoubtedIsForgotten(t *testing.T) {
 			c.use(1, 10, 0, lb.OK)
 			c.use(0, 5, 0, lb.Status5xx)
 			c.use(0, 1, 0, lb.OK)
-			time.Sleep(time.Second)
-			c.expect("the row ended within 100 ms", lb.Ready, lb.Ready)
+			time.Sleep(2 * patience)
+			c.expect("the row ended within its time", lb.Ready, lb.Ready)
 			if n := len(c.outliers.peers["orders"].doubts); n != 0 {
 				t.Errorf("%d doubts are left", n)
 			}
@@ -138,7 +159,7 @@ func TestRowsCountPerRouteSlot(t *testing.T) {
 			}
 			c.expect("four errors on each of two routes", lb.Ready)
 			c.use(0, 100, 0, lb.OK)
-			c.use(0, 1, 1+lb.TallySlots, lb.Status5xx)
+			c.strike(0, 1, 1+lb.TallySlots, lb.Status5xx)
 			c.expect("a fifth on a route of the same slot, whatever the first route does", lb.Ejected)
 		})
 	})
