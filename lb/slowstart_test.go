@@ -159,3 +159,38 @@ func TestAZoneThatComesBackStartsSlowly(t *testing.T) {
 		r.Retire(u)
 	})
 }
+
+// A reload neither ends a slow start nor begins one, and its own views go on with the steps.
+func TestAReloadGoesOnWithASlowStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config(RoundRobin, 1, 1, 1)
+		cfg.Endpoints[2].Backup = true
+		cfg.SlowStart = conf.Dur(20 * time.Second)
+		r := NewRegistry(nil)
+		u := adopt(t, r, cfg)
+		r.SetState(Ready, endpoints(u)[0], endpoints(u)[2])
+		pass(time.Minute)
+		r.SetState(Ready, endpoints(u)[1])
+		pass(5 * time.Second)
+		next := adopt(t, r, cfg)
+		r.Retire(u)
+		for _, c := range []struct {
+			after time.Duration
+			want  string
+		}{
+			{0, "100 25"},
+			{5 * time.Second, "100 50"},
+			{10 * time.Second, "100 100"},
+		} {
+			pass(c.after)
+			synctest.Wait()
+			if got := shares(next); got != c.want {
+				t.Errorf("%v later: shares %s, want %s", c.after, got, c.want)
+			}
+		}
+		if candidates(next) != "0 1" || next.Name() != "orders" {
+			t.Errorf("candidates of %s are %q, want all but the backup", next.Name(), candidates(next))
+		}
+		r.Retire(next)
+	})
+}
