@@ -2,19 +2,13 @@ package gateway
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
-	"weir/http7/forward"
-	"weir/http7/selector"
 	"weir/http7/serve"
-	"weir/http7/sticky"
 	"weir/internal/certs"
-	"weir/internal/conf"
 	"weir/internal/config"
 	"weir/internal/obs"
-	"weir/lb"
 	"weir/tcp4"
 )
 
@@ -27,17 +21,6 @@ type generation struct {
 	listeners []*offer // by name
 	access    *obs.AccessLogChange
 	door      *door // the admin server, if it is a new one
-}
-
-// upstream is what one generation knows of an upstream.
-type upstream struct {
-	balancer  *lb.Upstream
-	transport *forward.Transport
-	series    *obs.UpstreamSeries
-	counters  *serve.Counters
-	source    *source             // nil if its endpoints are written down
-	hashOn    *selector.Selection // nil if nothing is hashed
-	sticky    *sticky.Sticky      // nil: off
 }
 
 // offer is a listener as one generation wants it.
@@ -108,77 +91,6 @@ func (g *Gateway) giveBack(old *generation) {
 	for _, s := range old.routes {
 		s.Retire()
 	}
-}
-
-func (g *Gateway) adoptUpstreams(next, old *generation) error {
-	for _, name := range next.Config.UpstreamNames() {
-		if err := g.adoptUpstream(next, old, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
-	c := next.Config.Upstreams[name]
-	s := g.sourceOf(name, c, old)
-	balancer, err := g.registry.Adopt(name, balancing(next.Config, c, s != nil))
-	if err != nil {
-		return err
-	}
-	s.hold(balancer)
-	u := &upstream{
-		balancer:  balancer,
-		transport: forward.New(&c.Forwarding, g.wheel),
-		series:    g.catalogue.Upstream(name),
-		counters:  g.shared.Counters(name),
-		source:    s,
-	}
-	next.upstreams[name] = u
-	if u.hashOn, err = selector.New(c.HashOn); err == nil && c.Sticky != nil {
-		u.sticky, err = g.stickTo(next.Config, name, c.Sticky)
-	}
-	return err
-}
-
-// queueOf returns an upstream's queue: one that takes nobody if there is none, since none at all is
-// lb's own default.
-func queueOf(c *config.Upstream) *lb.QueueConfig {
-	if c.Queue != nil {
-		return c.Queue
-	}
-	return &lb.QueueConfig{Timeout: lb.DefaultQueue().Timeout}
-}
-
-// stickTo compiles the stickiness of an upstream, with the keys of the state directory if it has none.
-func (g *Gateway) stickTo(all *config.Config, name string, c *sticky.Config) (*sticky.Sticky, error) {
-	var keys sticky.Keys
-	if len(c.Key) == 0 {
-		dir, named := all.State(os.Getenv)
-		var warning string
-		var err error
-		if keys, warning, err = g.keys.Keys(dir, named); err != nil {
-			return nil, fmt.Errorf("upstream %s: %w", name, err)
-		}
-		if warning != "" {
-			g.log.Warn(warning, "upstream", name)
-		}
-	}
-	return sticky.New(name, c, keys)
-}
-
-// balancing is what lb is told of an upstream.
-func balancing(all *config.Config, c *config.Upstream, discovered bool) lb.Config {
-	b := c.Balancing
-	b.Zone, b.Panic, b.Streak, b.RetryBudget = all.Zone, c.Outliers.PanicBelow, c.Outliers.Streak(), c.Retry.Budget
-	b.Queue = queueOf(c)
-	if b.RetryBudget.Value() == 0 {
-		b.RetryBudget = conf.Percent(1e-9) // the 3 a second that everybody has; 0 would be lb's own default
-	}
-	if discovered {
-		b.Discovered, b.Endpoints = true, nil
-	}
-	return b
 }
 
 // bind makes the offers of all listeners: those that stay keep their sockets.
