@@ -146,7 +146,10 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	}
 	r.site.Table, _ = match.Compile([]*http7.Route{route})
 	r.plan.Transport, r.plan.Retry = forward.New(&r.forward, wheel), NewRetry(&r.forward.Retry)
-	r.plan.Hedge, r.plan.Counters = NewHedge(r.forward.Hedge), r.engine.Counters("u")
+	r.plan.Counters = r.engine.Counters("u")
+	if r.forward.Hedge != nil {
+		r.plan.Hedge = NewHedge(r.forward.Hedge)
+	}
 	if route.Handler != nil {
 		route.Upstream, r.plan.Upstream = "", nil
 	}
