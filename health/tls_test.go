@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"weir/internal/certs"
+	"weir/lb"
 )
 
 func selfSigned(t *testing.T, hosts ...string) tls.Certificate {
@@ -170,5 +171,54 @@ func TestWhatATLSTableMayHold(t *testing.T) {
 		if got := found(cfg); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" || strings.Contains(got, "\n") {
 			t.Errorf("%s: Check notes %q, want %q", c.what, got, c.want)
 		}
+	}
+}
+
+func TestATLSHandshakeThatNeverEndsIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		talk func(net.Conn)
+		want string
+	}{
+		{"silence", func(c net.Conn) { io.Copy(io.Discard, c) }, "tls: not done within 250ms"},
+		{"a record that trickles", forever("\x16\x03\x03\x40\x00", "x", 0), "tls: "},
+		{"something else", func(c net.Conn) { io.WriteString(c, "220 mail.example.com ESMTP\r\n") }, "tls: first record does not look like a TLS handshake"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			l := serve(t, "tcp", "127.0.0.1:0", c.talk)
+			config := httpConfig(nil)
+			config.TLS = &TLSConfig{Insecure: true}
+			if got := ask(endpointAt(t, l.Addr().String()), config); !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// An endpoint that discovery found by a name goes by that name: as Host, and in its certificate.
+func TestAnEndpointFoundByNameGoesByIt(t *testing.T) {
+	mine := selfSigned(t, "orders.internal")
+	heads := make(chan string, 1)
+	l := secured(t, &tls.Config{Certificates: []tls.Certificate{mine}}, func(c net.Conn) {
+		heads <- readHead(c)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	})
+	registry := lb.NewRegistry(nil)
+	cfg := lb.Default()
+	cfg.Discovered = true
+	u, err := registry.Adopt("orders", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := endpointAt(t, l.Addr().String()).Target()
+	u.Update([]lb.Place{{Address: at, Name: "orders.internal:8443", Weight: 1}})
+	config := httpConfig(nil)
+	config.TLS = &TLSConfig{CA: pemOf(t, mine)}
+	if got := ask(u.View().Members()[0].Endpoint, config); got != "fit" {
+		t.Fatalf("got %q", got)
+	}
+	if head := <-heads; !strings.Contains(head, "\r\nHost: orders.internal:8443\r\n") {
+		t.Errorf("the request is %q", head)
 	}
 }
