@@ -36,6 +36,9 @@ func (p *program) drainCommand() *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error { return p.drain(c.Context(), &d, order(args)) },
 	}
+	c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return p.places(&d.asked, args)
+	}
 	d.flags(c)
 	c.Flags().BoolVar(&d.maintenance, "maintenance", false, "send it nothing new even if every other endpoint is unfit")
 	c.Flags().BoolVar(&d.wait, "wait", false, "return when it has nothing in flight")
@@ -53,8 +56,40 @@ func (p *program) undrainCommand() *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error { return p.undrain(&d, order(args)) },
 	}
+	c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return p.places(&d.asked, args)
+	}
 	d.flags(c)
 	return c
+}
+
+// completionPatience is how long a shell waits for a Weir that may not answer.
+const completionPatience = time.Second
+
+// places completes the words of a command about an endpoint: the upstreams of the running Weir, then
+// the endpoints of the one that was named, with their states.
+func (p *program) places(a *asked, args []string) ([]string, cobra.ShellCompDirective) {
+	client, err := p.client(a)
+	if err != nil || len(args) > 1 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completionPatience)
+	defer cancel()
+	s, err := client.Status(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var words []string
+	for _, u := range s.Upstreams {
+		if len(args) == 0 {
+			words = append(words, u.Name+"\t"+u.Balance)
+		} else if u.Name == args[0] {
+			for i := range u.Endpoints {
+				words = append(words, u.Endpoints[i].Address+"\t"+stateOf(&u.Endpoints[i]))
+			}
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 func order(args []string) admin.Order { return admin.Order{Upstream: args[0], Endpoint: args[1]} }

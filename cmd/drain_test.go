@@ -123,3 +123,20 @@ func TestOneLineSaysWhatAnOrderCameTo(t *testing.T) {
 		}
 	}
 }
+
+func TestAShellCompletesUpstreamsAndEndpoints(t *testing.T) {
+	h := hold(t)
+	s := run(t, draining(h.addr))
+	for _, c := range []struct{ line, want string }{
+		{"drain -c " + s.path + " ", "api\tewma\n:4\n"},
+		{"undrain -c " + s.path + " api ", h.addr + "\tready\n:4\n"},
+		{"drain -c " + s.path + " nope ", ":4\n"},
+		{"drain -c " + s.path + " api " + h.addr + " ", ":4\n"},
+		{"drain --admin unix:/nowhere/d.sock ", ":4\n"},
+	} {
+		args := append([]string{"__complete"}, strings.Split(c.line, " ")...)
+		if got := weir(t, "", args...); got.out != c.want {
+			t.Errorf("%s completes to %q, want %q", c.line, got.out, c.want)
+		}
+	}
+}
