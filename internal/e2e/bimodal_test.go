@@ -40,6 +40,9 @@ func (l laggard) compare(t *testing.T) {
 	t.Logf("ewma: %s; %d on the slow one", summary(ewma), slow["ewma"].asked.Load())
 	unfailing(t, "round_robin", turns)
 	unfailing(t, "ewma", ewma)
+	if burdened(turns, l.takes) || burdened(ewma, l.takes) {
+		return
+	}
 	if most := time.Duration(float64(turns.Latency.P99) / l.times); ewma.Latency.P99 > most {
 		t.Errorf("p99 is %v with ewma, and %v with round_robin; want at most %v", short(ewma.Latency.P99), short(turns.Latency.P99), short(most))
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"weir/bench"
 )
 
 // overload is an endpoint with so many workers, each of which takes the same time for a request; who
@@ -39,23 +41,36 @@ func (o overload) press(t *testing.T, limit string) {
 	crowd := rush{path: "/", rate: o.capacity() / 2, run: o.half, connections: int(2 * o.capacity() * 0.8)}
 	half := crowd.on(c)
 	t.Logf("half: %s", summary(half))
-	if half.Lag.P99 < o.takes/4 { // else the load came in bursts that the machine made
+	if !burdened(half, o.takes/4) {
 		unfailing(t, "at half of the capacity", half)
 	}
-
 	crowd.rate, crowd.warmup, crowd.run = 2*o.capacity(), o.warm, o.double
 	r := crowd.on(c)
-	goodput := float64(r.OK) / r.Elapsed.Seconds() / o.capacity()
-	most := time.Duration(o.slower*float64(half.Latency.P99)) + o.slack
-	t.Logf("double: goodput %.2f of the capacity; %s", goodput, summary(r))
-	if goodput < o.goodput {
-		t.Errorf("goodput is %.2f of the capacity, want %.2f", goodput, o.goodput)
-	}
-	if r.Latency.P99 > most {
-		t.Errorf("p99 of what is admitted is %v, and %v at half load; want at most %v", short(r.Latency.P99), short(half.Latency.P99), short(most))
-	}
+	t.Logf("double: goodput %.2f of the capacity; %s", o.goodputOf(r), summary(r))
 	if n := r.Failures.Total() - r.Statuses[503]; n != 0 || r.Unsent > 0 {
 		t.Errorf("%d failures are no 503, %d unsent: %v", n, r.Unsent, r.FirstFailures)
+	}
+	if !burdened(half, o.takes/4) && !burdened(r, o.takes/4) {
+		o.judge(t, half, r)
+	}
+}
+
+// burdened reports whether the machine had so much else to do that a run's requests were sent late.
+// They came in bursts then, and were served as late: the run says little about Weir.
+func burdened(r *bench.Report, lag time.Duration) bool { return r.Lag.P99 > lag }
+
+func (o overload) goodputOf(r *bench.Report) float64 {
+	return float64(r.OK) / r.Elapsed.Seconds() / o.capacity()
+}
+
+func (o overload) judge(t *testing.T, half, r *bench.Report) {
+	t.Helper()
+	if got := o.goodputOf(r); got < o.goodput {
+		t.Errorf("goodput is %.2f of the capacity, want %.2f", got, o.goodput)
+	}
+	most := time.Duration(o.slower*float64(half.Latency.P99)) + o.slack
+	if r.Latency.P99 > most {
+		t.Errorf("p99 of what is admitted is %v, and %v at half load; want at most %v", short(r.Latency.P99), short(half.Latency.P99), short(most))
 	}
 }
 

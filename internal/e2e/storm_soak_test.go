@@ -13,7 +13,7 @@ func TestSoakStormOf503(t *testing.T) {
 	for _, rate := range []float64{50, 2000} {
 		for _, after := range []time.Duration{0, 100 * time.Millisecond} {
 			for _, backoff := range []string{"0s", "25ms"} {
-				s := storm{after: after, backoff: backoff, rate: rate, first: 10 * time.Second, run: 15 * time.Second, relief: 3 * time.Second}
+				s := storm{after: after, backoff: backoff, rate: rate, first: 10 * time.Second, run: 10 * time.Second, relief: 10 * time.Second, served: 0.85}
 				t.Run(s.String(), s.blow)
 			}
 		}

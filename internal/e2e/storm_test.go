@@ -16,7 +16,8 @@ type storm struct {
 	first   time.Duration // not measured
 	run     time.Duration
 	grace   float64 // attempts beyond 1.25 of the requests; the budget's 3 a second
-	relief  time.Duration
+	relief  time.Duration // for the one that answers 200 to be found
+	served  float64       // the share of the requests that then get it
 }
 
 func TestStormOf503(t *testing.T) {
@@ -25,7 +26,7 @@ func TestStormOf503(t *testing.T) {
 		{after: 0, backoff: "0s", rate: gently(1000)},
 		{after: 100 * time.Millisecond, backoff: "25ms", rate: 50},
 	} {
-		s.first, s.run, s.grace, s.relief = 500*time.Millisecond, 2*time.Second, 10, time.Second
+		s.first, s.run, s.grace, s.relief, s.served = 500*time.Millisecond, 2*time.Second, 10, time.Second, 0.45
 		t.Run(s.String(), s.blow)
 	}
 }
@@ -62,7 +63,7 @@ func (s storm) blow(t *testing.T) {
 	crowd.run = s.run
 	r = crowd.on(c)
 	t.Logf("with one that answers 200: %s", summary(r))
-	if share := float64(r.Statuses[200]) / float64(r.Requests); share < 0.6 {
+	if share := float64(r.Statuses[200]) / float64(r.Requests); share < s.served {
 		t.Errorf("one endpoint answers 200, and clients get it %.0f%% of the time: %v", 100*share, r.Statuses)
 	}
 }
