@@ -289,6 +289,7 @@ func TestPoliciesDoNotSeeTheCookieThatIsSet(t *testing.T) {
 	if _, cookie := p.get(); cookie == "" {
 		t.Fatal("no cookie is set")
 	}
+	p.settled()
 	if len(look.saw) != 1 || look.saw[0] != "" {
 		t.Errorf("the policy saw %q", look.saw)
 	}

@@ -146,7 +146,7 @@ func (x *exchange) endAttempt(f *http7.Fault) {
 	switch {
 	case x.headAt > x.began:
 		o.FirstByte = x.headAt - x.began
-	case o.Result.Failed():
+	case o.Result.Failed() || f == outrun: // so long there was no byte
 		o.FirstByte = max(x.elapsed()-x.began, 1)
 	}
 	x.record.Endpoint = x.lease.Endpoint().Address()
