@@ -147,6 +147,8 @@ func checkTime(p *conf.Problems, key string, d conf.Duration) {
 		p.Add(key, `"off" is not possible here`, "leave the health table out to probe nothing")
 	case d.Value() < 10*time.Millisecond:
 		p.Add(key, strconv.Quote(d.String())+" is too short", `write at least "10ms"`)
+	case d.Value() > 24*time.Hour:
+		p.Add(key, strconv.Quote(d.String())+" is too long", `write at most "1d"`)
 	}
 }
 

@@ -202,7 +202,7 @@ func TestARowOfErrorsEjectsForAWhile(t *testing.T) {
 			c.expect("five in a row are", lb.Ejected, lb.Ready, lb.Ready)
 			time.Sleep(time.Until(c.outliers.Ejections()[0].Since.Add(10*time.Second - 1)))
 			c.expect("for 10 s", lb.Ejected, lb.Ready, lb.Ready)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			c.expect("and no longer", lb.Ready, lb.Ready, lb.Ready)
 		})
 		want := `level=WARN msg="endpoint orders/10.0.0.1:80 ejected for 10s: 5 errors in a row on a route that the others serve" upstream=orders endpoint=10.0.0.1:80 state=ejected
