@@ -15,7 +15,7 @@ type storm struct {
 	rate    float64
 	first   time.Duration // not measured
 	run     time.Duration
-	grace   float64 // attempts beyond 1.25 of the requests; the budget's 3 a second
+	grace   float64       // attempts beyond 1.25 of the requests; the budget's 3 a second
 	relief  time.Duration // for the one that answers 200 to be found
 	served  float64       // the share of the requests that then get it
 }
