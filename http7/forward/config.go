@@ -18,7 +18,10 @@ type Config struct {
 	Hedge *HedgeConfig `toml:"hedge"`
 }
 
-// TimeoutsConfig bounds the steps of one attempt.
+// TimeoutsConfig bounds the steps of one attempt. A route's timeout bounds them all together, waits
+// included. What is left of it is told to the endpoint: in grpc-timeout for gRPC, never more than the
+// client's own, and in X-Timeout-Ms, whole milliseconds, for others. A client's X-Timeout-Ms never
+// passes.
 type TimeoutsConfig struct {
 	// Connect bounds making a connection, TLS included. Default: 1s.
 	Connect conf.Duration `toml:"connect"`

@@ -126,7 +126,7 @@ func (r *rival) finish(f *http7.Fault) {
 	status := 0
 	if r.up != nil {
 		status = r.up.Answer.Status
-		r.up.Cut()
+		r.up.Discard()
 	}
 	r.end(status, f)
 	r.shared.rivals.Add(-1)

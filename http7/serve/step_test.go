@@ -199,3 +199,25 @@ func TestTheBackoffDoublesUpToSixteenTimes(t *testing.T) {
 		s.step(event{kind: evWaited, now: s.until})
 	}
 }
+
+func TestStepAllocatesNothing(t *testing.T) {
+	method := []byte("GET")
+	if n := testing.AllocsPerRun(1000, func() {
+		s := newSending(all, method, 0)
+		for _, ev := range []event{start, due, yes, out, failed(http7.UpstreamReset), head(503), yes, nobody(lb.AllTried), head(200)} {
+			s.step(ev)
+		}
+	}); n != 0 {
+		t.Fatalf("step allocates %v times", n)
+	}
+}
+
+func BenchmarkStepOfAPlainAnswer(b *testing.B) {
+	method, answer := []byte("GET"), head(200)
+	b.ReportAllocs()
+	for b.Loop() {
+		s := newSending(all, method, 0)
+		s.step(start)
+		s.step(answer)
+	}
+}
