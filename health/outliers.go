@@ -112,7 +112,9 @@ func (o *Outliers) Adopt(targets []Target) {
 // readmit takes back what traffic has said of endpoints that nothing is known of (any more).
 func (o *Outliers) readmit(list []*lb.Endpoint) {
 	list = slices.DeleteFunc(list, func(e *lb.Endpoint) bool { return e.Says(lb.ByTraffic) != lb.Ejected })
-	o.registry.Judge(lb.ByTraffic, lb.Ready, "", list...)
+	if len(list) > 0 {
+		o.registry.Judge(lb.ByTraffic, lb.Ready, "", list...)
+	}
 }
 
 func endpointsOf(members []lb.Member) []*lb.Endpoint {

@@ -24,8 +24,8 @@ type place struct {
 
 // doubt is a row that waits for a success elsewhere.
 type doubt struct {
-	ok, uses uint64 // of the others in the slot when the row was first seen
-	since    time.Time
+	others votes // when the row was first seen
+	since  time.Time
 }
 
 // failing returns those of list that fail in a slot while the others serve it, and those that must
@@ -78,12 +78,15 @@ func (p *peers) weigh(at place, others votes, now time.Time) elsewhere {
 	case others.n == 0: // there is nobody to wait for; another endpoint is worth a try
 		return served
 	case !known:
-		p.doubts[at] = doubt{others.ok, others.uses, now}
+		p.doubts[at] = doubt{others, now}
 		return notAsked
-	case others.ok > d.ok:
+	case others.n < d.others.n: // one has gone, and what it had done with it
+		p.doubts[at] = doubt{others, d.since}
+		return notAsked
+	case others.ok > d.others.ok:
 		delete(p.doubts, at)
 		return served
-	case others.uses > d.uses: // the next multiple of the row begins anew
+	case others.uses > d.others.uses: // the next multiple of the row begins anew
 		delete(p.doubts, at)
 		return failed
 	case now.Sub(d.since) < patience:

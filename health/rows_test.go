@@ -108,6 +108,30 @@ func TestOneMustServeWhileTheRowLasts(t *testing.T) {
 	}
 }
 
+// What an ejected endpoint had done is no longer among what the others have done; a row that is
+// doubted meanwhile must not wait until they have made up for it.
+func TestAnEjectionDoesNotProlongADoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCourt(t, 6, nil)
+		c.in(func() {
+			for i := range 6 {
+				c.use(i, 1000, 0, lb.OK)
+			}
+			c.use(0, 5, 0, lb.Status5xx) // doubted
+			time.Sleep(2 * lookAgain)
+			for i := range 6 {
+				c.use(i, 100, 1, lb.OK)
+			}
+			c.strike(5, 5, 1, lb.Status5xx) // ejected for another route
+			c.expect("the sixth", lb.Ready, lb.Ready, lb.Ready, lb.Ready, lb.Ready, lb.Ejected)
+			time.Sleep(3 * lookAgain)
+			c.use(1, 1, 0, lb.OK)
+			time.Sleep(3 * lookAgain)
+			c.expect("the first, once the second has served its route", lb.Ejected)
+		})
+	})
+}
+
 // The next five errors make another row, which is looked at anew.
 func TestARowThatGrowsIsLookedAtAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
