@@ -9,14 +9,8 @@ import (
 
 // check notes what is wrong with u, each room's part and what is between them.
 func (u *Upstream) check(p *conf.Problems) {
-	u.Balancing.Check(p)
+	u.checkMembership(p)
 	u.Forwarding.Check(p)
-	if u.Discover != nil {
-		u.Discover.Check(p.In("discover"))
-		if len(u.Endpoints) > 0 {
-			p.AddKey("discover", "the endpoints are written down already", "keep endpoints or discover")
-		}
-	}
 	if u.Health != nil {
 		u.Health.Check(p.In("health"))
 	}
@@ -30,6 +24,22 @@ func (u *Upstream) check(p *conf.Problems) {
 		}
 	}
 	u.checkHost(p)
+}
+
+// checkMembership wants endpoints or discover.
+func (u *Upstream) checkMembership(p *conf.Problems) {
+	b := u.Balancing
+	switch {
+	case u.Discover == nil && len(u.Endpoints) == 0:
+		p.Add("endpoints", "the upstream has no endpoint", `write endpoints = ["host:port"], or discover = { dns = "name:port" }`)
+		b.Discovered = true // said already
+	case u.Discover != nil && len(u.Endpoints) > 0:
+		p.AddKey("discover", "the endpoints are written down already", "keep endpoints or discover")
+	}
+	b.Check(p)
+	if u.Discover != nil {
+		u.Discover.Check(p.In("discover"))
+	}
 }
 
 func (u *Upstream) checkHost(p *conf.Problems) {
