@@ -10,7 +10,8 @@ import (
 
 // HedgeConfig says when a slow attempt gets company: a second one on another endpoint; the first
 // good answer is the client's and the other attempt is cut. Only requests that a retry may repeat
-// are hedged, those without a body or with all of it at hand, and each once at most.
+// are hedged, those without a body or with all of it at hand, and each once at most. An attempt that
+// still connects has no hedge: timeouts.connect bounds it. Clients with a sticky session have none.
 type HedgeConfig struct {
 	// After is how long the attempt has been out before the hedge is made: a percentile of the
 	// upstream's own time to the first byte over the last minute, such as "p95", or a duration. The

@@ -71,6 +71,7 @@ func (n *Counters) Stats() Stats {
 	return s
 }
 
+// retry counts an attempt behind a failure of that sort; 0 is the first attempt.
 func (n *Counters) retry(why RetryOn) {
 	if n != nil && why != 0 {
 		n.retried[bits.TrailingZeros8(uint8(why))].Add(1)

@@ -143,7 +143,8 @@ func TestEveryDecisionIsCountedByItsWord(t *testing.T) {
 func TestCountersAreOnePerUpstream(t *testing.T) {
 	t.Parallel()
 	s := NewShared(nil, nil, nil)
-	if s.Counters("a") != s.Counters("a") || s.Counters("a") == s.Counters("b") {
+	a := s.Counters("a")
+	if again, b := s.Counters("a"), s.Counters("b"); again != a || b == a {
 		t.Error("an upstream's counters must survive a reload, and be its own")
 	}
 }
@@ -194,5 +195,19 @@ func TestAnOutrunAttemptSaysNothingOfItsEndpoint(t *testing.T) {
 	}
 	if got := resultOf(nil, 503); got != lb.Status5xx {
 		t.Errorf("503 is %v", got)
+	}
+}
+
+// A retry that was allowed and could not be made is not counted as one.
+func TestOnlyRetriesThatWereMadeAreCounted(t *testing.T) {
+	t.Parallel()
+	o := answering(t, "HTTP/1.1 503 No\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nbusy")
+	r := newRig(t, o.addr)
+	cl := r.client()
+	cl.send(getMore)
+	cl.want(503, "busy")
+	r.settled()
+	if whole, _ := o.seen(); len(whole) != 1 || r.plan.Counters.Stats().Retried["503"] != 0 {
+		t.Errorf("%d attempts, %+v", len(whole), r.plan.Counters.Stats())
 	}
 }

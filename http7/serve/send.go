@@ -25,7 +25,7 @@ func (c *conn) send(x *exchange) *http7.Fault {
 		case await:
 			ev = c.awaitHead(x)
 		case askRetry:
-			ev = x.plan.askRetry(st.why)
+			ev = x.plan.askRetry()
 		case askHedge:
 			ev = x.plan.askHedge()
 		case hedge:
@@ -88,6 +88,7 @@ func (c *conn) pick(x *exchange, st *sending) event {
 	x.Answer = nil
 	x.lease = lease
 	x.tried.Add(lease.Endpoint())
+	x.plan.Counters.retry(st.why)
 	x.attempts++
 	if x.attempts > 1 || st.queued {
 		x.began, x.status = x.elapsed(), 0
@@ -104,9 +105,8 @@ func (p *Plan) pick(k lb.Key, tried lb.Tried, queued bool) (lb.Lease, lb.Reason)
 }
 
 // askRetry asks the budget for a retry.
-func (p *Plan) askRetry(why RetryOn) event {
+func (p *Plan) askRetry() event {
 	if p.Upstream.Gate().TakeRetry() {
-		p.Counters.retry(why)
 		return event{kind: evYes}
 	}
 	p.Counters.refuseRetry()

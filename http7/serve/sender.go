@@ -66,7 +66,7 @@ func (e *errand) send() (*http7.Answer, *http7.Fault) {
 			e.a.up.Cut()
 			ev = e.attempt()
 		case askRetry:
-			ev = e.plan.askRetry(e.st.why)
+			ev = e.plan.askRetry()
 		case wait:
 			e.shelve()
 			doze(e.st.until, nil)
@@ -97,6 +97,7 @@ func (e *errand) pick() event {
 	e.a.drop(e.st.fault)
 	e.a.lease = lease
 	e.tried.Add(lease.Endpoint())
+	e.plan.Counters.retry(e.st.why)
 	e.made++
 	return e.attempt()
 }

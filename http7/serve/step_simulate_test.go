@@ -71,7 +71,7 @@ func (s *simulation) send() {
 			}
 			ev = s.attempt(&st, &tried)
 		case askRetry:
-			ev = s.plan.askRetry(st.why)
+			ev = s.plan.askRetry()
 		case wait:
 			<-time.After(time.Duration(st.until - s.now()))
 			ev = event{kind: evWaited, now: s.now()}
