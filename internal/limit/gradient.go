@@ -18,6 +18,11 @@ const (
 	gradientTolerance = 1.5
 	// gradientSmoothing is how far a falling limit moves towards its next value with each window.
 	gradientSmoothing = 0.2
+	// gradientBackFar is what the limit falls to of itself with a window of answers that take three times
+	// as long as usual, or longer.
+	gradientBackFar = 0.75
+	// gradientUsed is the share of the limit that must have been in flight for it to count as used up.
+	gradientUsed = 0.9
 	// A window takes at least gradientWindow, and at least twice as long as the answers in it, so that
 	// what it says is due to the limit as it was set before; but no longer than gradientLongest.
 	gradientWindow  = 50 * time.Millisecond
@@ -44,7 +49,9 @@ const (
 // What is not Netflix's:
 //   - Latencies are averaged as logarithms. One slow answer in a hundred moves a mean of ten
 //     milliseconds by its whole self, the mean of the logarithms hardly.
-//   - Until it has had to fall once, the limit doubles, as TCP's does.
+//   - Until it has had to fall once, the limit doubles with every other window, as TCP's does.
+//   - It grows only while nine tenths of it are in flight, and falls by a quarter when answers take three
+//     times as long as usual: a window takes twice as long as they do.
 //   - The usual latency hardly rises while uses are held back; Netflix's does, and after some minutes of
 //     overload takes it for normal. Should the limit fall to half and the latency stay what it was, it
 //     is not the load that makes it long, and it becomes the usual one.
@@ -57,9 +64,9 @@ const (
 //	constant               0.5×      0.50     0      10 ms (10)
 //	                       2×        1.00     50 %   27 ms
 //	exponential            0.5×      0.50     0      47 ms (47)
-//	                       2×        1.00     50 %   52 ms
+//	                       2×        1.00     50 %   54 ms
 //	lognormal, sigma 1.5   0.5×      0.50     0      106 ms (112)
-//	                       2×        1.00     50 %   110 ms
+//	                       2×        1.00     50 %   117 ms
 //
 // What it can't do, and why it is not the default, is in docs/decisions/015-adaptive-concurrency.md.
 //
@@ -75,11 +82,12 @@ type Gradient struct {
 	ending atomic.Bool  // held by who ends it
 
 	// What the holder of ending alone touches. Latencies are log2 of nanoseconds.
-	began  time.Duration
-	height float64 // the limit before rounding
-	usual  float64
-	fallen bool // the limit had to fall before
-	fall   fall
+	began   time.Duration
+	height  float64 // the limit before rounding
+	usual   float64
+	fallen  bool // the limit had to fall before
+	doubled bool // at the end of the last window
+	fall    fall
 }
 
 // fall is what is known of a decline while uses are held back.
@@ -149,9 +157,10 @@ func (g *Gradient) endWindow(now time.Duration) {
 	if g.height == 0 {
 		g.height, g.usual = FirstLimit, latency
 	}
+	at := g.height
 	g.move(latency, peak, drops > gradientDrops*n)
-	held := peak >= 0.9*g.height && g.height > LeastLimit && g.fallen
-	g.learn(latency, held, n, now-g.began)
+	held := peak >= gradientUsed*at && at > LeastLimit && g.fallen
+	g.learn(latency, held, at, n, now-g.began)
 	g.began = now
 	g.limit.Store(int64(math.Round(g.height)))
 	g.until.Store(int64(now + min(max(gradientWindow, time.Duration(2*math.Exp2(latency))), gradientLongest)))
@@ -164,11 +173,17 @@ func (g *Gradient) move(latency, peak float64, dropped bool) {
 	switch {
 	case dropped:
 		next *= gradientBackoff
+	case gradient <= 0.5: // far off: the windows are long, so that small steps would take many seconds
+		next *= gradientBackFar
 	case gradient < 1:
 		next += gradientSmoothing * (g.height*gradient + math.Sqrt(g.height) - g.height)
-	case peak < g.height/2: // more would change nothing
+	case peak < gradientUsed*g.height: // more would change nothing
+	case !g.fallen && g.doubled: // its effect is not in this window yet
+		g.doubled = false
+		return
 	case !g.fallen:
 		next *= 2
+		g.doubled = true
 	default:
 		next += math.Sqrt(g.height)
 	}
@@ -176,9 +191,9 @@ func (g *Gradient) move(latency, peak float64, dropped bool) {
 	g.height = min(max(next, LeastLimit), MostLimit)
 }
 
-// learn lets the usual latency follow that of a window of n samples. held says that uses were held back
-// by the limit after it had to fall, and that it can fall further.
-func (g *Gradient) learn(latency float64, held bool, n float64, took time.Duration) {
+// learn lets the usual latency follow that of a window of n samples under the limit at. held says that
+// uses were held back by it after it had to fall, and that it can fall further.
+func (g *Gradient) learn(latency float64, held bool, at, n float64, took time.Duration) {
 	weight := n / (n + 100)
 	if latency > g.usual {
 		rise := gradientRise
@@ -189,7 +204,7 @@ func (g *Gradient) learn(latency float64, held bool, n float64, took time.Durati
 	}
 	if !held || latency <= g.usual {
 		g.fall = fall{}
-	} else if g.inVain(latency) {
+	} else if g.inVain(latency, at) {
 		weight, g.fall = 1, fall{}
 	}
 	g.usual += (latency - g.usual) * weight
@@ -198,15 +213,15 @@ func (g *Gradient) learn(latency float64, held bool, n float64, took time.Durati
 // inVain reports whether the limit has fallen to half without answers getting quicker. Were they long
 // because of what is in flight, they would take half as long, which is 1 less; a third of that is asked
 // for, because latencies scatter and several nodes may share the endpoint.
-func (g *Gradient) inVain(latency float64) bool {
+func (g *Gradient) inVain(latency, at float64) bool {
 	f := &g.fall
-	if f.from < g.height {
-		*f = fall{from: g.height, latency: latency, longest: latency}
+	if f.from < at {
+		*f = fall{from: at, latency: latency, longest: latency}
 		return false
 	}
-	f.latency += (latency - f.latency) / 2
+	f.latency += (latency - f.latency) * 2 / 3
 	f.longest = max(f.longest, f.latency)
-	if g.height > f.from/2 {
+	if at > f.from/2 {
 		return false
 	}
 	vain := f.latency > f.longest-0.35

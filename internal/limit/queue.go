@@ -14,10 +14,10 @@ const (
 	QueueTarget = 5 * time.Millisecond
 	// QueueInterval is for how long the wait must exceed the target before it is standing, or four
 	// times the typical time of a use if that is more.
-	QueueInterval = 200 * time.Millisecond
-	// hopelessWaits is how many targets the oldest may wait while the line is standing. CoDel's law is
-	// for senders that slow down; clients don't, and with this many the slowest that are served take
-	// about three times as long as without a line.
+	QueueInterval = 300 * time.Millisecond
+	// hopelessWaits is how many targets the oldest may wait once the line has been standing for an
+	// interval. CoDel's law is for senders that slow down; clients don't, and with this many the slowest
+	// that are served take about three times as long as without a line.
 	hopelessWaits = 2
 )
 
@@ -87,6 +87,7 @@ type Queue struct {
 	oldest, newest *Waiter
 
 	standing bool
+	stood    time.Duration // when the line came to stand
 	turn     time.Duration // when the line will have contradicted standing for an interval; 0: it does not
 	dropNext time.Duration
 	drops    int // of this standing phase
@@ -196,7 +197,7 @@ func (q *Queue) control(now time.Duration) {
 		q.standing, q.turn = false, 0
 	}
 	for q.standing && q.oldest != nil {
-		hopeless := now-q.oldest.entered > hopelessWaits*q.target()
+		hopeless := now-q.stood >= q.interval() && now-q.oldest.entered > hopelessWaits*q.target()
 		if !hopeless && (now < q.dropNext || !q.aboveTarget(now)) {
 			return
 		}
@@ -210,7 +211,7 @@ func (q *Queue) control(now time.Duration) {
 
 // stand begins a standing phase. A line that stood shortly ago goes on near the pace that it had.
 func (q *Queue) stand(now time.Duration) {
-	q.standing, q.turn = true, 0
+	q.standing, q.turn, q.stood = true, 0, now
 	if q.drops > 2 && now-q.dropNext < 16*q.interval() {
 		q.drops -= 2
 	} else {
@@ -308,7 +309,7 @@ func (q *Queue) Stats() QueueStats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return QueueStats{
-		Waiting: q.Len(), Standing: q.standing,
+		Waiting: q.Len(), Standing: q.standing && q.oldest != nil,
 		Entered: q.entered, Full: q.full, Shed: q.shed, Granted: q.granted,
 	}
 }

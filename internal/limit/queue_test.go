@@ -93,12 +93,12 @@ func TestWhoCameFirstIsServedFirstWhileWaitsAreShort(t *testing.T) {
 	}
 }
 
-// stand makes a line stand: the oldest has waited for longer than 5 ms during 200 ms.
+// stand makes a line stand: the oldest has waited for longer than 5 ms during 300 ms.
 func stand(l *line, letters string) {
 	l.t.Helper()
 	l.enter(letters+"YZ", 0)
 	l.expect("at first", l.grant(1, 10*ms, 0), string(letters[0]))
-	l.expect("after less than the interval", l.grant(1, 209*ms, 0), string(letters[1]))
+	l.expect("after less than the interval", l.grant(1, 309*ms, 0), string(letters[1]))
 	if l.Stats().Standing {
 		l.t.Error("the line stands before the interval is over")
 	}
@@ -107,11 +107,16 @@ func stand(l *line, letters string) {
 func TestALineThatStandsIsServedFromItsNewEndAndShedsItsOldest(t *testing.T) {
 	l := newLine(t, 10)
 	stand(l, "ABCDEFG")
-	l.enter("H", 209*ms)
-	l.expect("CoDel sheds the first of the old, the hopeless go too, the newest is served", l.grant(1, 210*ms, 50*ms), "Hcdefgyz")
-	l.enter("IJK", 211*ms)
-	l.expect("the newest first", l.grant(2, 212*ms, 50*ms), "K J")
-	if s := l.Stats(); !s.Standing || s.Shed != 7 || s.Granted != 5 || s.Waiting != 1 {
+	l.enter("H", 309*ms)
+	l.expect("CoDel sheds one of the old, the newest is served", l.grant(1, 310*ms, 0), "Hc")
+	l.enter("IJK", 311*ms)
+	l.expect("the newest first", l.grant(2, 312*ms, 0), "K J")
+	l.enter("L", 605*ms)
+	l.expect("the next of the old after an interval", l.grant(1, 609*ms, 0), "L")
+	l.enter("MN", 609*ms)
+	l.expect("the line has stood for an interval: all that are hopeless go", l.grant(1, 610*ms, 0), "Ndefgiyz")
+	l.expect("the last", l.grant(1, 611*ms, 0), "M")
+	if s := l.Stats(); s.Standing || s.Shed != 8 || s.Granted != 8 || s.Waiting != 0 {
 		t.Errorf("stats are %+v", s)
 	}
 }
@@ -138,11 +143,11 @@ func TestThePaceOfSheddingIsTheControlLaws(t *testing.T) {
 		}
 	}
 	want := sheds[0]
-	if want != 209*ms {
-		t.Errorf("the first is shed at %v, want 209ms: half of them wait, so the wait is 5 ms since 9ms", want)
+	if want != 309*ms {
+		t.Errorf("the first is shed at %v, want 309ms: half of them wait, so the wait is 5 ms since 9ms", want)
 	}
 	for i, got := range sheds[1:] {
-		want += time.Duration(float64(200*ms) / math.Sqrt(float64(i+1)))
+		want += time.Duration(float64(300*ms) / math.Sqrt(float64(i+1)))
 		if got < want || got >= want+ms {
 			t.Errorf("shed %d is at %v, want %v", i+2, got, want)
 		}
@@ -152,15 +157,15 @@ func TestThePaceOfSheddingIsTheControlLaws(t *testing.T) {
 func TestTheLineTurnsBackOnceWaitsHaveBeenShortForAnInterval(t *testing.T) {
 	l := newLine(t, 10)
 	stand(l, "ABC")
-	l.grant(9, 210*ms, 0)
+	l.grant(9, 310*ms, 0)
 	for _, c := range []struct {
 		enter string
 		now   time.Duration
 		want  string
 	}{
-		{"DE", 220 * ms, "E D"}, // still from the new end: the wait is short since just now
-		{"FG", 419 * ms, "G F"},
-		{"HI", 420 * ms, "H I"}, // since 200 ms
+		{"DE", 320 * ms, "E D"}, // still from the new end: the wait is short since just now
+		{"FG", 619 * ms, "G F"},
+		{"HI", 620 * ms, "H I"}, // since 300 ms
 	} {
 		l.enter(c.enter, c.now-ms)
 		l.expect(fmt.Sprint("at ", c.now), l.grant(2, c.now, 0), c.want)
@@ -173,7 +178,8 @@ func TestWaitsAreMeasuredByWhatAUseTakes(t *testing.T) {
 	typical := 200 * ms
 	l.expect("a wait of less than a use is no standing wait", l.grant(1, 150*ms, typical), "A")
 	l.expect("nor is a longer one before the interval, four uses, is over", l.grant(2, 300*ms, typical), "B C")
-	l.expect("then it is", l.grant(1, 1100*ms, typical), "def")
+	l.expect("then it is", l.grant(1, 1100*ms, typical), "Fd")
+	l.expect("an interval later who has waited for two uses is hopeless", l.grant(1, 1900*ms, typical), "e")
 }
 
 func TestTheQueueIsBounded(t *testing.T) {
@@ -195,12 +201,12 @@ func TestTheQueueIsBounded(t *testing.T) {
 func TestANewcomerTakesThePlaceOfTheOldestInAFullLineThatStands(t *testing.T) {
 	l := newLine(t, 6)
 	stand(l, "ABCD")
-	l.grant(1, 210*ms, 0)
+	l.grant(1, 310*ms, 0)
 	l.verdicts()
-	l.enter("EFGHIJ", 211*ms)
+	l.enter("EFGH", 311*ms)
 	l.expect("nobody has gone", l.verdicts(), "")
-	l.enter("K", 212*ms)
-	l.expect("the oldest goes for the newest", l.verdicts(), "e")
+	l.enter("K", 312*ms)
+	l.expect("the oldest goes for the newest", l.verdicts(), "d")
 	if l.Len() != 6 {
 		t.Errorf("%d wait, want 6", l.Len())
 	}
@@ -229,11 +235,11 @@ func TestWhoLosesTheRaceIsNextAgain(t *testing.T) {
 func TestWhoLosesTheRaceInAStandingLineIsNextAgain(t *testing.T) {
 	l := newLine(t, 10)
 	stand(l, "ABC")
-	l.grant(1, 210*ms, 0)
-	l.enter("DEF", 212*ms)
-	l.expect("the newest", l.grant(1, 213*ms, 0), "F")
-	l.enter("F", 214*ms)
-	l.expect("again", l.grant(2, 214*ms, 0), "F E")
+	l.grant(1, 310*ms, 0)
+	l.enter("DEF", 312*ms)
+	l.expect("the newest", l.grant(1, 313*ms, 0), "F")
+	l.enter("F", 314*ms)
+	l.expect("again", l.grant(2, 314*ms, 0), "F E")
 }
 
 func TestLeaving(t *testing.T) {
@@ -291,6 +297,7 @@ type queueModel struct {
 	line     []modelWaiter
 	standing bool
 	since    time.Duration // the line contradicts standing since then; -1: it does not
+	stood    time.Duration
 	dropNext time.Duration
 	drops    int
 }
@@ -322,20 +329,20 @@ func (m *queueModel) remove(i int) modelWaiter {
 // grant returns who is shed and who is granted, -1 for nobody.
 func (m *queueModel) grant(now time.Duration) (shed []int, granted int) {
 	above := m.above(now)
-	if m.since >= 0 && now-m.since >= 200*ms {
+	if m.since >= 0 && now-m.since >= 300*ms {
 		m.standing, m.since = above, -1
 		if above {
-			if m.drops > 2 && now-m.dropNext < 3200*ms {
+			if m.drops > 2 && now-m.dropNext < 4800*ms {
 				m.drops -= 2
 			} else {
 				m.drops = 1
 			}
 			shed = append(shed, m.remove(0).id)
-			m.dropNext = now + pace(m.drops)
+			m.dropNext, m.stood = now+pace(m.drops), now
 		}
 	}
 	for m.standing && len(m.line) > 0 {
-		if now-m.line[0].entered > 10*ms {
+		if now-m.stood >= 300*ms && now-m.line[0].entered > 10*ms {
 			shed = append(shed, m.remove(0).id)
 		} else if now >= m.dropNext && m.above(now) {
 			shed = append(shed, m.remove(0).id)
@@ -409,7 +416,7 @@ func runQueue(t *testing.T, steps []byte, size uint8) {
 			}
 		}
 		expectVerdicts(t, fmt.Sprintf("step %d at %v", i, now), waiters, shed, granted)
-		if s := q.Stats(); s.Waiting != len(m.line) || s.Standing != m.standing {
+		if s := q.Stats(); s.Waiting != len(m.line) || s.Standing != (m.standing && len(m.line) > 0) {
 			t.Fatalf("step %d at %v: %+v, by the book %d wait and standing is %v", i, now, s, len(m.line), m.standing)
 		}
 	}
