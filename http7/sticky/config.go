@@ -20,8 +20,9 @@ type Config struct {
 	TTL conf.Duration `toml:"ttl"`
 	// Key is the secret that the cookies are sealed with, of at least 16 characters, such as
 	// { env = "STICKY_KEY" }; all nodes that serve one site need the same. A list rotates it: the
-	// first seals, all open; the last may go when the TTL has passed. Default: one is generated and
-	// kept in state_dir.
+	// first seals, all open; the last may go when the TTL has passed. With several nodes, append the
+	// new one on all of them before it becomes the first. Default: one is generated and kept in
+	// state_dir.
 	Key []conf.Secret `toml:"key"`
 	// Secure marks the cookie Secure whatever the connection. Default: false, which marks it where the
 	// client came by https.
