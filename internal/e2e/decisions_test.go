@@ -130,7 +130,7 @@ func TestTheQueueIsCountedAndShown(t *testing.T) {
 func TestAQueueThatIsNotThereAndOneThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ keys, reason string }{
-		"no queue": {"max_in_flight = 1\n", "full"},
+		"no queue": {"max_in_flight = 1\nqueue.size = 0\n", "full"},
 		"a queue":  {"max_in_flight = 1\nqueue.timeout = \"50ms\"\n", "timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -72,13 +72,13 @@ func balancing(all *config.Config, c *config.Upstream, discovered bool) lb.Confi
 	return b
 }
 
-// queueOf returns an upstream's queue: one that takes nobody if there is none, since none at all is
-// lb's own default.
+// queueOf returns an upstream's queue, or what an absent one means.
 func queueOf(c *config.Upstream) *lb.QueueConfig {
 	if c.Queue != nil {
 		return c.Queue
 	}
-	return &lb.QueueConfig{Timeout: lb.DefaultQueue().Timeout}
+	q := lb.DefaultQueue()
+	return &q
 }
 
 // stickTo compiles the stickiness of an upstream, with the keys of the state directory if it has none.

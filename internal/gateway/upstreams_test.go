@@ -27,7 +27,8 @@ func TestWhatLBIsToldOfAnUpstream(t *testing.T) {
 		{"defaults", u, func(b lb.Config) bool {
 			return b.Panic.Value() == 0.5 && b.Streak == 5 && b.RetryBudget.Value() == 0.2 && b.Breaker == nil && b.MaxInFlight.IsOff()
 		}},
-		{"no queue is none", u, func(b lb.Config) bool { return b.Queue != nil && b.Queue.Size == 0 }},
+		{"an absent queue is the default", u, func(b lb.Config) bool { return *b.Queue == lb.DefaultQueue() }},
+		{"no queue is none", u + "max_in_flight = 5\nqueue.size = 0", func(b lb.Config) bool { return b.Queue.Size == 0 && *b.Queue != lb.QueueConfig{} }},
 		{"a queue is that", u + "max_in_flight = 5\nqueue.size = 7", func(b lb.Config) bool { return b.Queue.Size == 7 && b.MaxInFlight.Value() == 5 }},
 		{"no budget is no default", u + "retry.budget = \"off\"", func(b lb.Config) bool { v := b.RetryBudget.Value(); return v > 0 && v < 1e-6 }},
 		{"outliers off", u + "outliers.max_ejected = \"off\"", func(b lb.Config) bool { return b.Streak == 0 }},
