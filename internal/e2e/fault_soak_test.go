@@ -7,4 +7,6 @@ import (
 	"time"
 )
 
-func TestSoakFaults(t *testing.T) { tryFaults(t, time.Minute) }
+func TestSoakFaults(t *testing.T) { tryFaults(t, "", time.Minute) }
+
+func TestSoakFaultsWithHedges(t *testing.T) { tryFaults(t, hedging, time.Minute) }

@@ -27,6 +27,7 @@ timeout = "8s"
 endpoints = ["{one}:7001", "{two}:7001", "{three}:7001"]
 timeouts.response = "700ms"
 retry.budget = "100%"
+{more}
 health = { http = { path = "/healthz" }, interval = "100ms", timeout = "1s", rise = 2, fall = 2 }
 outliers.base_ejection = "500ms"
 [upstreams.echo]
@@ -48,7 +49,22 @@ type trial struct {
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	tryFaults(t, 6*time.Second)
+	tryFaults(t, "", 6*time.Second)
+}
+
+// hedging adds all that may hold a request up, or double it, before a balancer that learns nothing.
+const hedging = `
+balance = "random"
+hedge = { after = "50ms", budget = "50%" }
+max_in_flight = 20
+queue = { size = 100, timeout = "5s" }
+slow_start = "500ms"
+breaker = { failure_rate = "95%", min_requests = 1000 }
+`
+
+func TestFaultsWithHedges(t *testing.T) {
+	t.Parallel()
+	tryFaults(t, hedging, 6*time.Second)
 }
 
 // tryFaults kills, freezes, resets, stalls, delays and cuts up to two of three endpoints at a time,
@@ -56,13 +72,13 @@ func TestFaults(t *testing.T) {
 // cut shows, no POST is done twice, and nothing is left behind.
 //
 // WEIR_E2E_SEED repeats the choices of a run, though not its timing.
-func tryFaults(t *testing.T, length time.Duration) {
+func tryFaults(t *testing.T, more string, length time.Duration) {
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("WEIR_E2E_SEED"); text != "" {
 		seed, _ = strconv.ParseUint(text, 10, 64) // 0 is a seed too
 	}
 	t.Logf("WEIR_E2E_SEED=%d", seed)
-	f := newTrial(t, seed)
+	f := newTrial(t, seed, more)
 	before, resident := f.held(t), f.rss()
 	f.begin()
 	hold(time.Second) // the budget of retries grows with the requests
@@ -74,21 +90,29 @@ func tryFaults(t *testing.T, length time.Duration) {
 	f.load.verifyJournal(t, f.processes[0].journal)
 	t.Logf("inflicted: %v", f.inflicted)
 	f.settles(before)
+	m := f.metrics()
+	for _, family := range []string{"weir_upstream_retries_total", "weir_upstream_hedges_total", "weir_upstream_ejections_total", "weir_upstream_queued_total", "weir_upstream_shed_total"} {
+		for _, series := range m.series(family) {
+			if m.value(series) > 0 {
+				t.Logf("%s %v", series, m.value(series))
+			}
+		}
+	}
 	if grown := f.peak - resident; grown > 64<<20 && !raceDetector {
 		t.Errorf("the resident memory grew from %d to %d MiB", resident>>20, f.peak>>20)
 	}
-	if n := f.metrics().value("weir_panics_total"); n != 0 {
+	if n := m.value("weir_panics_total"); n != 0 {
 		t.Errorf("%v panics", n)
 	}
 }
 
-func newTrial(t *testing.T, seed uint64) *trial {
+func newTrial(t *testing.T, seed uint64, more string) *trial {
 	f := &trial{t: t, random: rand.New(rand.NewPCG(seed, 0)), load: newMix(t), inflicted: map[string]int{}}
 	journal := filepath.Join(t.TempDir(), "journal")
 	for _, name := range []string{"one", "two", "three"} {
 		f.processes = append(f.processes, newProcess(t, name, journal))
 	}
-	f.child = start(t, faulty, "one", f.processes[0].ip, "two", f.processes[1].ip, "three", f.processes[2].ip)
+	f.child = start(t, faulty, "more", more, "one", f.processes[0].ip, "two", f.processes[1].ip, "three", f.processes[2].ip)
 	f.awaitAllReady()
 	return f
 }
