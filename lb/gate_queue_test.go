@@ -90,11 +90,11 @@ func TestANewcomerThatFindsRoomWakesTheFirst(t *testing.T) {
 
 func TestWhatElseMakesRoom(t *testing.T) {
 	reload := func(limit MaxInFlight) func(*testing.T, *Registry, *Upstream) {
-		return func(t *testing.T, r *Registry, u *Upstream) {
+		return func(t *testing.T, r *Registry, _ *Upstream) {
 			c := config(LeastRequests, 1, 1)
 			c.MaxInFlight = limit
-			u = adopt(t, r, c)
-			pick(u, Key{}, Tried{}).Done(Outcome{}) // the next use finds who waits
+			next := adopt(t, r, c)
+			pick(next, Key{}, Tried{}).Done(Outcome{}) // the next use finds who waits
 		}
 	}
 	for what, happens := range map[string]func(t *testing.T, r *Registry, u *Upstream){

@@ -56,9 +56,12 @@ func TestOverloadAtTwiceTheCapacity(t *testing.T) {
 			{"adaptive, 16 workers", 16, adaptive},
 			{"adaptive, 40 workers", 40, adaptive},
 		} {
+			if c.workers > 16 && service.name != "exponential" || raceDetector && c.workers > 4 {
+				continue // one goroutine decides here: others race elsewhere
+			}
 			t.Run(service.name+" "+c.what, func(t *testing.T) {
-				quiet := steadily(1, c.workers, c.limit, service.times, 0.1, 30*time.Second)
-				half := steadily(2, c.workers, c.limit, service.times, 0.5, 30*time.Second)
+				quiet := steadily(1, c.workers, c.limit, service.times, 0.1, 15*time.Second)
+				half := steadily(2, c.workers, c.limit, service.times, 0.5, 15*time.Second)
 				twice := steadily(3, c.workers, c.limit, service.times, 2, time.Minute)
 				capacity := 100 * float64(c.workers)
 				t.Logf("0.1×: %v", quiet)

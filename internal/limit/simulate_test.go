@@ -124,13 +124,12 @@ func (p *place) next() {
 
 // use is one use as its client sees it.
 type use struct {
-	waiter    Waiter
-	node      *node
-	came      time.Duration
-	left      time.Duration // 0: still there
-	shed      bool
-	waited    bool
-	abandoned bool
+	waiter Waiter
+	node   *node
+	came   time.Duration
+	left   time.Duration // 0: still there
+	shed   bool
+	waited bool
 }
 
 // limited is one node's view of one endpoint.
