@@ -42,7 +42,10 @@ func (c *conn) came(x *exchange, f *http7.Fault, cause error) event {
 	}
 	x.Answer = &x.up.Answer
 	x.status = x.Answer.Status
-	return headEvent(x.Answer, !c.pump.running && x.replay.whole())
+	if x.status >= 500 { // it may be followed by another attempt, and nobody wants the rest of the body here
+		c.stopPump()
+	}
+	return headEvent(x.Answer, !c.pump.running && c.pump.fault == nil && x.replay.whole())
 }
 
 // connect gets the attempt a connection.

@@ -169,6 +169,7 @@ func (c *conn) stopPump() {
 	c.pump.running = false
 	if c.s.Interrupted() == forward.Stopped {
 		c.s.Resume()
+		c.pump.fault = nil // it was ours: the client's body goes on where it was
 	}
 	if up.S.Interrupted() == forward.Stopped {
 		up.S.Resume()
