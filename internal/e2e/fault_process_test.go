@@ -54,7 +54,6 @@ func newProcess(t *testing.T, name, journal string) *process {
 }
 
 func (p *process) http() string { return fmt.Sprintf("%s:%d", p.ip, processHTTP) }
-func (p *process) echo() string { return fmt.Sprintf("%s:%d", p.ip, processEcho) }
 
 // begin starts the process, at the addresses that it had before, and returns when it serves.
 func (p *process) begin() {
