@@ -46,9 +46,6 @@ type direction struct {
 	noSplice bool // one of the sockets can't
 	streak   int  // steps in a row that speak for the other mode
 
-	chat  chat
-	small int // messages until the direction becomes a chat; below 0: it can't
-
 	buf  *buffer
 	pipe *splice.Pipe
 	n    int // read
@@ -56,12 +53,11 @@ type direction struct {
 	err  error
 
 	read, send func(fd uintptr) bool
-	sendNow    func(fd uintptr)
 	fill, pour func(fd uintptr) bool // made when bulk begins
 }
 
 func (d *direction) join(shared *Sessions, from, to *side) {
-	d.from, d.to, d.shared, d.small = from, to, shared, shared.chatAfter
+	d.from, d.to, d.shared = from, to, shared
 	d.read, d.send = d.onReadable, d.onSendable
 }
 
@@ -69,12 +65,9 @@ func (d *direction) join(shared *Sessions, from, to *side) {
 func (d *direction) pass() verdict {
 	v := goesOn
 	for v == goesOn {
-		switch {
-		case d.bulk:
+		if d.bulk {
 			v = d.passBulk()
-		case d.chats():
-			v = d.passChat()
-		default:
+		} else {
 			v = d.passSmall()
 		}
 	}
@@ -87,7 +80,6 @@ func (d *direction) passSmall() verdict {
 		d.readRaw()
 	} else {
 		d.buf = d.shared.buffers.Get().(*buffer)
-		d.sent = 0
 		d.n, d.err = d.from.conn.Read(d.buf[:])
 	}
 	v := d.forward()
@@ -97,8 +89,8 @@ func (d *direction) passSmall() verdict {
 
 // readRaw waits for bytes without a buffer and reads them into one.
 func (d *direction) readRaw() {
-	d.n, d.sent, d.err = 0, 0, nil
-	if err := d.await(d.read); err != nil {
+	d.n, d.err = 0, nil
+	if err := d.from.raw.Read(d.read); err != nil {
 		d.err = err
 	} else if d.n == 0 && d.err == nil {
 		d.err = io.EOF
@@ -123,19 +115,15 @@ func (d *direction) onReadable(fd uintptr) bool {
 
 // onSendable sends what the socket takes at once, for write, which deals with the rest.
 func (d *direction) onSendable(fd uintptr) bool {
-	d.sendAtOnce(fd)
+	d.sent, _ = transmit(fd, d.buf[:d.n])
 	return true
-}
-
-func (d *direction) sendAtOnce(fd uintptr) {
-	n, _ := transmit(fd, d.buf[d.sent:d.n])
-	d.sent += n
 }
 
 // write passes on what was read. A small message to a plain socket, which nearly always takes it
 // whole, goes the short way.
 func (d *direction) write() error {
-	if d.to.raw != nil && d.n <= quickSend && d.sent == 0 {
+	d.sent = 0
+	if d.to.raw != nil && d.n <= quickSend {
 		_ = d.to.raw.Write(d.send) // what is wrong shows in Write below
 	}
 	n := d.sent

@@ -77,21 +77,16 @@ func TestADirectionSaysHowItEnded(t *testing.T) {
 			_, _ = s.Write([]byte("x"))
 		}, sinkFailed},
 	} {
-		for _, mode := range []string{"small", "chat", "bulk"} {
+		for _, bulk := range []bool{false, true} {
 			d, sender, receiver := between(t)
-			switch mode {
-			case "bulk":
-				d.bulk = true
-			case "chat":
-				d.small = 0
-			}
+			d.bulk = bulk
 			c.end(d, sender, receiver)
 			if got := d.pass(); got != c.want || d.buf != nil || d.pipe != nil {
-				t.Errorf("%s, %s: verdict %d, want %d; buffer kept %v, pipe kept %v", c.name, mode, got, c.want, d.buf != nil, d.pipe != nil)
+				t.Errorf("%s, bulk %v: verdict %d, want %d; buffer kept %v, pipe kept %v", c.name, bulk, got, c.want, d.buf != nil, d.pipe != nil)
 			}
 			d.shared.pipes.Close()
 			if n := d.shared.pipes.Open(); n != 0 {
-				t.Errorf("%s, %s: %d pipes are open", c.name, mode, n)
+				t.Errorf("%s, bulk %v: %d pipes are open", c.name, bulk, n)
 			}
 		}
 	}

@@ -46,8 +46,6 @@ type RelayConfig struct {
 type Relay struct {
 	cfg    RelayConfig
 	dialer net.Dialer
-	tick   time.Duration   // how often a session is looked at
-	quiet  int             // looks without a byte between them until it is cut; 0: never
 	back   context.Context // labels of the second goroutine
 }
 
@@ -69,10 +67,8 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 	if cfg.Key == nil {
 		cfg.Key = func(netip.Addr) lb.Key { return lb.Key{} }
 	}
-	tick, quiet := ticks(cfg.IdleTimeout)
 	return &Relay{
-		cfg:  cfg,
-		tick: tick, quiet: quiet,
+		cfg: cfg,
 		dialer: net.Dialer{
 			Timeout:         cfg.ConnectTimeout,
 			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepIdle * time.Second, Interval: keepInterval * time.Second, Count: keepCount},

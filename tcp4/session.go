@@ -10,22 +10,9 @@ import (
 	"time"
 )
 
-// A session is looked at idleTicks times in its idle timeout, which costs nothing per message, so that it
-// is cut at most one part too late; and every lookEvery at least, for resets that went unnoticed.
-const (
-	idleTicks = 8
-	lookEvery = 15 * time.Second
-)
-
-// ticks returns how often a session with that idle timeout is looked at, and after how many looks
-// without a byte between them it is cut; 0: never.
-func ticks(idle time.Duration) (every time.Duration, quiet int) {
-	if idle <= 0 {
-		return lookEvery, 0
-	}
-	every = min(max(idle/idleTicks, 1), lookEvery)
-	return every, int((idle + every - 1) / every)
-}
+// idleTicks is into how many parts the idle timeout is divided: a session is looked at so often,
+// which costs nothing per message, and cut at most one part too late.
+const idleTicks = 8
 
 // session is one pair of connections. Two goroutines run it, one per direction: the client's own
 // carries what the client sends, a lent one what comes back.
@@ -81,9 +68,11 @@ func (s *session) run() {
 	s.began = time.Now()
 	s.relay.cfg.Sessions.add(s)
 	defer s.relay.cfg.Sessions.remove(s)
-	s.idle = time.AfterFunc(math.MaxInt64, s.tick)
-	s.idle.Reset(s.relay.tick) // not before tick can see the timer
-	defer s.idle.Stop()
+	if t := s.relay.cfg.IdleTimeout; t > 0 {
+		s.idle = time.AfterFunc(math.MaxInt64, s.tick)
+		s.idle.Reset(t / idleTicks) // not before tick can see the timer
+		defer s.idle.Stop()
+	}
 	s.back.Go(s.runBack)
 	s.carry(&s.in)
 	s.back.Wait()
@@ -106,7 +95,6 @@ func (s *session) carry(d *direction) {
 		if s.open.Add(-1) == 0 {
 			s.abort(d.to.lost)
 		}
-		s.opposite(d).wake()
 		return
 	}
 	d.to.closeWrite()
@@ -117,14 +105,6 @@ func (s *session) carry(d *direction) {
 	if d.watch() {
 		s.abort(d.from.lost)
 	}
-}
-
-// opposite returns the direction that reads from where d writes to.
-func (s *session) opposite(d *direction) *direction {
-	if d == &s.in {
-		return &s.out
-	}
-	return &s.in
 }
 
 // finish ends a session whose last direction, d, was passed on to its end. If the other one could
@@ -159,23 +139,11 @@ func (s *session) tick() {
 	}
 	switch {
 	case s.end.Load() != 0:
-	case s.quiet >= s.relay.quiet && s.relay.quiet > 0:
+	case s.quiet >= idleTicks:
 		s.abort(Idle)
-	case s.quiet > 0 && s.client.gone():
-		s.abort(ClientReset)
-	case s.quiet > 0 && s.endpoint.gone():
-		s.abort(EndpointReset)
 	default:
-		s.idle.Reset(s.relay.tick)
+		s.idle.Reset(s.relay.cfg.IdleTimeout / idleTicks)
 	}
-}
-
-// gone reports whether the side has been reset, which a chat may have missed.
-func (s *side) gone() (lost bool) {
-	if s.raw != nil {
-		_ = s.raw.Control(func(fd uintptr) { lost = socketError(int(fd)) != 0 }) // a closed side has ended
-	}
-	return lost
 }
 
 // report writes into rec what became of the session, which has ended.

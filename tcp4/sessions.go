@@ -23,8 +23,6 @@ type Sessions struct {
 	ended   chan struct{} // active fell to 0
 	buffers sync.Pool     // of *buffer
 	pipes   *splice.Pool
-	// chatAfter is [chatAfter], or what a test puts in its place.
-	chatAfter int
 
 	mu      sync.Mutex // taken twice in a session's life
 	closed  bool
@@ -38,8 +36,6 @@ func NewSessions() *Sessions {
 		buffers: sync.Pool{New: func() any { return new(buffer) }},
 		pipes:   splice.NewPool(maxPipes),
 		running: make(map[*session]struct{}),
-
-		chatAfter: chatAfter,
 	}
 }
 

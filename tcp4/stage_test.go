@@ -24,9 +24,6 @@ const patience = 10 * time.Second
 // quiet drops what is logged.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// chatting makes each direction of the sessions on stage a chat from its first message.
-var chatting bool
-
 // stage is a relay behind a listener on a free port.
 type stage struct {
 	t        testing.TB
@@ -40,9 +37,6 @@ type stage struct {
 func relayTo(t testing.TB, tune func(*RelayConfig), endpoints ...string) *stage {
 	t.Helper()
 	s := &stage{t: t, sessions: NewSessions(), records: make(chan Record, 4096)}
-	if chatting {
-		s.sessions.chatAfter = 0
-	}
 	cfg := RelayConfig{Listener: "db", Upstream: upstream(t, endpoints...), Sessions: s.sessions}
 	cfg.Record = func(r *Record) { s.records <- *r }
 	if tune != nil {
