@@ -9,6 +9,10 @@ const (
 	// longestWalk is how many seats a use visits in the order of its hash. Walks of many keys take five
 	// steps at most on average, by the bound; who goes further has a key that is a good part of all.
 	longestWalk = 64
+	// idleLoad is what the heaviest endpoint may have in flight whatever the others have, lighter ones
+	// in proportion: with little to do the bound is one use or two, and the second of two connections
+	// of one client would leave home though nobody is busy.
+	idleLoad = 4
 	// surveyEvery is how many picks pass between two looks at a seat that was not visited. A power of two.
 	surveyEvery = 4
 )
@@ -32,18 +36,23 @@ type seats struct {
 type seat struct {
 	endpoint *Endpoint // nil: not a candidate
 	part     float64   // of the total that it may have, times the bound
+	idle     int64     // what it may have in any case
 	seen     atomic.Int64
 }
 
 // newSeats seats the candidates, each at its rank.
 func newSeats(ranks map[*Endpoint]int, candidates []Member, random dice) *seats {
 	s := &seats{list: make([]seat, len(ranks)), random: random}
-	all := float64(weight(candidates))
+	all, heaviest := float64(weight(candidates)), 1
+	for i := range candidates {
+		heaviest = max(heaviest, candidates[i].Weight)
+	}
 	for i := range candidates {
 		m := &candidates[i]
 		one := &s.list[ranks[m.Endpoint]]
 		one.endpoint = m.Endpoint
 		one.part = loadBound * float64(m.Weight) / all
+		one.idle = int64(idleLoad * m.Weight / heaviest)
 		s.note(one, m.Endpoint.inFlight.Load())
 	}
 	return s
@@ -79,7 +88,7 @@ func (s *seats) walk(tried Tried) walk {
 }
 
 // visit returns the endpoint at a seat if it takes the use: a candidate, untried, not full, and below
-// its part of what is in flight, this use included.
+// its part of what is in flight, this use included, or hardly busy.
 func (w *walk) visit(at uint32) *Endpoint {
 	one := &w.seats.list[at]
 	if one.endpoint == nil || !one.endpoint.free(&w.tried) {
@@ -87,7 +96,7 @@ func (w *walk) visit(at uint32) *Endpoint {
 	}
 	n := one.endpoint.inFlight.Load()
 	total := w.seats.total.Load() + n - one.seen.Load()
-	if float64(n) >= one.part*float64(total+1) {
+	if n >= one.idle && float64(n) >= one.part*float64(total+1) {
 		w.seats.note(one, n)
 		return nil
 	}

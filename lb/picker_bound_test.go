@@ -226,3 +226,15 @@ func TestTheEstimateSurvivesConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// With two uses in all, the bound is one: the second connection of one client used to leave home.
+func TestAKeyStaysAtHomeWhileNobodyIsBusy(t *testing.T) {
+	for _, balance := range hashBalancers {
+		_, u := upstream(t, balance, equal(3)...)
+		for i, e := range hold(u, Key{Hash: 0xfeed_beef_cafe_f00d}, idleLoad) {
+			if e.InFlight() != idleLoad {
+				t.Errorf("%s: use %d of %d went to %s, which has %d", balance, i+1, idleLoad, e, e.InFlight())
+			}
+		}
+	}
+}
