@@ -82,8 +82,11 @@ func (s *search) granted(w *lb.Waiter, expired <-chan time.Time) bool {
 	case <-w.Wake:
 		return w.Verdict() == lb.Granted
 	case <-expired:
-		s.gate.Leave(w)
-		return false
+		if s.gate.Leave(w) {
+			return false
+		}
+		<-w.Wake // the verdict was faster, and a grant of room is not to be lost
+		return w.Verdict() == lb.Granted
 	}
 }
 
