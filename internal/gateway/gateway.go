@@ -161,7 +161,7 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 	if g.watcher, err = sock.NewWatcher(); err != nil {
 		return err
 	}
-	if g.monitor, err = health.New(g.registry, g.log.Logger, nil); err != nil {
+	if g.monitor, err = health.New(g.registry, g.log.Logger, g.reach.judged); err != nil {
 		return err
 	}
 	if g.outliers, err = health.NewOutliers(g.registry, g.log.Logger, nil); err != nil {

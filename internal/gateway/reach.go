@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
+	"weir/health"
 	"weir/lb"
 )
 
@@ -13,7 +15,13 @@ import (
 // that are fine are not in it.
 type reach struct {
 	log   *slog.Logger
-	cause sync.Map // *lb.Endpoint -> string
+	cause sync.Map // *lb.Endpoint -> loss
+}
+
+// loss is a connection that could not be made.
+type loss struct {
+	cause string
+	at    time.Time
 }
 
 // lost notes a connection that could not be made.
@@ -22,7 +30,7 @@ func (r *reach) lost(e *lb.Endpoint, cause error) {
 		return
 	}
 	text := reason(cause)
-	if _, known := r.cause.Swap(e, text); !known {
+	if _, known := r.cause.Swap(e, loss{text, time.Now()}); !known {
 		r.log.Warn("endpoint unreachable", "upstream", e.Upstream(), "endpoint", e.Address(), "cause", text)
 	}
 }
@@ -52,12 +60,22 @@ func (r *reach) found(e *lb.Endpoint) {
 	}
 }
 
-// why returns what keeps e from being reached, "" if nothing is known to.
-func (r *reach) why(e *lb.Endpoint) string {
-	if cause, ok := r.cause.Load(e); ok {
-		return cause.(string)
+// judged takes a probe that makes an endpoint Ready for a connection that was made: an endpoint that
+// no request goes to would else keep its old cause for ever.
+func (r *reach) judged(c health.Change) {
+	if c.By == lb.ByProbe && c.State == lb.Ready {
+		r.found(c.Endpoint)
 	}
-	return ""
+}
+
+// why returns what keeps e from being reached, "" if nothing is known to. What is older than e's
+// state says nothing about it.
+func (r *reach) why(e *lb.Endpoint) string {
+	last, ok := r.cause.Load(e)
+	if !ok || last.(loss).at.Before(e.StateSince()) {
+		return ""
+	}
+	return last.(loss).cause
 }
 
 func (r *reach) forget(e *lb.Endpoint) { r.cause.Delete(e) }
