@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -38,12 +40,24 @@ type child struct {
 // taken counts the loopback addresses that were given out.
 var taken atomic.Int32
 
-// loopback returns an address of 127/8 that no other test of this process uses, and that processes
-// beside it are unlikely to. Ports below the ephemeral range are then free on it.
+// loopback returns an address of 127/8 that nobody else uses. Ports below the ephemeral range are
+// then free on it.
 func loopback() string {
 	n := int(taken.Add(1))
-	return fmt.Sprintf("127.%d.%d.%d", 16+os.Getpid()%200, n/200, 1+n%200)
+	return fmt.Sprintf("127.%d.%d.%d", ours(), n/200, 1+n%200)
 }
+
+// ours is the part of 127/8 that belongs to this process: the first, from one that its id says, on
+// whose last address it could bind a port. It never lets go of that.
+var ours = sync.OnceValue(func() int {
+	for i := range 200 {
+		part := 16 + (os.Getpid()+i)%200
+		if _, err := net.Listen("tcp", fmt.Sprintf("127.%d.255.254:6999", part)); err == nil {
+			return part
+		}
+	}
+	panic("200 processes test at once")
+})
 
 // start runs weir with a config and returns when it is ready. In the config {ip} is the child's
 // address, {dir} a directory of its own, and each pair of vars a name and its value. Without an
