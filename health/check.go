@@ -8,6 +8,13 @@ import (
 	"weir/lb"
 )
 
+const (
+	// firstQuiet and lastQuiet bound the pause between two log lines about the reasons of an
+	// endpoint that stays down. Each pause is twice the one before.
+	firstQuiet = time.Minute
+	lastQuiet  = time.Hour
+)
+
 // check is what the monitor knows of one endpoint. The monitor's mutex guards it; method and
 // probe are replaced as a whole on a reload, the rest goes on.
 type check struct {
@@ -31,6 +38,11 @@ type check struct {
 	ended   time.Time // of the last probe
 	failed  time.Time // of the last probe that failed
 	err     error     // of the last probe
+
+	told   string        // the error that the endpoint is down for, as operators read it
+	logged string        // the one that the log has
+	spoke  time.Time     // when the log was told
+	quiet  time.Duration // how long it is not told of another
 }
 
 func newCheck(e *lb.Endpoint, by *method) *check {
@@ -117,6 +129,29 @@ func (c *check) why(s lb.State) string {
 		return ""
 	}
 	return fmt.Sprintf("%v (%d of %d probes failed)", c.err, -c.inRow, -c.inRow)
+}
+
+// fell takes down why the endpoint is down from now on. Another reason goes to the log at once.
+func (c *check) fell() {
+	c.told = c.err.Error()
+	c.logged, c.quiet = c.told, 0
+}
+
+// news reports whether the last probe failed for another reason than operators read of an endpoint
+// that stays down, and whether the log is to say so as well. Texts may carry numbers, so that no two are the same: the
+// log gets the first other one at once, the next a minute later at the earliest, and then ever fewer.
+func (c *check) news(now time.Time) (other, log bool) {
+	if c.err == nil {
+		return false, false
+	}
+	text := c.err.Error()
+	other = text != c.told
+	c.told = text
+	if log = text != c.logged && now.Sub(c.spoke) >= c.quiet; log {
+		c.logged, c.spoke = text, now
+		c.quiet = min(max(2*c.quiet, firstQuiet), lastQuiet)
+	}
+	return other, log
 }
 
 // message is the log line for a change to s.

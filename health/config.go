@@ -57,7 +57,8 @@ type HTTPConfig struct {
 	Path string `toml:"path"`
 	// Status are the statuses that count as success. Default: 2xx.
 	Status conf.StatusSet `toml:"status"`
-	// Body must be contained in the first 64 KiB of the answer's body. Default: "", not looked at.
+	// Body must be contained in the answer's body. Default: "", whatever it says. Either way the body
+	// must end within the timeout and be no longer than 64 KiB: one that never ends is a failure.
 	Body string `toml:"body"`
 	// Host is the Host field of the request. Default: the endpoint's address.
 	Host string `toml:"host"`

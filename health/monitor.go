@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -186,10 +187,17 @@ func (m *Monitor) hurry(c *check, wanted bool) {
 // mutex, nil if nothing. The word is given under the mutex, so that a reload which drops the check
 // has the last one.
 func (m *Monitor) conclude(c *check, err error) func() {
-	s, change := c.verdict(err, time.Now())
-	if change {
+	now := time.Now()
+	s, change := c.verdict(err, now)
+	switch {
+	case change:
 		m.registry.Judge(lb.ByProbe, s, c.why(s), c.endpoint)
 		c.changes++
+		if s == lb.Down {
+			c.fell()
+		}
+	case s == lb.Down:
+		return m.still(c, now)
 	}
 	recovered, failed := m.outliers != nil && c.recovered(), c.failed
 	if !change && !recovered {
@@ -203,6 +211,22 @@ func (m *Monitor) conclude(c *check, err error) func() {
 		if change {
 			m.tell(Change{Endpoint: c.endpoint, By: lb.ByProbe, State: s, Reason: err}, text)
 		}
+	}
+}
+
+// still brings why an endpoint stays down up to date. The state is what it was, so no view changes and
+// nobody but the log is told.
+func (m *Monitor) still(c *check, now time.Time) func() {
+	other, log := c.news(now)
+	if other {
+		m.registry.Judge(lb.ByProbe, lb.Down, c.told, c.endpoint)
+	}
+	if !log {
+		return nil
+	}
+	text := fmt.Sprintf("endpoint %s still down: %s", c.endpoint, c.told)
+	return func() {
+		m.log.Info(text, "upstream", c.endpoint.Upstream(), "endpoint", c.endpoint.Address(), "state", lb.Down.String())
 	}
 }
 

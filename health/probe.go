@@ -146,7 +146,7 @@ func (p *probe) reason(step string, err error) error {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout():
-		err = fmt.Errorf("not done within %v", p.timeout)
+		err = fmt.Errorf("%s within %v", p.missing(step, err), p.timeout)
 	case errors.As(err, &op):
 		err = unwrapSyscall(op.Err)
 		if step == "" {
@@ -161,6 +161,30 @@ func (p *probe) reason(step string, err error) error {
 	}
 	return fmt.Errorf("%s: %w", step, err)
 }
+
+// missing says what a probe waited for when its time was up.
+func (p *probe) missing(step string, err error) string {
+	var late *unendedError
+	switch {
+	case errors.As(err, &late):
+		return late.what + " did not end"
+	case step == "":
+		return "no answer"
+	}
+	return "not done"
+}
+
+// unendedError is what kept a probe from reading what had begun to its end.
+type unendedError struct {
+	what string
+	err  error
+}
+
+// Error says what it was that broke, and how.
+func (e *unendedError) Error() string { return e.what + ": " + e.err.Error() }
+
+// Unwrap returns what broke it.
+func (e *unendedError) Unwrap() error { return e.err }
 
 // unwrapSyscall drops the name of the system call: "connection refused" says enough.
 func unwrapSyscall(err error) error {

@@ -142,6 +142,8 @@ func (g *grpcProbe) check(ctx context.Context, conn *http.ClientConn) error {
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return g.broken(&unendedError{"the answer", err})
 	case err != nil:
 		return g.broken(err)
 	case len(body) > maxAnswer:

@@ -225,7 +225,7 @@ func TestWhatAGRPCProbeMakesOfAnAnswer(t *testing.T) {
 		}, "the endpoint does not implement grpc.health.v1.Health"},
 		{"404", http.NotFound, "HTTP status 404, want 200"},
 		{"not gRPC", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }, `the answer is of type "text/plain; charset=utf-8", not gRPC`},
-		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "not done within 500ms"},
+		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 500ms"},
 		{"a trickle that never ends", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/grpc")
 			for r.Context().Err() == nil {
@@ -233,7 +233,7 @@ func TestWhatAGRPCProbeMakesOfAnAnswer(t *testing.T) {
 				w.(http.Flusher).Flush()
 				<-time.After(time.Millisecond)
 			}
-		}, "not done within 500ms"},
+		}, "the answer did not end within 500ms"},
 		{"a flood that never ends", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/grpc")
 			for r.Context().Err() == nil {

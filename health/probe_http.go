@@ -59,7 +59,7 @@ func (c *HTTPConfig) judge(from io.Reader) error {
 	case len(body) > maxAnswer || err != nil && limit.N == 0:
 		return errors.New("the answer's body is longer than 64 KiB")
 	case err != nil:
-		return fmt.Errorf("the answer's body: %w", err)
+		return &unendedError{"the answer's body", err}
 	case !c.Status.Has(answer.StatusCode):
 		return fmt.Errorf("status %d, want %s", answer.StatusCode, c.Status)
 	case !bytes.Contains(body, []byte(c.Body)):

@@ -134,10 +134,10 @@ func TestWhatAnHTTPProbeMakesOfAnAnswer(t *testing.T) {
 		{"closed within a field", answer("HTTP/1.1 200 OK\r\nServ"), nil, "malformed MIME header"},
 		{"closed within the body", answer("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), nil, "the answer's body: unexpected EOF"},
 		{"not HTTP", answer("220 mail.example.com ESMTP\r\n\r\n"), nil, "malformed HTTP"},
-		{"silence", func(c net.Conn) { io.Copy(io.Discard, c) }, nil, "not done within 250ms"},
-		{"a head that never ends", forever("HTTP/1.1 200 OK\r\n", "A: b\r\n", time.Millisecond), nil, "not done within 250ms"},
+		{"silence", func(c net.Conn) { io.Copy(io.Discard, c) }, nil, "no answer within 250ms"},
+		{"a head that never ends", forever("HTTP/1.1 200 OK\r\n", "A: b\r\n", time.Millisecond), nil, "no answer within 250ms"},
 		{"a head without measure", forever("HTTP/1.1 200 OK\r\n", "A: "+big+"\r\n", 0), nil, "the answer's head is longer than 64 KiB"},
-		{"a trickle that never ends", forever("HTTP/1.1 200 OK\r\n\r\n", "x", time.Millisecond), nil, "not done within 250ms"},
+		{"a trickle that never ends", forever("HTTP/1.1 200 OK\r\n\r\n", "x", time.Millisecond), nil, "the answer's body did not end within 250ms"},
 		{"a flood that never ends", forever("HTTP/1.1 200 OK\r\n\r\n", big, 0), nil, "the answer's body is longer than 64 KiB"},
 		{"a flood of tiny chunks", forever("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", strings.Repeat("1\r\nx\r\n", 9999), 0), nil, "the answer's body is longer than 64 KiB"},
 	}
@@ -166,7 +166,7 @@ func TestWhatATCPProbeMakesOfAnAnswer(t *testing.T) {
 		{"what is sent comes back", echo, "PING\r\n", "PING", "fit"},
 		{"a greeting", say("220 ready\r\n"), "", "220 ", "fit"},
 		{"another greeting", say("554 go away\r\n"), "", "220 ", `the connection was closed before "220 " came`},
-		{"silence", func(c net.Conn) { io.Copy(io.Discard, c) }, "PING\r\n", "PONG", "not done within 250ms"},
+		{"silence", func(c net.Conn) { io.Copy(io.Discard, c) }, "PING\r\n", "PONG", "no answer within 250ms"},
 		{"a flood", say(strings.Repeat("-", 70<<10)), "", "+", `the first 64 KiB do not contain "+"`},
 	}
 	for _, c := range cases {
