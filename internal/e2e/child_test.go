@@ -47,13 +47,20 @@ func loopback() string {
 	return fmt.Sprintf("127.%d.%d.%d", ours(), n/200, 1+n%200)
 }
 
-// ours is the part of 127/8 that belongs to this process: the first, from one that its id says, on
-// whose last address it could bind a port. It never lets go of that.
-var ours = sync.OnceValue(func() int {
+// ours is the part of 127/8 that belongs to this process.
+func ours() int { return claim().part }
+
+// claim takes the first part of 127/8, from one that the process id says, on whose last address a port
+// can be bound. It is held as long as the process lives.
+var claim = sync.OnceValue(func() (c struct {
+	part int
+	held net.Listener
+}) {
 	for i := range 200 {
-		part := 16 + (os.Getpid()+i)%200
-		if _, err := net.Listen("tcp", fmt.Sprintf("127.%d.255.254:6999", part)); err == nil {
-			return part
+		c.part = 16 + (os.Getpid()+i)%200
+		var err error
+		if c.held, err = net.Listen("tcp", fmt.Sprintf("127.%d.255.254:6999", c.part)); err == nil {
+			return c
 		}
 	}
 	panic("200 processes test at once")
