@@ -79,6 +79,29 @@ func narrow(list []contender, limit int, bits uint64, pair *[2]contender) []cont
 	return pair[:]
 }
 
+// two returns two contenders drawn by share, in pair; one if both draws are the same. So nobody is looked
+// at more than twice as often as its share allows, however good it looks.
+func (d dice) two(list []contender, table []odds, pair *[2]contender) []contender {
+	for i := range pair {
+		pair[i] = list[column(table, len(list), d())]
+	}
+	if pair[0].endpoint == pair[1].endpoint {
+		return pair[:1]
+	}
+	return pair[:]
+}
+
+// firstOf returns the first contender that costs at most the given cost; nil if none does. Of two that were
+// drawn by share it keeps to the shares.
+func firstOf(list []contender, costs []float64, most float64) *Endpoint {
+	for i := range list {
+		if costs[i] <= most {
+			return list[i].endpoint
+		}
+	}
+	return nil
+}
+
 // cheapest draws by share among the contenders that cost at most the given cost; nil if none does.
 func (d dice) cheapest(list []contender, costs []float64, most float64) *Endpoint {
 	costs = costs[:len(list)]

@@ -36,6 +36,7 @@ const (
 type ewmaPicker struct {
 	candidates []Member
 	contenders []contender // beside them
+	odds       []odds      // nil where all shares are equal
 	random     dice
 	_          [64]byte
 	clock      atomic.Uint32 // the tick when it was last read
@@ -43,7 +44,7 @@ type ewmaPicker struct {
 }
 
 func newEWMAPicker(candidates []Member, random dice) picker {
-	p := &ewmaPicker{candidates: candidates, contenders: contenders(candidates), random: random}
+	p := &ewmaPicker{candidates: candidates, contenders: contenders(candidates), odds: newOdds(candidates), random: random}
 	p.readClock()
 	return p
 }
@@ -63,18 +64,36 @@ func (p *ewmaPicker) pick(_ Key, tried Tried) *Endpoint {
 		p.readClock()
 	}
 	var pair [2]contender
-	if e := p.cheapest(narrow(p.contenders, ewmaScan, bits, &pair), &tried); e != nil {
-		return e
+	if p.odds == nil {
+		list := narrow(p.contenders, ewmaScan, bits, &pair)
+		var costs [ewmaScan]float64
+		if e := p.random.cheapest(list, costs[:], p.cost(list, &tried, &costs)); e != nil {
+			return e
+		}
+		return p.random.anyFree(p.candidates, &tried)
 	}
-	return p.random.anyFree(p.candidates, &tried)
+	return p.byShare(&pair, &tried)
 }
 
-// cheapest draws among contenders, at most ewmaScan, whose cost is within the band of the lowest.
-// The cost is the latency times the place in the queue; the weight divides what is in flight and
-// not the use to be placed, see [contender.load].
-func (p *ewmaPicker) cheapest(list []contender, tried *Tried) *Endpoint {
-	var costs [ewmaScan]float64
-	p.latencies(list, &costs)
+// byShare takes the better of two that were drawn by share: by the cost of all, whoever is the fastest
+// would get everything while there is little to do, a canary of weight 1 beside 99 and an endpoint in
+// its slow start too.
+func (p *ewmaPicker) byShare(pair *[2]contender, tried *Tried) *Endpoint {
+	for range 1 + redraws {
+		list := p.random.two(p.contenders, p.odds, pair)
+		var costs [ewmaScan]float64
+		if e := firstOf(list, costs[:], p.cost(list, tried, &costs)); e != nil {
+			return e
+		}
+	}
+	return p.random.anyFree(p.candidates, tried)
+}
+
+// cost fills in what contenders, at most ewmaScan, cost, and returns the most that one may cost to be
+// within the band of the lowest. The cost is the latency times the place in the queue; the weight divides
+// what is in flight and not the use to be placed, see [contender.load].
+func (p *ewmaPicker) cost(list []contender, tried *Tried, costs *[ewmaScan]float64) (most float64) {
+	p.latencies(list, costs)
 	lowest := math.MaxFloat64 / ewmaBand
 	for i := range list {
 		load, ok := list[i].load(tried)
@@ -84,7 +103,7 @@ func (p *ewmaPicker) cheapest(list []contender, tried *Tried) *Endpoint {
 			lowest = costs[i]
 		}
 	}
-	return p.random.cheapest(list, costs[:], lowest*ewmaBand)
+	return lowest * ewmaBand
 }
 
 // latencies fills in what each contender is expected to need: its average, faded, and the assumption

@@ -22,20 +22,20 @@ func (p *randomPicker) pick(_ Key, tried Tried) *Endpoint {
 		return nil
 	}
 	for range 1 + redraws {
-		if e := p.candidates[p.draw()].Endpoint; e.free(&tried) {
+		if e := p.candidates[column(p.odds, len(p.candidates), p.random())].Endpoint; e.free(&tried) {
 			return e
 		}
 	}
 	return p.random.anyFree(p.candidates, &tried)
 }
 
-func (p *randomPicker) draw() int {
-	draw := p.random()
-	i := below(uint32(draw>>32), len(p.candidates))
-	if p.odds == nil {
+// column returns one of n, by the odds or, where they are nil, evenly.
+func column(table []odds, n int, bits uint64) int {
+	i := below(uint32(bits>>32), n)
+	if table == nil {
 		return i
 	}
-	if o := p.odds[i]; uint32(draw) >= o.keep {
+	if o := table[i]; uint32(bits) >= o.keep {
 		return int(o.other)
 	}
 	return i
