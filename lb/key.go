@@ -11,6 +11,4 @@ type Key struct {
 	// Stick is the endpoint that a sticky session wants, nil for none. It is served while it is
 	// Ready, Unknown or Draining, untried and not full; else the balancer chooses.
 	Stick *Endpoint
-	// Retry marks another attempt, or a hedge, of a use that Begin has counted.
-	Retry bool
 }

@@ -215,7 +215,7 @@ func TestPickAndDoneAllocateNothingHoweverConfigured(t *testing.T) {
 				}
 				use(Key{Hash: 7, Route: 9}, Tried{}, Outcome{FirstByte: 1000, Route: 9})
 				use(Key{Hash: 7, Stick: all[0]}, Tried{}, Outcome{})
-				use(Key{Hash: 7, Stick: all[0], Retry: true}, tried, Outcome{Result: Reset})
+				use(Key{Hash: 7, Stick: all[0]}, tried, Outcome{Result: Reset})
 				use(Key{}, every, Outcome{Result: Cancelled})
 			}
 		}

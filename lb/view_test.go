@@ -184,7 +184,7 @@ func TestBackupsServeTheRetriesOfWhoHasTriedAll(t *testing.T) {
 		for _, i := range c.tried {
 			tried.Add(endpoints(u)[i])
 		}
-		l, reason := u.Pick(Key{Retry: true}, tried)
+		l, reason := u.Pick(Key{}, tried)
 		got := reason.String()
 		if l.Ok() {
 			got = fmt.Sprint(slices.Index(endpoints(u), l.Endpoint()))

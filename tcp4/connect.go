@@ -51,7 +51,6 @@ func (s *search) another() lb.Lease {
 	if s.rec.Attempts > s.relay.cfg.Attempts || !s.gate.TakeRetry() {
 		return lb.Lease{}
 	}
-	s.key.Retry = true
 	return s.pick()
 }
 

@@ -21,16 +21,14 @@ func (p *placing) reset() {
 	p.visit.Reset()
 }
 
-// key returns what x's next attempt is about. It does not allocate.
+// key returns what x's attempts are about. It does not allocate.
 func (c *conn) key(x *exchange) lb.Key {
 	p := &x.placing
 	if !p.made {
 		p.made = true
 		p.key = x.newKey()
 	}
-	k := p.key
-	k.Retry = x.attempts > 0
-	return k
+	return p.key
 }
 
 func (x *exchange) newKey() lb.Key {

@@ -295,17 +295,13 @@ func TestPoliciesDoNotSeeTheCookieThatIsSet(t *testing.T) {
 	}
 }
 
-func TestTheKeySaysWhatTheAttemptIs(t *testing.T) {
+func TestAllAttemptsOfAnExchangeHaveOneKey(t *testing.T) {
 	p := sticking(t)
 	x := keyExchange(p, cookieFor(t, p.up, p.at("2").Address()))
 	c := new(conn)
 	first := c.key(x)
 	x.attempts++
 	second := c.key(x)
-	if first.Retry || !second.Retry {
-		t.Errorf("the first is a retry: %v, the second: %v", first.Retry, second.Retry)
-	}
-	second.Retry = false
 	if first != second || first.Route == 0 || first.Stick != p.at("2") || !x.bound() {
 		t.Errorf("the keys are %+v and %+v", first, second)
 	}

@@ -34,7 +34,6 @@ type errand struct {
 	limit  int64
 	st     sending
 	tried  lb.Tried
-	made   int // attempts
 	line   line
 	a      detachedAnswer
 }
@@ -90,7 +89,7 @@ func (e *errand) pick() event {
 	if e.st.afresh {
 		e.tried = lb.Tried{}
 	}
-	lease, reason := e.plan.pick(lb.Key{Retry: e.made > 0}, e.tried, e.st.queued)
+	lease, reason := e.plan.pick(lb.Key{}, e.tried, e.st.queued)
 	if !lease.Ok() {
 		return event{kind: evNone, reason: reason, now: deadline.Now()}
 	}
@@ -98,7 +97,6 @@ func (e *errand) pick() event {
 	e.a.lease = lease
 	e.tried.Add(lease.Endpoint())
 	e.plan.Counters.retry(e.st.why)
-	e.made++
 	return e.attempt()
 }
 

@@ -71,8 +71,6 @@ type Plan struct {
 	Host           HostRule
 	Retry          Retry
 	Hedge          Hedge
-	// QueueTimeout is not looked at: the upstream's Gate knows how long one may stand in line.
-	QueueTimeout time.Duration
 	// Counters are the upstream's, from [Shared.Counters]; nil counts nothing.
 	Counters *Counters
 	// HashOn is what balancers hash, nil for nothing.

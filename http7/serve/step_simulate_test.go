@@ -87,7 +87,7 @@ func (s *simulation) send() {
 }
 
 func (s *simulation) attempt(st *sending, tried *lb.Tried) event {
-	lease, reason := s.plan.pick(lb.Key{Retry: st.retries > 0}, *tried, st.queued)
+	lease, reason := s.plan.pick(lb.Key{}, *tried, st.queued)
 	if !lease.Ok() {
 		return event{kind: evNone, reason: reason, now: s.now()}
 	}

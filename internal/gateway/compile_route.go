@@ -78,7 +78,6 @@ func (k *compiler) plan(id int, r *config.Route, l *config.Listener, late []bund
 	if u := k.cfg.Upstreams[r.Upstream]; u != nil {
 		p.Host = hostRule(u.Host)
 		p.Retry, p.Hedge = serve.NewRetry(cmp.Or(r.Retry, &u.Retry)), serve.NewHedge(cmp.Or(r.Hedge, u.Hedge))
-		p.QueueTimeout = queueOf(u).Timeout.Value()
 	}
 	return p
 }
