@@ -12,7 +12,7 @@ import (
 func TestSoakKilledEndpoint(t *testing.T) {
 	for balance, share := range map[string]float64{"round_robin": 0.9, "ewma": 0.5} {
 		t.Run(balance, killing{
-			balance: balance, rate: 2000, before: 10 * time.Second, down: 10 * time.Second, after: 12 * time.Second,
+			balance: balance, rate: 2000, before: 14 * time.Second, down: 8 * time.Second, after: 12 * time.Second,
 			interval: 2 * time.Second, slowStart: 10 * time.Second, share: share, spike: 2, slack: 5 * time.Millisecond,
 		}.tell)
 	}
