@@ -54,9 +54,6 @@ const (
 	// grantsPerView is how many are let in when a view with room is published; each use of theirs that
 	// ends lets in more.
 	grantsPerView = 64
-	// maxLosses is after how many lost races in a row a waiter no longer looks for room itself. Then it
-	// is room that it can't use, such as an endpoint that it has tried.
-	maxLosses = 16
 )
 
 // newGate returns a gate without budget, queue and breaker. epoch is the registry's.

@@ -40,7 +40,7 @@ func (g *Gate) Enter(w *Waiter) bool {
 	if !g.queue.Enter(w, now) {
 		return false
 	}
-	if w.Losses() < maxLosses && g.hasRoom() {
+	if w.Losses() <= limit.MaxLosses && g.hasRoom() { // at the last of them the next gets it
 		g.queue.Grant(now, g.latencies.Quantile(typicalQuantile, now))
 	}
 	return true

@@ -21,6 +21,10 @@ const (
 	hopelessWaits = 2
 )
 
+// MaxLosses is after how many lost races in a row a waiter is served last instead of first: the room
+// that it is granted is of no use to it, such as that of an endpoint that it has tried.
+const MaxLosses = 16
+
 // reentry is how long after its grant a waiter that enters again is first in the line.
 const reentry = 100 * time.Millisecond
 
@@ -116,7 +120,7 @@ func (q *Queue) Enter(w *Waiter, now time.Duration) bool {
 	defer q.mu.Unlock()
 	if w.verdict == Granted && now-w.granted < reentry && q.size > 0 {
 		w.losses = min(w.losses+1, math.MaxUint8-1)
-		q.push(w, !q.standing)
+		q.push(w, (w.losses < MaxLosses) != q.standing)
 		return true
 	}
 	if q.Len() >= q.size {
