@@ -12,12 +12,12 @@ func (c *conn) respond(x *exchange) {
 	c.responsePolicies(x)
 	x.stick()
 	a := x.Answer
+	if a.Local {
+		c.dropForLocal(x)
+	}
 	x.status = a.Status
 	if c.pump.running && !c.joined() && (a.Status >= 300 || a.Local) {
 		c.stopPump()
-	}
-	if a.Local {
-		c.dropForLocal(x)
 	}
 	x.filterAnswer()
 	x.frame = c.frame(x)
@@ -46,6 +46,11 @@ func (c *conn) dropForLocal(x *exchange) {
 		c.upstream.Store(nil)
 		x.up.Cut()
 		x.up = nil
+		f := x.Fault
+		if f != nil && f.Side != http7.Upstream { // a policy's: the endpoint has answered
+			f = nil
+		}
+		x.endAttempt(f)
 	}
 }
 

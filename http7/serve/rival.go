@@ -128,7 +128,7 @@ func (r *rival) finish(f *http7.Fault) {
 		status = r.up.Answer.Status
 		r.up.Discard()
 	}
-	r.end(status, f)
+	r.end(status, r.plan.blame(f, r.limit, r.began))
 	r.shared.rivals.Add(-1)
 }
 

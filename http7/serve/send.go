@@ -142,6 +142,7 @@ func (x *exchange) endAttempt(f *http7.Fault) {
 	if !x.lease.Ok() {
 		return
 	}
+	f = x.plan.blame(f, x.limit, x.wheel(x.began))
 	o := lb.Outcome{Result: resultOf(f, x.status), Route: x.placing.key.Route}
 	switch {
 	case x.headAt > x.began:
@@ -162,6 +163,23 @@ func (p *Plan) endLease(lease lb.Lease, o lb.Outcome, f *http7.Fault) {
 		o.FirstByte = 0 // of the metrics' latency, failures are no part
 	}
 	p.UpstreamSeries.Attempt(o.Result.String(), o.FirstByte)
+}
+
+// hasty is the fault of an attempt whose exchange's time was up too early to say anything about the endpoint.
+var hasty = &http7.Fault{Side: http7.Client, Kind: http7.Timeout, Name: "hasty"}
+
+// blame returns f as the endpoint is to be judged by: what ended because the exchange's time was up, after less
+// than half of the route's timeout, did so because the client was in a hurry or because waits and other
+// attempts had taken the rest. limit, of the exchange, and began, of the attempt, are on the wheel's clock.
+func (p *Plan) blame(f *http7.Fault, limit, began int64) *http7.Fault {
+	if f == nil || limit == 0 || f.Side != http7.Upstream || f.Kind != http7.Timeout {
+		return f
+	}
+	now, whole := deadline.Now(), p.Route.Timeout
+	if now < limit || whole > 0 && 2*time.Duration(now-began) >= whole {
+		return f
+	}
+	return hasty
 }
 
 func resultOf(f *http7.Fault, status int) lb.Result {

@@ -19,7 +19,8 @@ const (
 
 // doze blocks until a time on the wheel's clock, or until wake, which may be nil.
 func (c *conn) doze(x *exchange, until int64, wake <-chan struct{}) waitEnd {
-	wakes := x.Wakes() // makes the channel, which must be there before the watcher may use it
+	c.enter(waiting, 0) // who watched the attempt may be making the channel too
+	wakes := x.Wakes()  // makes the channel, which must be there before the watcher may use it
 	now := deadline.Now()
 	c.enter(waiting, now+int64(watchAfter))
 	defer c.enter(waiting, 0)
