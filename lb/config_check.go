@@ -1,6 +1,7 @@
 package lb
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,9 +35,9 @@ func (c *Config) checkHash(p *conf.Problems) {
 	c.HashOn.Check(p, "hash_on")
 	switch {
 	case c.hashing() && len(c.HashOn) == 0:
-		p.Add("balance", strconv.Quote(c.Balance)+" places by a key, and hash_on names none",
-			`write hash_on = "client", or a header or cookie such as "header:X-User"`)
-	case !c.hashing() && len(c.HashOn) > 0:
+		p.AddNeeds("balance", strconv.Quote(c.Balance)+" places by a key, and hash_on names none",
+			`write hash_on = "client", or a header or cookie such as "header:X-User"`, append(p.Path(), "hash_on")...)
+	case len(c.HashOn) > 0 && slices.Contains([]string{EWMA, LeastRequests, RoundRobin, Random}, c.Balance):
 		p.AddKey("hash_on", "balance = "+strconv.Quote(c.Balance)+" places by no key",
 			`write balance = "maglev" or "ring", or leave hash_on out`)
 	}

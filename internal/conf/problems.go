@@ -2,6 +2,7 @@ package conf
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -87,7 +88,8 @@ func (p *Problems) AddKey(key, text, hint string) {
 	p.add(key, Problem{Text: text, Hint: hint, AtKey: true})
 }
 
-// AddNeeds notes a problem of a value that refers to something else, which is at needs.
+// AddNeeds notes a problem of a value that refers to something else, which is at needs, counted from
+// the root.
 func (p *Problems) AddNeeds(key, text, hint string, needs ...string) {
 	p.add(key, Problem{Text: text, Hint: hint, Needs: needs})
 }
@@ -117,6 +119,9 @@ func (p *Problems) add(key string, pr Problem) {
 
 // At returns the same collection at path, counted from the root.
 func (p *Problems) At(path Path) *Problems { return &Problems{list: p.list, path: path} }
+
+// Path returns where p notes problems, counted from the root.
+func (p *Problems) Path() Path { return slices.Clone(p.path) }
 
 // List returns what has been noted, in the order of noting.
 func (p *Problems) List() []Problem { return *p.list }

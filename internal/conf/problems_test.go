@@ -31,12 +31,14 @@ func TestProblemsAreNotedAtTheirPaths(t *testing.T) {
 	web.AddKey("tls", "d", "")
 	p.At(Path{"routes", "[0]"}).Warn("name", "e", "")
 	web.AddNeeds("upstream", "f", "", "upstreams", "x")
+	web.AddNeeds("kind", "g", "", append(web.Path(), "tls")...)
 	want := []Problem{
 		{Path: Path{"listeners", "web", "kind"}, Text: "a", Hint: "b"},
 		{Path: Path{"listeners", "web", "address", "[1]"}, Text: "c"},
 		{Path: Path{"listeners", "web", "tls"}, Text: "d", AtKey: true},
 		{Path: Path{"routes", "[0]", "name"}, Text: "e", Warning: true},
 		{Path: Path{"listeners", "web", "upstream"}, Text: "f", Needs: Path{"upstreams", "x"}},
+		{Path: Path{"listeners", "web", "kind"}, Text: "g", Needs: Path{"listeners", "web", "tls"}},
 	}
 	if got := p.List(); !reflect.DeepEqual(got, want) {
 		t.Errorf("noted\n%+v\nwant\n%+v", got, want)

@@ -99,8 +99,9 @@ x.toml:3:12: defaults.l[0].n: wrong
 }
 
 func TestProblemsThatFollowFromOthersAreLeftOut(t *testing.T) {
-	root, r := parsed(t, "[a]\nb = 5\n[c]\nd = \"x\"\n[e]\n")
+	root, r := parsed(t, "f = [\"1s\", 5]\n[a]\nb = 5\n[c]\nd = \"x\"\n[e]\n")
 	var dst struct {
+		F []conf.Duration `toml:"f"`
 		A struct {
 			B conf.Duration `toml:"b"`
 		} `toml:"a"`
@@ -115,9 +116,10 @@ func TestProblemsThatFollowFromOthersAreLeftOut(t *testing.T) {
 	p.In("a", "b").Add("x", "below", "")
 	p.In("c").Add("d", "another", "")
 	p.In("c").AddNeeds("d", "there is no such e", "", "e", "x")
+	p.In("c").AddNeeds("d", "it needs a list, and has none", "", "f")
 	r.Place(root, p.List())
 	got := all(r)
-	for _, gone := range []string{"above", "the same", "below", "no such e"} {
+	for _, gone := range []string{"above", "the same", "below", "no such e", "needs a list"} {
 		if strings.Contains(got, gone) {
 			t.Errorf("%q is reported in\n%s", gone, got)
 		}

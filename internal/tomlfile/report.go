@@ -70,12 +70,12 @@ func (r *Report) Findings() []Finding {
 
 // Place adds the problems that rooms have noted, each at its place in root. A problem that follows
 // from a finding already there is left out: one whose key is the finding's, above it or below it, or that
-// needs what the finding is about.
+// needs what the finding is about, or what that is a part of.
 func (r *Report) Place(root *Node, problems []conf.Problem) {
 	causes := len(r.findings)
 	for _, p := range problems {
 		follows := func(f Finding) bool {
-			return !f.Warning && f.path != nil && (related(f.path, p.Path) || within(p.Needs, f.path))
+			return !f.Warning && f.path != nil && (related(f.path, p.Path) || related(f.path, p.Needs))
 		}
 		if slices.ContainsFunc(r.findings[:causes], follows) {
 			continue
@@ -96,11 +96,6 @@ func (r *Report) place(root *Node, p conf.Problem) Finding {
 func related(a, b conf.Path) bool {
 	n := min(len(a), len(b))
 	return n > 0 && slices.Equal(a[:n], b[:n])
-}
-
-// within reports whether path lies at top or below it.
-func within(path, top conf.Path) bool {
-	return len(path) >= len(top) && slices.Equal(path[:len(top)], top)
 }
 
 // find returns the node at path or the nearest written one above it, and what the path is called.
