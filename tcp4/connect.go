@@ -66,8 +66,13 @@ func (s *search) lineUp() lb.Lease {
 	defer timer.Stop()
 	var w lb.Waiter
 	for s.gate.Enter(&w) && s.granted(&w, timer.C) {
-		if lease := s.pick(); lease.Ok() || s.rec.Reason != lb.AllFull {
+		lease := s.pick()
+		if lease.Ok() {
 			return lease
+		}
+		if s.rec.Reason != lb.AllFull {
+			s.gate.Decline(&w) // those behind are to learn it too
+			break
 		}
 	}
 	return lb.Lease{}

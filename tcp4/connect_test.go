@@ -337,3 +337,25 @@ func readOne(c net.Conn) { _, _ = c.Read(make([]byte, 1)) }
 
 // pause lets time pass that is part of what is tested.
 func pause(d time.Duration) { <-time.After(d) }
+
+// The room is granted to one who finds the breaker open: those behind learn it at once, too.
+func TestAGrantThatMeetsAnOpenBreakerIsPassedOn(t *testing.T) {
+	s, _, u := staged(t, func(c *lb.Config) {
+		queued(10, 5*time.Second)(c)
+		b := lb.DefaultBreaker()
+		b.MinRequests = 1
+		c.Breaker = &b
+	}, endpoint(t, echo))
+	held, _ := u.Pick(lb.Key{}, lb.Tried{})
+	s.dial()
+	s.dial()
+	for u.Gate().Stats().Waiting < 2 {
+		<-time.After(time.Millisecond)
+	}
+	held.Done(lb.Outcome{Result: lb.Reset})
+	for range 2 {
+		if r := s.record(); r.Reason != lb.BreakerOpen || r.Queued > 4*time.Second {
+			t.Errorf("refused for %v after %v in line", r.Reason, r.Queued)
+		}
+	}
+}
