@@ -78,7 +78,7 @@ func TestDrainLetsSessionsAndAnswersEnd(t *testing.T) {
 	var slow []*wire
 	for range 3 {
 		w := dial(t, c.at(8080))
-		w.send("GET /drip?n=60&ms=20 HTTP/1.1\r\nHost: weir.test\r\n\r\n")
+		w.send("GET /drip?n=60&ms=60 HTTP/1.1\r\nHost: weir.test\r\n\r\n")
 		if _, err := w.r.Peek(1); err != nil {
 			t.Fatal(err)
 		}
