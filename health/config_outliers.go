@@ -32,8 +32,8 @@ type OutliersConfig struct {
 	// MaxEjection is the longest ejection. Default: 300s.
 	MaxEjection conf.Duration `toml:"max_ejection"`
 	// MaxEjected is the largest share of an upstream's endpoints that may be ejected at once, of
-	// those that are neither down nor in maintenance; one of two or more always may. "off" ejects
-	// none. Default: 50%.
+	// those that are neither down nor in maintenance; one of two or more always may, and all that a
+	// ready backup stands in for. "off" ejects none. Default: 50%.
 	MaxEjected conf.Share `toml:"max_ejected"`
 	// PanicBelow is the share of endpoints below which ejection is no longer believed: if fewer than
 	// this are not ejected, of those neither down nor in maintenance, the ejected ones get traffic

@@ -13,6 +13,7 @@ import (
 // record is what is known of one endpoint as an outlier. The mutex of Outliers guards it.
 type record struct {
 	endpoint *lb.Endpoint
+	tier     int // of backups
 	// last are the tallies at the last comparison of rates, before those at the one before it.
 	last, before [lb.TallySlots]counts
 
@@ -97,10 +98,17 @@ func (o *Outliers) eject(p *peers, list []suspect, now time.Time) {
 		return
 	}
 	slices.SortStableFunc(list, func(a, b suspect) int { return cmp.Compare(b.worse, a.worse) })
-	room := p.room()
-	p.stats.Spared += uint64(max(0, len(list)-room))
-	for _, s := range list[:min(room, len(list))] {
+	room, covered := p.room(), p.covered()
+	for _, s := range list {
 		r := s.record
+		switch {
+		case r.tier < covered: // a backup takes over, and nobody needs it meanwhile
+		case room > 0:
+			room--
+		default:
+			p.stats.Spared++
+			continue
+		}
 		p.out = append(p.out, r)
 		length := r.begin(s.why, &p.config, now)
 		p.stats.Ejections[s.reason]++

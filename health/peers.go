@@ -49,6 +49,7 @@ func (p *peers) sync() (fresh []*lb.Endpoint) {
 		if r.isEjected() {
 			p.out = append(p.out, r)
 		}
+		r.tier = m.Tier
 		p.list[i], p.records[m.Endpoint] = r, r
 	}
 	return fresh
@@ -69,7 +70,8 @@ func (p *peers) shorten() {
 }
 
 // room returns how many more endpoints may be ejected: no more than max_ejected of those that are
-// fit otherwise are out, or one, and at least one stays.
+// fit otherwise are out, or one, and at least one stays. Those that a backup stands in for are not in it,
+// see covered.
 func (p *peers) room() int {
 	fit, out := 0, 0
 	for _, r := range p.list {
@@ -83,4 +85,16 @@ func (p *peers) room() int {
 	}
 	most := max(1, int(p.config.MaxEjected.Value()*float64(fit)+1e-9))
 	return max(0, min(most-out, fit-out-1))
+}
+
+// covered returns the tier below which every endpoint may be ejected: that of a backup which is ready to
+// take over.
+func (p *peers) covered() int {
+	tier := 0
+	for _, r := range p.list {
+		if r.endpoint.State() == lb.Ready {
+			tier = max(tier, r.tier)
+		}
+	}
+	return tier
 }
