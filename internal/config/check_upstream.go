@@ -1,10 +1,12 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"weir/internal/conf"
+	"weir/lb"
 )
 
 // check notes what is wrong with u, each room's part and what is between them.
@@ -39,6 +41,18 @@ func (u *Upstream) checkMembership(p *conf.Problems) {
 	b.Check(p)
 	if u.Discover != nil {
 		u.Discover.Check(p.In("discover"))
+	}
+	u.checkBackups(p)
+}
+
+// checkBackups warns of backups that are hardly found to be needed.
+func (u *Upstream) checkBackups(p *conf.Problems) {
+	some := slices.ContainsFunc(u.Endpoints, func(e lb.EndpointConfig) bool { return !e.Backup })
+	for i := range u.Endpoints {
+		if some && u.Endpoints[i].Backup && u.Health == nil {
+			p.Index("endpoints", i).Warn("backup", "without probes it takes failed requests to find out that a backup is needed", `write health.http = { path = "/healthz" }, or health.tcp = {}`)
+			return
+		}
 	}
 }
 

@@ -251,7 +251,7 @@ func TestRulesOfEndpoints(t *testing.T) {
 		{text: `endpoints = "a:0"`, want: `upstreams.api.endpoints[0].address: "a:0" has port 0`},
 		{text: `endpoints = ["a:1", "A:1"]`, want: `upstreams.api.endpoints[1]: endpoint "a:1" is written twice`},
 		{text: `endpoints = { address = "a:1", weight = -1 }`, want: `upstreams.api.endpoints[0].weight: -1 is out of range`},
-		{text: `endpoints = ["a:1", { address = "b:1", backup = true }]`},
+		{text: `endpoints = ["a:1", { address = "b:1", backup = true }]` + "\nhealth.tcp = {}"},
 		{text: `endpoints = { address = "a:1", backup = true }`, want: `upstreams.api.endpoints: every endpoint is a backup`},
 		{text: `endpoints = { address = "a:1", zone = "a b" }`, want: `upstreams.api.endpoints[0].zone: "a b" is not a zone`},
 		{text: `endpoints = { address = "a:1", zone = "eu" }`, want: `warning: upstreams.api.endpoints[0].zone: this node has no zone`},
