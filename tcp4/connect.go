@@ -62,10 +62,14 @@ func (s *search) pick() (lease lb.Lease) {
 // lineUp waits in the upstream's queue for an endpoint with room. A grant is no promise: somebody
 // may be faster, and then it goes back, to the head of the line.
 func (s *search) lineUp() lb.Lease {
+	var w lb.Waiter
+	if !s.gate.Enter(&w) {
+		return lb.Lease{}
+	}
+	// Started in the line, so that whose time is up has been there for that long in the gate's eyes too.
 	timer := time.NewTimer(s.gate.Patience())
 	defer timer.Stop()
-	var w lb.Waiter
-	for s.gate.Enter(&w) && s.granted(&w, timer.C) {
+	for in := true; in && s.granted(&w, timer.C); in = s.gate.Enter(&w) {
 		lease := s.pick()
 		if lease.Ok() {
 			return lease

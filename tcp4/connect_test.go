@@ -169,6 +169,9 @@ func TestALineEndsForOneWithItsPatience(t *testing.T) {
 	if u.Gate().Queued() {
 		t.Error("somebody is still in line")
 	}
+	if n := u.Gate().Stats(); n.Queued != 1 || n.ShedTimeout != 1 || n.ShedFull+n.Gone != 0 {
+		t.Errorf("the gate counts %+v", n)
+	}
 	_ = first.Close()
 	_ = s.record()
 	_ = s.session().Close() // the line works on

@@ -109,7 +109,6 @@ func (p *Plan) askRetry() event {
 	if p.Upstream.Gate().TakeRetry() {
 		return event{kind: evYes}
 	}
-	p.Counters.refuseRetry()
 	return event{kind: evNo}
 }
 

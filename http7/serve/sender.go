@@ -125,7 +125,7 @@ func (e *errand) attempt() event {
 // queue stands in line until an endpoint has room.
 func (e *errand) queue() event {
 	e.shelve()
-	if !e.line.enter(e.plan, e.limit) {
+	if !e.line.enter(e.plan, e.limit, e.st.queued) {
 		return event{kind: evShed}
 	}
 	return e.line.leave(e.plan, doze(e.line.until, e.line.waiter.Wake), e.limit)

@@ -65,7 +65,7 @@ func (c *conn) shelve(x *exchange, st *sending) {
 func (c *conn) queue(x *exchange, st *sending) event {
 	c.shelve(x, st)
 	l := &x.line
-	if !l.enter(x.plan, x.limit) {
+	if !l.enter(x.plan, x.limit, st.queued) {
 		return event{kind: evShed}
 	}
 	return l.leave(x.plan, c.doze(x, l.until, l.waiter.Wake), x.limit)
@@ -84,23 +84,20 @@ func (l *line) forget() {
 	}
 }
 
-// enter lines up. It reports false if the queue does not take the exchange.
-func (l *line) enter(p *Plan, limit int64) bool {
-	now := deadline.Now()
-	if l.until == 0 {
-		l.until = now + int64(p.Upstream.Gate().Patience())
+// enter lines up; again says that the room which was granted went to somebody faster, so that the wait
+// goes on. It reports false if the queue does not take the exchange.
+func (l *line) enter(p *Plan, limit int64, again bool) bool {
+	g := p.Upstream.Gate()
+	if !g.Enter(&l.waiter) {
+		return false
+	}
+	if !again {
+		// Not before Enter: who leaves when its time is up must have been in line for that long in the
+		// gate's eyes too, or it is taken for one that went by itself.
+		l.until = deadline.Now() + int64(g.Patience())
 		if limit != 0 {
 			l.until = min(l.until, limit)
 		}
-		p.Counters.queue()
-	}
-	if now >= l.until {
-		p.Counters.shedFor(shedTimeout)
-		return false
-	}
-	if !p.Upstream.Gate().Enter(&l.waiter) {
-		p.Counters.shedFor(shedAtOnce)
-		return false
 	}
 	return true
 }
@@ -123,12 +120,10 @@ func (l *line) leave(p *Plan, why waitEnd, limit int64) event {
 	case why == waitWoken && l.waiter.Verdict() == lb.Granted:
 		return event{kind: evGranted, now: now}
 	case why == waitWoken:
-		p.Counters.shedFor(shedQueue)
 		return event{kind: evShed}
 	case limit != 0 && now >= limit:
 		return event{kind: evEnded, fault: http7.RouteTimeout}
 	}
-	p.Counters.shedFor(shedTimeout)
 	return event{kind: evShed}
 }
 

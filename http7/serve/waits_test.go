@@ -44,7 +44,7 @@ func (d *door) asked(p *placed, n int) {
 
 func (p *placed) queued(n uint64) {
 	p.t.Helper()
-	eventually(p.t, 5*time.Second, "the request stands in line", func() bool { return p.plan.Counters.Stats().Queued >= n && p.up.Gate().Queued() })
+	eventually(p.t, 5*time.Second, "the request stands in line", func() bool { return p.up.Gate().Stats().Queued >= n && p.up.Gate().Queued() })
 }
 
 func TestARequestWaitsForAnEndpointThatIsFull(t *testing.T) {
@@ -60,7 +60,7 @@ func TestARequestWaitsForAnEndpointThatIsFull(t *testing.T) {
 	d.open <- struct{}{}
 	b.want(200, "hello")
 	p.settled()
-	if s := p.plan.Counters.Stats(); s.Queued != 1 || s.Shed["full"]+s.Shed["queue"]+s.Shed["timeout"] != 0 {
+	if s := p.up.Gate().Stats(); s.Queued != 1 || s.ShedFull+s.ShedStanding+s.ShedTimeout != 0 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -71,10 +71,11 @@ func TestWhoFindsNoPlaceInLineIsToldToComeLater(t *testing.T) {
 		what    string
 		size    int
 		timeout time.Duration
-		reason  string
+
+		full, late uint64 // how many were shed at once, and for waiting too long
 	}{
-		{"no queue", 0, time.Second, "full"},
-		{"a wait in vain", 10, 100 * time.Millisecond, "timeout"},
+		{"no queue", 0, time.Second, 1, 0},
+		{"a wait in vain", 10, 100 * time.Millisecond, 0, 1},
 	} {
 		p, d := narrow(t, c.size, c.timeout, nil)
 		a, b := p.client(), p.client()
@@ -91,8 +92,8 @@ func TestWhoFindsNoPlaceInLineIsToldToComeLater(t *testing.T) {
 		b.send(getMore) // the connection goes on
 		b.want(200, "hello")
 		p.settled()
-		if n := p.plan.Counters.Stats().Shed[c.reason]; n != 1 {
-			t.Errorf("%s: %d were shed for %q", c.what, n, c.reason)
+		if s := p.up.Gate().Stats(); s.ShedFull != c.full || s.ShedTimeout != c.late || s.ShedStanding+s.Gone != 0 {
+			t.Errorf("%s: %+v", c.what, s)
 		}
 	}
 }
