@@ -237,6 +237,7 @@ func TestTargetsOfSRV(t *testing.T) {
 		{"weights above a thousand are scaled", []string{"0 65535 80 a.", "0 6553 80 b.", "0 1 80 c."}, "a:80/1000/0 b:80/99/0 c:80/1/0", ""},
 		{"no such service", []string{"0 0 0 ."}, "", "no such service"},
 		{"no port", []string{"0 0 0 a."}, "", `the target "a." port 0`},
+		{"some are none", []string{"0 1 0 a.", "1 2 80 b.", "2 1 80 c."}, "b:80/2/0 c:80/1/1", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var records []dns.RR

@@ -50,7 +50,7 @@ func (s *srv) run(ctx context.Context, offer func([]entry), fail func(error)) {
 const maxWeight = 1000
 
 // targets returns the entries of SRV records: a tier for each priority, weights scaled to what lb takes. A weight of 0,
-// which asks for next to nothing, is the least one.
+// which asks for next to nothing, is the least one. Targets that are none are left out, unless all are.
 func targets(records []dns.RR) ([]entry, error) {
 	var list []*dns.SRV
 	heaviest := uint16(1)
@@ -67,21 +67,27 @@ func targets(records []dns.RR) ([]entry, error) {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), strings.Compare(a.Target, b.Target), cmp.Compare(a.Port, b.Port))
 	})
 	var out []entry
-	tier := 0
-	for i, r := range list {
-		if i > 0 && r.Priority != list[i-1].Priority {
-			tier++
-		}
+	var bad error
+	tier, last := 0, uint16(0)
+	for _, r := range list {
 		host := strings.TrimSuffix(r.Target, ".")
 		a, err := conf.ParseAddress(net.JoinHostPort(host, strconv.Itoa(int(r.Port))))
 		if err != nil || r.Port == 0 || !isName(host) {
-			return nil, errors.New("the target " + strconv.Quote(r.Target) + " port " + strconv.Itoa(int(r.Port)) + " is none")
+			bad = errors.New("the target " + strconv.Quote(r.Target) + " port " + strconv.Itoa(int(r.Port)) + " can't be connected to")
+			continue // the others can
 		}
+		if len(out) > 0 && r.Priority != last {
+			tier++
+		}
+		last = r.Priority
 		weight := int(r.Weight)
 		if heaviest > maxWeight {
 			weight = weight * maxWeight / int(heaviest)
 		}
 		out = append(out, entry{address: a, weight: max(1, weight), tier: tier})
+	}
+	if len(out) == 0 {
+		return nil, bad
 	}
 	return out, nil
 }
