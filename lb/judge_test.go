@@ -164,3 +164,31 @@ func TestJudgesHaveNames(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEndpointComesUnderTheOrderThatIsKeptForIt(t *testing.T) {
+	r := NewRegistry(nil)
+	r.Orders(func(upstream, address, name string) (State, string) {
+		switch {
+		case upstream == "orders" && address == "10.0.0.2:80" && name == address:
+			return Maintenance, "an order"
+		case name == "away.test:80":
+			return Draining, "an order"
+		}
+		return Ready, ""
+	})
+	u := adopt(t, r, config(RoundRobin, 1, 1))
+	named := u.registry.endpoint(u, &Place{Address: address(2), Name: "away.test:80"})
+	for i, want := range []State{Unknown, Maintenance, Draining} {
+		e := append(endpoints(u), named)[i]
+		if e.State() != want || e.Says(ByOperator) != max(want, Ready) || (e.Why() == "an order") != (want != Unknown) {
+			t.Errorf("%s is %s (%q), and the operator says %s; want %s", e, e.State(), e.Why(), e.Says(ByOperator), want)
+		}
+	}
+	if c := u.View().Candidates(); len(c) != 1 || c[0].Endpoint != endpoints(u)[0] {
+		t.Errorf("the first view offers %v", c)
+	}
+	r.Judge(ByOperator, Ready, "", named)
+	if named.State() != Unknown {
+		t.Errorf("an order that was taken back leaves the endpoint %s", named.State())
+	}
+}

@@ -21,6 +21,7 @@ type Registry struct {
 	lastID    uint32
 
 	onStreak atomic.Pointer[func(*Endpoint, int)]
+	orders   atomic.Pointer[func(upstream, address, name string) (State, string)]
 }
 
 type endpointKey struct{ upstream, address string }
@@ -121,6 +122,10 @@ func (r *Registry) endpoint(u *Upstream, p *Place) *Endpoint {
 		e.standing.Store(firstStanding(time.Now()))
 		e.limiter.configure(u.group.maxInFlight)
 		r.endpoints[key] = e
+		if f := r.orders.Load(); f != nil {
+			s, why := (*f)(u.name, key.address, cmp.Or(p.Name, key.address))
+			e.judge(ByOperator, verdict{s, why})
+		}
 	}
 	if p.Name != "" && p.Name != e.Name() {
 		name := p.Name
@@ -128,6 +133,11 @@ func (r *Registry) endpoint(u *Upstream, p *Place) *Endpoint {
 	}
 	return e
 }
+
+// Orders lets f say what the operator's word on an endpoint is when it comes, and why: Draining,
+// Maintenance, or Ready and "". No view offers the endpoint before. f is called with a lock held, so
+// it must neither block nor call the registry; name is [Endpoint.Name].
+func (r *Registry) Orders(f func(upstream, address, name string) (State, string)) { r.orders.Store(&f) }
 
 // OnStreak lets f be told when uses of an endpoint have failed [Config].Streak times in a row in one
 // slot of its tally, and again at every multiple. Done calls f, without a lock; f must not block.
