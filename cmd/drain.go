@@ -26,8 +26,9 @@ func (p *program) drainCommand() *cobra.Command {
 		Short: "Let an endpoint finish what it has, and send it nothing new",
 		Long: "Drain takes traffic off an endpoint of a running Weir: what it has goes on, sticky sessions stay, and new\n" +
 			"uses come only if every other endpoint is unfit. With --maintenance nothing new comes at all. It lasts\n" +
-			"until undrain, across reloads. ENDPOINT is an address as status shows it, or a configured host name and\n" +
-			"port, which stands for all its addresses.\n\n" +
+			"until undrain, across reloads and also while a lookup does not bring the endpoint, for as long as the\n" +
+			"upstream is in the config; a restart ends it. ENDPOINT is an address as status shows it, or a configured\n" +
+			"host name and port, which stands for all its addresses, those that it gets later too.\n\n" +
 			"With --wait the command returns when the endpoint has nothing in flight, and exits 1 if it still has\n" +
 			"something after --timeout.",
 		Example: `  weir drain api 10.0.0.1:8080
@@ -51,6 +52,8 @@ func (p *program) undrainCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "undrain UPSTREAM ENDPOINT",
 		Short: "Take back a drain: the endpoint gets traffic again",
+		Long: "Undrain takes back what drain has ordered, also for an endpoint that is not present now. An address of a name\n" +
+			"that was drained may be undrained alone; the order for the name goes on for the others.",
 		Example: `  weir undrain api 10.0.0.1:8080
   weir undrain api api.internal:8080`,
 		Args: cobra.ExactArgs(2),
@@ -86,6 +89,9 @@ func (p *program) places(a *asked, args []string) ([]string, cobra.ShellCompDire
 		} else if u.Name == args[0] {
 			for i := range u.Endpoints {
 				words = append(words, u.Endpoints[i].Address+"\t"+stateOf(&u.Endpoints[i]))
+			}
+			for i := range u.Orders {
+				words = append(words, u.Orders[i].Endpoint+"\t"+u.Orders[i].Operator+", not present")
 			}
 		}
 	}
@@ -159,7 +165,7 @@ func (p *program) awaitEmpty(ctx context.Context, client *admin.Client, o admin.
 		now, err := client.Standing(context.Background(), o)
 		var unknown *admin.UnknownError
 		switch {
-		case errors.As(err, &unknown):
+		case errors.As(err, &unknown), err == nil && now.Endpoints[0].State == "absent":
 			return st, fail(Bad, fmt.Errorf("%s went while it had %d in flight", o.Endpoint, st.InFlight))
 		case err != nil:
 			return st, notAsked(err)

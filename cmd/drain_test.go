@@ -116,6 +116,8 @@ func TestOneLineSaysWhatAnOrderCameTo(t *testing.T) {
 		{admin.Standing{Upstream: "api", Changed: true, Endpoints: []admin.EndpointStatus{{Address: "a:1", State: "down", Operator: "draining"}}}, "api: a:1 is down (and draining), 0 in flight\n"},
 		{admin.Standing{Upstream: "api", Endpoints: []admin.EndpointStatus{{Address: "b:1", State: "ready"}, {Address: "a:1", State: "ready"}}}, "api: a:1, b:1 is already ready, 0 in flight\n"},
 		{admin.Standing{Upstream: "api", Changed: true, Endpoints: []admin.EndpointStatus{{Address: "a:1", State: "ready"}, {Address: "b:1", State: "down"}}}, "api: a:1, b:1 is in several states, see weir status, 0 in flight\n"},
+		{admin.Standing{Upstream: "api", Changed: true, Endpoints: []admin.EndpointStatus{{Address: "a:1", State: "absent", Operator: "draining"}}}, "api: a:1 is absent (and draining), 0 in flight\n"},
+		{admin.Standing{Upstream: "api", Changed: true, Endpoints: []admin.EndpointStatus{{Address: "a:1", State: "absent"}}}, "api: a:1 is absent, 0 in flight\n"},
 	} {
 		var out strings.Builder
 		if err := (&program{out: &out}).tellStanding(false, &c.st); err != nil || out.String() != c.want {

@@ -20,7 +20,8 @@ func (p *program) statusCommand() *cobra.Command {
 		Short: "Show the listeners, upstreams and endpoints of a running Weir",
 		Long: "Status shows what runs: the listeners, and for each upstream its endpoints with their state, since when\n" +
 			"and why, what they have in flight and how quickly they answer. LATENCY is the moving average of the time\n" +
-			"to the first byte; failures are in it with their charge.",
+			"to the first byte; failures are in it with their charge. An endpoint that was drained and is not present is\n" +
+			"listed below those that are.",
 		Example: `  weir status
   weir status --json --admin 127.0.0.1:9901`,
 		Args: cobra.NoArgs,
@@ -86,13 +87,21 @@ func upstreamText(b *strings.Builder, u *admin.UpstreamStatus, now time.Time) {
 	if u.Source != nil {
 		b.WriteString("  from " + sourceText(u.Source, now) + "\n")
 	}
-	if len(u.Endpoints) == 0 {
+	endpointsText(b, u.Endpoints, now)
+	for i := range u.Orders {
+		o := &u.Orders[i]
+		fmt.Fprintf(b, "  %s: %s for %s, not present\n", o.Endpoint, o.Operator, ago(o.Since, now))
+	}
+}
+
+func endpointsText(b *strings.Builder, endpoints []admin.EndpointStatus, now time.Time) {
+	if len(endpoints) == 0 {
 		b.WriteString("  no endpoint; every use is refused\n")
 		return
 	}
 	t := table{indent: "  ", head: []string{"ENDPOINT", "STATE", "SINCE", "IN FLIGHT", "LATENCY", "WEIGHT", "EJECTED", "ZONE", "BACKUP", "NAME"}}
-	for i := range u.Endpoints {
-		e := &u.Endpoints[i]
+	for i := range endpoints {
+		e := &endpoints[i]
 		t.add(noteOf(e, now), e.Address, e.State, ago(e.Since, now), inFlight(e), latency(e.LatencyUS), fmt.Sprint(e.Weight),
 			unless(e.Ejections == 0, fmt.Sprint(e.Ejections)), e.Zone, unless(e.Backup == 0, fmt.Sprint(e.Backup)), e.Name)
 	}

@@ -29,7 +29,7 @@ func fleet() *admin.Status {
 			{Name: "far", Balance: "maglev", Ready: 1, Panic: true, Source: &admin.SourceStatus{About: "srv _http._tcp.far", Changed: at(50 * time.Hour)}, Endpoints: []admin.EndpointStatus{
 				{Address: "10.9.0.1:80", Name: "a.far:80", State: "draining", Operator: "draining", Since: at(30 * time.Hour), Zone: "eu-1a", Weight: 1},
 				{Address: "10.9.0.2:80", Name: "b.far:80", State: "ready", Since: at(0), Zone: "eu-1b", Backup: 1, Weight: 1},
-			}},
+			}, Orders: []admin.OrderStatus{{Endpoint: "10.9.0.3:80", Operator: "draining", Since: at(5 * time.Minute)}, {Endpoint: "c.far:80", Operator: "maintenance", Since: at(26 * time.Hour)}}},
 			{Name: "new", Balance: "random", Source: &admin.SourceStatus{About: "file /etc/weir/new.toml"}},
 		},
 	}
@@ -59,6 +59,8 @@ UPSTREAM far: maglev, 1 of 2 ready, panic: ejected endpoints are used
   ENDPOINT     STATE     SINCE  IN FLIGHT  LATENCY  WEIGHT  ZONE   BACKUP  NAME
   10.9.0.1:80  draining  1d6h   0          -        1       eu-1a          a.far:80
   10.9.0.2:80  ready     0s     0          -        1       eu-1b  1       b.far:80
+  10.9.0.3:80: draining for 5m0s, not present
+  c.far:80: maintenance for 1d2h, not present
 
 UPSTREAM new: random, 0 of 0 ready
   from file /etc/weir/new.toml, no answer yet

@@ -125,6 +125,15 @@ type UpstreamStatus struct {
 	// Queued is how many requests and sessions wait for a place at an endpoint.
 	Queued    int              `json:"queued"`
 	Endpoints []EndpointStatus `json:"endpoints"`
+	// Orders are those of an operator for endpoints that are not there, kept for when they come back.
+	Orders []OrderStatus `json:"orders,omitempty"`
+}
+
+// OrderStatus is an operator's order for an endpoint that is not there.
+type OrderStatus struct {
+	Endpoint string    `json:"endpoint"` // its address, or a configured name that stands for its addresses
+	Operator string    `json:"operator"` // "draining" or "maintenance"
+	Since    time.Time `json:"since"`    // when it was given
 }
 
 // SourceStatus is the state of a discovery.
@@ -146,7 +155,7 @@ type EndpointStatus struct {
 	Zone    string    `json:"zone,omitempty"`
 	Backup  int       `json:"backup,omitempty"` // its tier; 0 is used first
 	Weight  int       `json:"weight"`
-	State   string    `json:"state"`
+	State   string    `json:"state"` // of a [Standing] also "absent": there is but an order for it
 	Since   time.Time `json:"since,omitzero"` // when it came into this state
 	Why     string    `json:"why,omitempty"`  // what brought it there
 	// Operator is "draining" or "maintenance" where an operator has said so; it need not be the

@@ -61,6 +61,7 @@ type Gateway struct {
 	wheel     *deadline.Wheel
 	reach     reach
 	departed  departed
+	orders    orders
 	keys      sticky.Store
 
 	// Made by Open, from the first config.
@@ -105,6 +106,7 @@ func New(o Options) *Gateway {
 		sessions:  tcp4.NewSessions(),
 	}
 	g.registry = lb.NewRegistry(g.gone)
+	g.registry.Orders(g.orders.says)
 	g.back, g.end = context.WithCancel(context.Background())
 	g.cut, g.kill = context.WithCancel(context.Background())
 	g.say("starting")
@@ -116,6 +118,9 @@ func (g *Gateway) gone(e *lb.Endpoint) {
 	forward.CloseIdle(e)
 	g.departed.add(e)
 	g.reach.forget(e)
+	if g.orders.part(e) && g.back.Err() == nil {
+		g.log.Info("an endpoint under an order is gone; the order stays for when it comes back", "upstream", e.Upstream(), "endpoint", e.Address())
+	}
 }
 
 // ConfigError is the refusal of a config.
@@ -170,7 +175,7 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 	g.monitor.Pardons(g.outliers)
 	g.shared = serve.NewShared(g.wheel, g.watcher, g.log.Logger)
 	g.shared.Panicked = g.panicked
-	g.reach.log = g.log.Logger
+	g.reach.log, g.orders.log = g.log.Logger, g.log.Logger
 	g.shared.Unreachable, g.shared.Reached = g.reach.lost, g.reach.found
 	g.catalogue.Watch(words(), g.upstreamReadings, g.endpointReadings)
 	return nil

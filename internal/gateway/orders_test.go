@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"weir/internal/admin"
-	"weir/lb"
 )
 
 // turns is a config of two endpoints that take turns.
@@ -79,7 +78,7 @@ func TestAnOrderTakesAnEndpointOutAndIn(t *testing.T) {
 	}
 }
 
-func TestAnOrderSurvivesReloadsAndEndsWithItsEndpoint(t *testing.T) {
+func TestAnOrderSurvivesReloads(t *testing.T) {
 	one, two := endpoint(t, "one"), endpoint(t, "two")
 	r := start(t, turns(one, two))
 	r.assign(one, admin.Maintenance)
@@ -87,8 +86,18 @@ func TestAnOrderSurvivesReloadsAndEndsWithItsEndpoint(t *testing.T) {
 	r.all("two")
 	r.reload(turns(two, endpoint(t, "three")))
 	r.reload(turns(one, two))
-	if e := r.g.registry.Endpoints()[0]; e.Says(lb.ByOperator) != lb.Ready {
-		t.Errorf("an endpoint that was gone is %s still", e.Says(lb.ByOperator))
+	r.all("two") // also after one without the endpoint
+	if m := r.members("u"); m[one] != "maintenance" || m[two] == "maintenance" {
+		t.Errorf("an endpoint that is back: %v", m)
+	}
+	other := strings.ReplaceAll(turns(one, two), "\"u\"", "\"v\"")
+	r.reload(strings.ReplaceAll(other, "upstreams.u", "upstreams.v"))
+	r.reload(turns(one, two))
+	if m := r.members("u"); m[one] == "maintenance" {
+		t.Errorf("an upstream that was gone has its order still: %v", m)
+	}
+	if !strings.Contains(r.log.String(), "order ended: its upstream is gone") {
+		t.Error("the log does not say that the order ended")
 	}
 }
 

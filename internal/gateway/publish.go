@@ -125,8 +125,10 @@ func (g *Gateway) publish(next *generation) {
 		l.StopAccepting()
 	}
 	if old != next { // it is for the first
+		lives := func(name string) bool { return next.upstreams[name] != nil }
+		g.orders.keep(lives)
 		g.retire(old, next)
-		g.departed.keep(func(name string) bool { return next.upstreams[name] != nil })
+		g.departed.keep(lives)
 	}
 }
 

@@ -131,12 +131,14 @@ const (
 	viewPatience = 2 * time.Second
 )
 
-// look lets those who judge endpoints look at the members that upstreams have now. Before the first
+// look lets those who judge endpoints, the operator among them, look at the members that upstreams
+// have now. Before the first
 // publish it does nothing.
 func (g *Gateway) look() {
 	g.looking.Lock()
 	defer g.looking.Unlock()
 	if g.snap.Load() != nil {
+		g.remind()
 		targets := g.current.Load().targets()
 		g.monitor.Adopt(targets)
 		g.outliers.Adopt(targets)

@@ -123,6 +123,7 @@ func (g *Gateway) upstreamStatus(u *upstream, c *config.Upstream, ejections map[
 		Name: u.balancer.Name(), Balance: c.Balance, Panic: view.Panic(), Source: u.source.status(),
 		Breaker: breakerWord(&gate), BreakerSince: gate.BreakerSince, Queued: gate.Waiting,
 	}
+	s.Orders = g.orders.absent(s.Name, view.Members())
 	for _, m := range view.Members() {
 		e := g.endpointStatus(&m)
 		if x, ok := ejections[m.Endpoint]; ok {
