@@ -17,6 +17,8 @@ type search struct {
 	key   lb.Key
 	tried lb.Tried
 	rec   *Record
+	// refused says that the last attempt has cost its endpoint nothing, so that no budget need protect it.
+	refused bool
 }
 
 // connect tries endpoints until one takes the connection. If none does, it says why in rec and
@@ -48,7 +50,7 @@ func (s *search) first() lb.Lease {
 // another leases an endpoint that has not been tried, if the session may try once more. What a
 // retry finds full it does not wait for.
 func (s *search) another() lb.Lease {
-	if s.rec.Attempts > s.relay.cfg.Attempts || !s.gate.TakeRetry() {
+	if s.rec.Attempts > s.relay.cfg.Attempts || !s.refused && !s.gate.TakeRetry() {
 		return lb.Lease{}
 	}
 	return s.pick()
@@ -112,9 +114,20 @@ func (s *search) attempt(lease lb.Lease) net.Conn {
 	if err == nil {
 		return conn
 	}
+	s.refused = unburdened(err)
 	rec.End, rec.Err, rec.Endpoint = ConnectFailed, err, e.Address()
 	lease.Done(lb.Outcome{Result: blame(err), FirstByte: rec.Connect})
 	return nil
+}
+
+// unburdened reports whether a connect that failed was refused or found no way.
+func unburdened(err error) bool {
+	for _, cause := range []error{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ENOENT} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // dial connects to an address as lb writes it: "host:port" or "unix:/path".

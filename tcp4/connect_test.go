@@ -214,8 +214,12 @@ func TestABreakerThatIsOpenRefusesSessions(t *testing.T) {
 
 func TestRetriesEndWithTheirBudget(t *testing.T) {
 	// At least 3 a second are always allowed, so this many in one go run into the wall.
-	s, _, u := staged(t, func(c *lb.Config) { c.RetryBudget = conf.Percent(1) }, deaf(t), deaf(t))
-	const sessions = 200
+	_, u := upstreamWith(t, func(c *lb.Config) { c.RetryBudget = conf.Percent(1) }, frozen(t), frozen(t))
+	s := relayTo(t, func(c *RelayConfig) {
+		c.Upstream = u
+		c.ConnectTimeout = 10 * time.Millisecond
+	})
+	const sessions = 70
 	attempts := 0
 	for range sessions {
 		s.expectRefusal()
@@ -224,11 +228,25 @@ func TestRetriesEndWithTheirBudget(t *testing.T) {
 			t.Fatalf("record = %+v", r)
 		}
 	}
-	if retries := attempts - sessions; retries < 3 || retries > 60 {
+	if retries := attempts - sessions; retries < 3 || retries > 40 {
 		t.Errorf("%d of %d sessions were tried again, want some and no more than the budget's 3 a second", retries, sessions)
 	}
 	if stats := u.Gate().Stats(); stats.RetriesRefused == 0 {
 		t.Errorf("no refused retry is counted: %+v", stats)
+	}
+}
+
+func TestARefusedConnectTakesNothingFromTheBudget(t *testing.T) {
+	// Two of three refuse, and nobody probes them: every session finds the third.
+	good := endpoint(t, echo)
+	s, _, u := staged(t, func(c *lb.Config) { c.Balance, c.RetryBudget = lb.RoundRobin, conf.Percent(1) }, deaf(t), deaf(t), good)
+	for range 100 {
+		if r := s.oneSession(); r.End != Done || r.Endpoint != good {
+			t.Fatalf("record = %+v", r)
+		}
+	}
+	if stats := u.Gate().Stats(); stats.RetriesRefused != 0 {
+		t.Errorf("the budget was asked: %+v", stats)
 	}
 }
 
