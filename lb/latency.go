@@ -86,6 +86,14 @@ func (l *latency) take(sample, now time.Duration, success bool) {
 	}
 }
 
+// atLeast takes the time after which nobody waited any longer: the sample would have been that much or
+// more. It raises what is left of the average, or does nothing.
+func (l *latency) atLeast(bound, now time.Duration) {
+	if float64(bound) > l.at(now) {
+		l.take(bound, now, false)
+	}
+}
+
 // charge takes a failure as a sample. A failure may be fast; it must not look fast, not even
 // where success is slow.
 func (l *latency) charge(took, now time.Duration) {

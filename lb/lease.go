@@ -28,6 +28,8 @@ func (l Lease) Done(o Outcome) {
 		e.latency.charge(o.FirstByte, now)
 	case o.Result == OK && o.FirstByte > 0:
 		e.latency.observe(o.FirstByte, now)
+	case o.Result == Outrun:
+		e.latency.atLeast(o.FirstByte, now)
 	}
 	e.count(o.Result, o.Route)
 	e.group.gate.done(e, l.ticket, o, now)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestDoneAccountsForEveryResult(t *testing.T) {
-	names := []string{"ok", "connect_failed", "reset", "timeout", "bad_answer", "status_5xx", "cancelled"}
+	names := []string{"ok", "connect_failed", "reset", "timeout", "bad_answer", "status_5xx", "cancelled", "outrun"}
 	for r := range Result(Results) {
 		_, u := upstream(t, EWMA, 1)
 		l := pick(u, Key{}, Tried{})
@@ -19,7 +19,7 @@ func TestDoneAccountsForEveryResult(t *testing.T) {
 		if e.InFlight() != 0 || e.Picked() != 1 || e.Ended(r) != 1 {
 			t.Errorf("%v: in flight %d, picked %d, ended %d", r, e.InFlight(), e.Picked(), e.Ended(r))
 		}
-		if r.String() != names[r] || r.Failed() != (r != OK && r != Cancelled) {
+		if r.String() != names[r] || r.Failed() != (r != OK && r != Cancelled && r != Outrun) {
 			t.Errorf("result %d is %q, failed %v", r, r, r.Failed())
 		}
 	}
@@ -39,6 +39,11 @@ func TestWhatAnOutcomeDoesToTheLatency(t *testing.T) {
 		{"a faster one 10 s later pulls by 1-1/e", 100 * time.Millisecond, took(10 * time.Millisecond), 43109149 * time.Nanosecond}, // 10 + 90/e
 		{"an unmeasured success leaves it", 20 * time.Millisecond, Outcome{}, 20 * time.Millisecond},
 		{"a cancelled use leaves it", 20 * time.Millisecond, Outcome{Result: Cancelled, FirstByte: time.Minute}, 20 * time.Millisecond},
+		{"an outrun use that was silent for longer is a peak", 20 * time.Millisecond, outrun(90 * time.Millisecond), 90 * time.Millisecond},
+		{"a first use that was outrun sets it", 0, outrun(90 * time.Millisecond), 90 * time.Millisecond},
+		{"longer than what is left of the average, it raises that", 100 * time.Millisecond, outrun(40 * time.Millisecond), 62072766 * time.Nanosecond}, // 40 + 60/e
+		{"shorter, it leaves it", 100 * time.Millisecond, outrun(30 * time.Millisecond), 100 * time.Millisecond},
+		{"unmeasured, it leaves it", 20 * time.Millisecond, outrun(0), 20 * time.Millisecond},
 		{"a fast failure is charged a second", 20 * time.Millisecond, Outcome{Result: ConnectFailed, FirstByte: 1}, time.Second},
 		{"a slow failure counts in full", 20 * time.Millisecond, Outcome{Result: Timeout, FirstByte: 30 * time.Second}, 30 * time.Second},
 		{"where success is slow the charge is twice what is left of it", 8 * time.Second, Outcome{Result: Reset}, 6663742 * time.Microsecond}, // 8/e + 2·8/e·(1-1/e)
@@ -56,6 +61,35 @@ func TestWhatAnOutcomeDoesToTheLatency(t *testing.T) {
 			}
 		})
 	}
+}
+
+func outrun(after time.Duration) Outcome { return Outcome{Result: Outrun, FirstByte: after} }
+
+// A frozen endpoint whose uses are all outrun by hedges looked as fast as it had been before.
+func TestAnEndpointThatIsAlwaysOutrunIsFoundOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, u := upstream(t, EWMA, 1, 1, 1)
+		frozen, picked := endpoints(u)[0], 0
+		for _, e := range endpoints(u) {
+			leaseOn(e).Done(took(10 * time.Millisecond))
+		}
+		for range 3000 {
+			l := pick(u, Key{}, Tried{})
+			time.Sleep(10 * time.Millisecond)
+			if l.Endpoint() == frozen {
+				picked++
+				l.Done(outrun(50 * time.Millisecond))
+			} else {
+				l.Done(took(10 * time.Millisecond))
+			}
+		}
+		if picked > 150 { // of 3000, where an equal share is 1000
+			t.Errorf("it is picked %d times", picked)
+		}
+		if s := frozen.Tally(0); s.Failed != 0 || s.InRow != 0 || s.OK != 1 || frozen.Ended(Outrun) != uint64(picked) {
+			t.Errorf("it is held against it: %+v, %d outrun of %d", s, frozen.Ended(Outrun), picked)
+		}
+	})
 }
 
 func TestAnAverageFadesToAFloorAndOutlivesTheWrap(t *testing.T) {

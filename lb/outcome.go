@@ -25,13 +25,16 @@ const (
 	// Cancelled: the use ended for a reason that is not the endpoint's, such as a client that
 	// left. It says nothing about the endpoint.
 	Cancelled
+	// Outrun: another attempt at the same use was faster, so nobody waited for this one any longer.
+	// It is no failure, and no success; how long the endpoint was silent raises its latency.
+	Outrun
 
 	// Results is the number of results, for tables indexed by Result.
-	Results = int(Cancelled) + 1
+	Results = int(Outrun) + 1
 )
 
 var resultNames = [Results]string{
-	"ok", "connect_failed", "reset", "timeout", "bad_answer", "status_5xx", "cancelled",
+	"ok", "connect_failed", "reset", "timeout", "bad_answer", "status_5xx", "cancelled", "outrun",
 }
 
 // String returns the word that logs, metrics and the admin API use.
@@ -43,14 +46,15 @@ func (r Result) String() string {
 }
 
 // Failed reports whether r speaks against the endpoint.
-func (r Result) Failed() bool { return r != OK && r != Cancelled }
+func (r Result) Failed() bool { return r != OK && r != Cancelled && r != Outrun }
 
 // Outcome is what a lease's holder tells about its use.
 type Outcome struct {
 	// Result is what the use came to.
 	Result Result
 	// FirstByte is the time from the start of the use to the first byte that came back; for a
-	// failure, to the failure. 0 means not measured: a success then leaves the latency as it is.
+	// failure, to the failure, and for Outrun, to its end, the least that the first byte would have
+	// taken. 0 means not measured: the latency of a success or of what was outrun then stays as it is.
 	FirstByte time.Duration
 	// Route is Key.Route of the use.
 	Route uint32

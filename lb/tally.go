@@ -8,7 +8,7 @@ const TallySlots = 16
 
 // Tally is what the uses of one endpoint by the routes of one slot came to.
 type Tally struct {
-	// OK and Failed count ended uses. Cancelled ones are in neither.
+	// OK and Failed count ended uses. Cancelled and outrun ones are in neither.
 	OK, Failed uint64
 	// InRow is the number of failures since the last success.
 	InRow uint32

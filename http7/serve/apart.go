@@ -59,7 +59,7 @@ func (a *apart) end(status int, f *http7.Fault) {
 	switch {
 	case a.headAt > a.began:
 		o.FirstByte = deadline.Since(a.began, a.headAt)
-	case o.Result.Failed() || f == outrun:
+	case o.Result.Failed() || o.Result == lb.Outrun:
 		o.FirstByte = max(deadline.Since(a.began, deadline.Now()), 1)
 	}
 	a.plan.endLease(a.lease, o, f)

@@ -393,7 +393,7 @@ func (c *conn) panicked(v any, stack []byte) {
 		c.e.Panicked(v, stack)
 	}
 	c.stopPump()
-	c.partRival(x)
+	c.partRival(x, http7.ClientLeft)
 	if x.up != nil {
 		x.up.Cut()
 	}

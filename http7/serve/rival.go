@@ -21,7 +21,7 @@ type rival struct {
 	mu     sync.Mutex
 	first  *forward.Conn // the attempt to nudge when this one is over
 	shown  *forward.Conn // this one's, while it may be interrupted
-	parted bool          // the exchange does not want it any more
+	parted *http7.Fault  // why the exchange does not want it any more; nil while it does
 	over   bool          // it has an answer's head, or failed
 	fault  *http7.Fault
 	cause  error
@@ -65,7 +65,7 @@ func (c *conn) newRival(x *exchange) *rival {
 	x.replay.at = 0
 	x.out = c.appendRequest(x.out[:0], x, lease.Endpoint(), deadline.Now())
 	if whole, f := c.appendAtHand(x); !whole || f != nil {
-		r.finish(outrun)
+		r.finish(http7.ClientLeft) // nothing was sent: it says nothing about the endpoint
 		return nil
 	}
 	r.request = append([]byte(nil), x.out...)
@@ -101,7 +101,7 @@ func (r *rival) show(up *forward.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.shown = up
-	return !r.parted
+	return r.parted == nil
 }
 
 // report ends the attempt: the exchange takes it over, or it ends by itself if nobody wants it.
@@ -109,15 +109,15 @@ func (r *rival) report() {
 	r.mu.Lock()
 	r.over, r.shown = true, nil
 	parted := r.parted
-	if !parted {
+	if parted == nil {
 		close(r.done)
 	}
 	if r.first != nil {
 		r.first.Nudge()
 	}
 	r.mu.Unlock()
-	if parted {
-		r.finish(outrun)
+	if parted != nil {
+		r.finish(parted)
 	}
 }
 
@@ -141,10 +141,11 @@ func (r *rival) alone() bool {
 	return r.over
 }
 
-// part makes an end of the rival. It does not wait for one that is still connecting.
-func (r *rival) part() {
+// part makes an end of the rival; why is what it comes to if it is not over. It does not wait for one that
+// is still connecting.
+func (r *rival) part(why *http7.Fault) {
 	r.mu.Lock()
-	r.parted, r.first = true, nil
+	r.parted, r.first = why, nil
 	over := r.over
 	if r.shown != nil {
 		r.shown.S.Interrupt(forward.Stopped)
@@ -176,12 +177,12 @@ func (c *conn) nudged(x *exchange) event {
 	return ev
 }
 
-// partRival lets go of the attempt beside, if there is one.
-func (c *conn) partRival(x *exchange) {
+// partRival lets go of the attempt beside, if there is one. why is outrun if an answer is kept.
+func (c *conn) partRival(x *exchange, why *http7.Fault) {
 	if x.rival == nil {
 		return
 	}
-	x.rival.part()
+	x.rival.part(why)
 	x.rival = nil
 	x.plan.Counters.hedge(hedgeLost)
 	if x.up != nil {
@@ -198,7 +199,7 @@ func (c *conn) adopt(x *exchange, st *sending) event {
 	x.endAttempt(st.fault)
 	x.Answer, x.status = nil, 0
 	if !c.joinRival(x, r) {
-		c.partRival(x)
+		c.partRival(x, http7.ClientLeft)
 		return faultEvent(http7.ClientLeft, false)
 	}
 	x.rival = nil

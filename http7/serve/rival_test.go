@@ -14,6 +14,7 @@ import (
 
 	"weir/http7/forward"
 	"weir/internal/conf"
+	"weir/lb"
 )
 
 // inTurn is a group of endpoints that answer requests in the order in which they come, whichever of
@@ -170,6 +171,44 @@ func TestTheFirstGoodAnswerOfTwoAttemptsIsKept(t *testing.T) {
 	}
 }
 
+// An attempt that hedges outran said nothing of its endpoint: one that hung passed for as fast as ever.
+func TestTheLoserIsOutrunAndItsEndpointCountsAsSlow(t *testing.T) {
+	t.Parallel()
+	const after = 50 * time.Millisecond
+	ended := make(chan struct{}, 2)
+	for _, c := range []struct {
+		what   string
+		turns  []turn
+		silent time.Duration // the loser, at least
+	}{
+		{"the first", []turn{waits(ended), says(second)}, after},
+		{"the hedge", []turn{later(8*after, hello), waits(ended)}, after},
+	} {
+		r := hedging(t, after, newInTurn(c.turns...), nil)
+		cl := r.client()
+		cl.send(getMore)
+		cl.want(200, "")
+		r.settled()
+		var outrun, ok int
+		for _, m := range r.plan.Upstream.View().Members() {
+			e := m.Endpoint
+			ok += int(e.Ended(lb.OK))
+			if e.Ended(lb.Outrun) == 1 {
+				outrun++
+				if e.Latency() < c.silent {
+					t.Errorf("%s: an endpoint that was silent for %v counts for %v", c.what, c.silent, e.Latency())
+				}
+			}
+			if e.Tally(0).Failed != 0 || e.Ended(lb.Cancelled) != 0 {
+				t.Errorf("%s: %+v, %d cancelled", c.what, e.Tally(0), e.Ended(lb.Cancelled))
+			}
+		}
+		if outrun != 1 || ok != 1 {
+			t.Errorf("%s: %d outrun, %d ok", c.what, outrun, ok)
+		}
+	}
+}
+
 func TestTheLoserIsCut(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{}, 1)
@@ -301,6 +340,11 @@ func TestAClientThatLeavesEndsBothAttempts(t *testing.T) {
 			}
 		}
 		r.settled()
+		for _, m := range r.plan.Upstream.View().Members() {
+			if n := m.Endpoint.Ended(lb.Outrun); n != 0 {
+				t.Errorf("the first %s: nobody was faster, but %d are outrun", first, n)
+			}
+		}
 	}
 }
 

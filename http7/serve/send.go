@@ -31,7 +31,7 @@ func (c *conn) send(x *exchange) *http7.Fault {
 		case hedge:
 			ev = c.hedge(x)
 		case part:
-			c.partRival(x)
+			c.partRival(x, outrun)
 			ev = c.awaitHead(x)
 		case adopt:
 			ev = c.adopt(x, &st)
@@ -40,10 +40,10 @@ func (c *conn) send(x *exchange) *http7.Fault {
 		case queue:
 			ev = c.queue(x, &st)
 		case keep:
-			c.partRival(x)
+			c.partRival(x, outrun)
 			return nil
 		case fail:
-			c.partRival(x)
+			c.partRival(x, http7.ClientLeft)
 			x.line.decline(x.plan, &st, x.lease)
 			c.drop(x)
 			x.endAttempt(st.fault)
@@ -146,7 +146,7 @@ func (x *exchange) endAttempt(f *http7.Fault) {
 	switch {
 	case x.headAt > x.began:
 		o.FirstByte = x.headAt - x.began
-	case o.Result.Failed() || f == outrun: // so long there was no byte
+	case o.Result.Failed() || o.Result == lb.Outrun: // so long there was no byte
 		o.FirstByte = max(x.elapsed()-x.began, 1)
 	}
 	x.record.Endpoint = x.lease.Endpoint().Address()
@@ -183,6 +183,8 @@ func (p *Plan) blame(f *http7.Fault, limit, began int64) *http7.Fault {
 
 func resultOf(f *http7.Fault, status int) lb.Result {
 	switch {
+	case f == outrun:
+		return lb.Outrun
 	case f == nil && status >= 500:
 		return lb.Status5xx
 	case f == nil:

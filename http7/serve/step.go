@@ -175,8 +175,8 @@ func (s *sending) failed(ev *event) action {
 }
 
 // again asks for another attempt after a failure of that sort, if it may be retried and the wait
-// before it ends in time. Where no connection could be made nobody has been burdened: another
-// endpoint is asked without a wait.
+// before it ends in time. Where no connection could be made another endpoint is asked without a
+// wait, and where nobody has been burdened without a budget.
 func (s *sending) again(on RetryOn, ev *event) action {
 	if on&s.retry.On == 0 || s.left == 0 || !ev.replayable {
 		return s.settle(nil)
@@ -193,7 +193,16 @@ func (s *sending) again(on RetryOn, ev *event) action {
 	if !s.intime(at) {
 		return s.settle(nil)
 	}
+	if unburdened(ev.fault) {
+		return s.allowed()
+	}
 	return askRetry
+}
+
+// unburdened reports whether the attempt has cost its endpoint nothing, so that no budget need protect it: the
+// connection was refused, or there is no way. What did not answer a connect may be overloaded.
+func unburdened(f *http7.Fault) bool {
+	return f == http7.ConnectRefused || f == http7.ConnectFailed || f == http7.NameUnresolved
 }
 
 // intime reports whether the exchange has time left at a moment.
@@ -270,7 +279,8 @@ func (s *sending) overtaken(ev *event) action {
 	return adopt
 }
 
-// outrun is what the slower of two attempts came to. It says nothing about its endpoint.
+// outrun is what the slower of two attempts came to. It is no failure of its endpoint, which has taken so long at
+// least.
 var outrun = &http7.Fault{Side: http7.Client, Kind: http7.Left, Name: "outrun"}
 
 func onFault(f *http7.Fault) RetryOn {

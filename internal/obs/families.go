@@ -69,7 +69,7 @@ func Families() []Family {
 		{requestBytes, "counter", route, "Body bytes read from clients."},
 		{responseBytes, "counter", route, "Body bytes written to clients."},
 		{faultsTotal, "counter", []string{"listener", "kind"}, "Exchanges that Weir answered or cut because of a fault."},
-		{attemptsTotal, "counter", []string{"upstream", "outcome"}, "Attempts on endpoints that ended, retries included."},
+		{attemptsTotal, "counter", []string{"upstream", "outcome"}, "Attempts on endpoints that ended, retries included: `ok`, `connect_failed`, `reset`, `timeout`, `bad_answer` and `status_5xx`; `cancelled` for no reason of the endpoint's, `outrun` by another attempt at the same request."},
 		{upstreamDuration, "histogram", upstream, "From the begin of an attempt to the first byte of the answer; 100 µs to 60 s."},
 		{picksTotal, "counter", reason, "Choices of an endpoint, by what they came to: `picked`, or why there was none."},
 		{retriesTotal, "counter", reason, "Attempts after the first, by the failure that they answer: `connect`, `reset`, `timeout`, `502`, `503`, `504`. `budget` were not made because the budget was spent."},

@@ -30,7 +30,7 @@ func (c *Catalogue) Upstream(name string) *UpstreamSeries {
 }
 
 // Attempt counts one attempt that has ended. outcome is a word of a small fixed set ("ok",
-// "connect", "timeout" …); firstByte is the time from the attempt's begin to the first byte of
+// "timeout", "outrun" …, see lb.Result); firstByte is the time from the attempt's begin to the first byte of
 // the answer, 0 or less if none came: then only the outcome counts.
 // It allocates only when an outcome comes for the first time and is safe for concurrent use.
 func (u *UpstreamSeries) Attempt(outcome string, firstByte time.Duration) {
