@@ -19,6 +19,7 @@ func TestAnEndpointThatStaysDownShowsWhyItIsNow(t *testing.T) {
 		s.fail(0, errRefused)
 		s.run(func() {
 			time.Sleep(20 * time.Second)
+			synctest.Wait()
 			e := s.endpoint(0)
 			since, view, changes := e.StateSince(), s.upstream.View(), len(s.changes)
 			for _, c := range []struct {
@@ -40,6 +41,7 @@ func TestAnEndpointThatStaysDownShowsWhyItIsNow(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Second) // a view that is due would have come
+			synctest.Wait()
 			if !e.StateSince().Equal(since) || s.upstream.View() != view || len(s.changes) != changes {
 				t.Errorf("another reason made another state since %v, another view (%v), or was told as a change: %v", e.StateSince(), s.upstream.View() != view, s.changes[changes:])
 			}
