@@ -56,8 +56,13 @@ const (
 	grantsPerView = 64
 )
 
-// newGate returns a gate without budget, queue and breaker. epoch is the registry's.
-func newGate(epoch time.Time) *Gate { return &Gate{epoch: epoch} }
+// newGate returns a gate without budget, queue and breaker. epoch is the registry's, and turned is told
+// of each new phase of the breaker.
+func newGate(epoch time.Time, turned func()) *Gate {
+	g := &Gate{epoch: epoch}
+	g.breaker.OnTurn(turned)
+	return g
+}
 
 func (g *Gate) now() time.Duration { return time.Since(g.epoch) }
 
@@ -114,6 +119,10 @@ func counted(ok bool, yes, no *atomic.Uint64) bool {
 // above the quantile. An answer may be a quarter of a second old.
 func (g *Gate) Quantile(q float64) time.Duration { return g.latencies.Quantile(q, g.now()) }
 
+// BreakerLeft returns how long the breaker refuses every use from now on; 0 if it does not, though it
+// may still refuse most of them while it tries.
+func (g *Gate) BreakerLeft() time.Duration { return g.breaker.Left(g.now()) }
+
 // admit is the breaker's word on one use. The ticket goes to done, or to forgo if no endpoint was
 // found.
 func (g *Gate) admit() (ticket uint32, ok bool) {
@@ -141,6 +150,11 @@ func (g *Gate) done(e *Endpoint, ticket uint32, o Outcome, now time.Duration) {
 		g.breaker.Succeeded(ticket, now)
 	case o.Result.Failed():
 		g.breaker.Failed(ticket, now)
+	case o.Result == Outrun: // it would have taken so long at least; without it hedges would lower what they go by
+		if o.FirstByte > 0 {
+			g.latencies.Observe(o.FirstByte, now)
+		}
+		g.breaker.Forgo(ticket, now)
 	default:
 		g.breaker.Forgo(ticket, now)
 	}

@@ -36,3 +36,20 @@ func TestRoomThatTheFirstCantUseGoesToTheNext(t *testing.T) {
 		b.Done(Outcome{})
 	})
 }
+
+// Who is outrun by a hedge would have taken longer still: without them hedges lower the latency that they go by.
+func TestTheQuantileHasThoseThatWereOutrun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, u := gated(t, 1, 100, nil)
+		for i := range 200 {
+			o := Outcome{FirstByte: 10 * time.Millisecond}
+			if i%10 == 0 {
+				o = Outcome{Result: Outrun, FirstByte: 300 * time.Millisecond}
+			}
+			pick(u, Key{}, Tried{}).Done(o)
+		}
+		if got := u.Gate().Quantile(0.95); got < 290*time.Millisecond || got > 310*time.Millisecond {
+			t.Errorf("a tenth takes 300 ms at least, and p95 is %v", got)
+		}
+	})
+}
