@@ -39,7 +39,8 @@ type RetryConfig struct {
 	// Budget is how many retries and hedges there may be, as a share of the requests of the last
 	// 10 s, and always 3 a second. It is one for all routes to the upstream: set it there. Beyond
 	// it the last answer or failure stands, so that retries can't multiply the load on endpoints
-	// that fail under it. Default: 20%.
+	// that fail under it. A retry
+	// after a connection that was refused takes nothing from it, since nobody was burdened. Default: 20%.
 	Budget conf.Share `toml:"budget"`
 	// Backoff is the longest wait before the first retry, which doubles with each further one, to
 	// sixteen times at most; the wait is drawn evenly from 0 to that (full jitter). Another endpoint

@@ -17,6 +17,7 @@ type walk struct {
 	begun  int  // attempts, hedges included
 	hedges int  // of these
 	tokens int  // what the budget has allowed and nobody has used
+	free   bool // the last attempt burdened nobody
 	out    bool // the attempt is out
 	beside bool // the hedge is
 	answer int  // the status of an answer that is held, 0 without one
@@ -127,7 +128,10 @@ func (e *explorer) do(w walk, act action) {
 // begin accounts for an attempt that has an endpoint.
 func (e *explorer) begin(w *walk) {
 	if w.begun++; w.begun > 1 {
-		w.tokens--
+		if !w.free {
+			w.tokens--
+		}
+		w.free = false
 		e.must(w.s.repeatable || !w.sent, "the method must not be repeated")
 	}
 	e.must(w.tokens >= 0, "the budget was not asked")
@@ -193,12 +197,13 @@ func (e *explorer) attempt(w walk) {
 			e.visit(h, event{kind: evHead, status: status})
 		}
 	}
-	for _, f := range []*http7.Fault{http7.ConnectRefused, http7.UpstreamReset, http7.UpstreamStale, http7.UpstreamTimeout, http7.RouteTimeout, http7.BadStatusLine, http7.ClientLeft} {
+	for _, f := range []*http7.Fault{http7.ConnectRefused, http7.ConnectTimeout, http7.UpstreamReset, http7.UpstreamStale, http7.UpstreamTimeout, http7.RouteTimeout, http7.BadStatusLine, http7.ClientLeft} {
 		x := w
 		if f.Kind == http7.Connect && w.dued && w.hedges == 0 {
 			continue // it has been connected for long
 		}
 		x.sent = before || f.Kind != http7.Connect
+		x.free = f == http7.ConnectRefused
 		e.visit(x, event{kind: evFault, fault: f, replayable: true})
 		if x.spent = true; w.hedges == 0 {
 			e.visit(x, event{kind: evFault, fault: f})
