@@ -26,10 +26,16 @@ type GateStats struct {
 	// Breaker is what the breaker does now: "off", "closed", "open" or "half_open", and BreakerSince
 	// when that began; it is zero for "off". BreakerUses and BreakerFailures are what it has counted
 	// in the last 10 s while closed. BreakerOpened and BreakerRefused count openings and refused uses.
-	Breaker                       string
-	BreakerSince                  time.Time
-	BreakerUses, BreakerFailures  uint64
-	BreakerOpened, BreakerRefused uint64
+	Breaker                      string
+	BreakerSince                 time.Time
+	BreakerUses, BreakerFailures uint64
+	// BreakerOpenedUses and BreakerOpenedFailures are what it had counted when it last opened, and
+	// BreakerLeft is [Gate.BreakerLeft].
+	BreakerOpened, BreakerRefused            uint64
+	BreakerOpenedUses, BreakerOpenedFailures uint64
+	BreakerLeft                              time.Duration
+	// BreakerOpen is how long it stays open at a time, as configured.
+	BreakerOpen time.Duration
 }
 
 // breakerOff is the word for an upstream without a breaker.
@@ -55,7 +61,9 @@ func (g *Gate) Stats() GateStats {
 		b := g.breaker.Stats(now)
 		s.Breaker, s.BreakerSince = b.State.String(), g.epoch.Add(b.Since)
 		s.BreakerUses, s.BreakerFailures = b.Uses, b.Failures
+		s.BreakerOpen = b.Open
 		s.BreakerOpened, s.BreakerRefused = b.Opened, b.Refused
+		s.BreakerOpenedUses, s.BreakerOpenedFailures, s.BreakerLeft = b.OpenedUses, b.OpenedFailures, g.breaker.Left(now)
 	}
 	return s
 }

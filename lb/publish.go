@@ -83,6 +83,9 @@ func (u *Upstream) publishAndUnlock(now time.Time) {
 	if v != old {
 		u.group.gate.wake()
 	}
+	if v.panic != old.panic {
+		u.registry.turned()
+	}
 	if left != nil {
 		u.registry.giveBack(left)
 	}

@@ -21,6 +21,7 @@ type Registry struct {
 	lastID    uint32
 
 	onStreak atomic.Pointer[func(*Endpoint, int)]
+	onTurn   atomic.Pointer[func()]
 	orders   atomic.Pointer[func(upstream, address, name string) (State, string)]
 }
 
@@ -67,7 +68,7 @@ func (r *Registry) enrol(u *Upstream) (next time.Duration) {
 	defer r.mu.Unlock()
 	g := r.groups[u.name]
 	if g == nil {
-		g = &group{gate: newGate(r.epoch), onStreak: &r.onStreak}
+		g = &group{gate: newGate(r.epoch, r.turned), onStreak: &r.onStreak}
 		r.groups[u.name] = g
 	}
 	u.group = g
@@ -142,6 +143,17 @@ func (r *Registry) Orders(f func(upstream, address, name string) (State, string)
 // OnStreak lets f be told when uses of an endpoint have failed [Config].Streak times in a row in one
 // slot of its tally, and again at every multiple. Done calls f, without a lock; f must not block.
 func (r *Registry) OnStreak(f func(e *Endpoint, slot int)) { r.onStreak.Store(&f) }
+
+// OnTurn lets f be told that some upstream's breaker has opened, closed or begun a trial, or that an
+// upstream came into panic or out of it; what it was is for f's owner to see. f is called on the path
+// of a request too, and with locks held: it must neither block nor call the registry.
+func (r *Registry) OnTurn(f func()) { r.onTurn.Store(&f) }
+
+func (r *Registry) turned() {
+	if f := r.onTurn.Load(); f != nil {
+		(*f)()
+	}
+}
 
 // Retire gives back an upstream whose snapshot nobody reads any more, or that was never published.
 // Its view is not rebuilt from here on. A second call does nothing.

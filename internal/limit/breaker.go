@@ -69,7 +69,10 @@ type Breaker struct {
 
 	uses, failures window // of the present closed phase
 
-	opened, refused atomic.Uint64
+	opened, refused            atomic.Uint64
+	openedUses, openedFailures atomic.Uint64 // what the last opening from closed was for
+
+	turned func() // nil: nobody asks
 
 	mu          sync.Mutex // guards changes of phase and what follows
 	trialOK     int
@@ -85,6 +88,19 @@ func (b *Breaker) Configure(c *BreakerConfig, now time.Duration) {
 	if _, state := b.phase(); c == nil && state != Closed {
 		b.enter(Closed, now)
 	}
+}
+
+// OnTurn lets f be told that a phase has begun. It is called with a lock held, on the goroutine of the
+// use that was the reason, so it must not block. Call it before the first use.
+func (b *Breaker) OnTurn(f func()) { b.turned = f }
+
+// Left returns how long the breaker stays open, 0 if it is not open.
+func (b *Breaker) Left(now time.Duration) time.Duration {
+	c := b.config.Load()
+	if _, state := b.phase(); c == nil || state != Open {
+		return 0
+	}
+	return max(0, c.Open-(now-time.Duration(b.since.Load())))
 }
 
 // On reports whether there is a breaker at all.
@@ -193,13 +209,15 @@ func (b *Breaker) judge(ticket uint32, now time.Duration) {
 	if c == nil {
 		return
 	}
-	uses := b.uses.sum(now)
-	if uses < uint64(c.MinUses) || float64(b.failures.sum(now)) < c.FailureRate*float64(uses)-1e-9 {
+	uses, failures := b.uses.sum(now), b.failures.sum(now)
+	if uses < uint64(c.MinUses) || float64(failures) < c.FailureRate*float64(uses)-1e-9 {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if phase, _ := b.phase(); ticketOf(phase) == ticket {
+		b.openedUses.Store(uses)
+		b.openedFailures.Store(failures)
 		b.enter(Open, now)
 	}
 }
@@ -241,6 +259,9 @@ func (b *Breaker) enter(s BreakerState, now time.Duration) {
 	}
 	b.since.Store(int64(now))
 	b.word.Store((phase+1)<<8 | uint64(s))
+	if b.turned != nil {
+		b.turned()
+	}
 }
 
 // BreakerStats is what a breaker shows.
@@ -250,6 +271,11 @@ type BreakerStats struct {
 	Since time.Duration
 	// Uses and Failures are what the present closed phase has seen within [Window].
 	Uses, Failures uint64
+	// Open is [BreakerConfig].Open, 0 of a breaker that is switched off.
+	Open time.Duration
+	// OpenedUses and OpenedFailures are what the last closed phase had seen within [Window] when it ended
+	// by an opening.
+	OpenedUses, OpenedFailures uint64
 	// Opened and Refused count for ever.
 	Opened, Refused uint64
 }
@@ -258,6 +284,10 @@ type BreakerStats struct {
 func (b *Breaker) Stats(now time.Duration) BreakerStats {
 	_, state := b.phase()
 	s := BreakerStats{State: state, Since: time.Duration(b.since.Load()), Opened: b.opened.Load(), Refused: b.refused.Load()}
+	if c := b.config.Load(); c != nil {
+		s.Open = c.Open
+	}
+	s.OpenedUses, s.OpenedFailures = b.openedUses.Load(), b.openedFailures.Load()
 	if state == Closed {
 		s.Uses, s.Failures = b.uses.sum(now), b.failures.sum(now)
 	}

@@ -417,3 +417,30 @@ func TestManyUsesAtOnce(t *testing.T) {
 		t.Errorf("after a hundred successes the breaker is %v and was open %d times", s.State, s.Opened)
 	}
 }
+
+func TestABreakerTellsWhenItTurnsAndHowLongItIsOpen(t *testing.T) {
+	var b Breaker
+	turns := 0
+	b.OnTurn(func() { turns++ })
+	b.Configure(&half, 0)
+	at := time.Minute
+	outcomes(&b, "oxxx", at)
+	for _, c := range []struct {
+		after, want time.Duration
+	}{{0, 5 * time.Second}, {time.Second, 4 * time.Second}, {5 * time.Second, 0}, {time.Hour, 0}} {
+		if got := b.Left(at + c.after); got != c.want {
+			t.Errorf("after %v it is open for %v more, want %v", c.after, got, c.want)
+		}
+	}
+	if s := b.Stats(at); turns != 1 || s.Open != 5*time.Second || s.OpenedUses != 4 || s.OpenedFailures != 3 {
+		t.Errorf("%d turns, %+v; want 1, open for 5s because of 3 of 4", turns, s)
+	}
+	at += 5 * time.Second
+	if _, ok := b.Allow(at); !ok || turns != 2 || b.Left(at) != 0 {
+		t.Errorf("half open: allowed %v, %d turns, %v left", ok, turns, b.Left(at))
+	}
+	b.Configure(nil, at)
+	if turns != 3 || b.Left(at) != 0 || b.Stats(at).Open != 0 {
+		t.Errorf("switched off: %d turns, %v left", turns, b.Left(at))
+	}
+}
