@@ -155,7 +155,7 @@ type EndpointStatus struct {
 	Zone    string    `json:"zone,omitempty"`
 	Backup  int       `json:"backup,omitempty"` // its tier; 0 is used first
 	Weight  int       `json:"weight"`
-	State   string    `json:"state"` // of a [Standing] also "absent": there is but an order for it
+	State   string    `json:"state"`          // of a [Standing] also "absent": there is but an order for it
 	Since   time.Time `json:"since,omitzero"` // when it came into this state
 	Why     string    `json:"why,omitempty"`  // what brought it there
 	// Operator is "draining" or "maintenance" where an operator has said so; it need not be the
