@@ -92,9 +92,10 @@ var (
 
 // The faults of endpoints and of the way to them.
 var (
-	NoEndpoints     = upstream("no_endpoint", NoEndpoint, 503, 14, "destination_unavailable", "Service Unavailable", "No endpoint is available.", false)
-	Overloaded      = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "overloaded", Status: 503, GRPC: 14, ProxyStatus: "connection_limit_reached", Title: "Service Unavailable", Detail: "Every endpoint has as much to do as it may.", Extra: "Retry-After: 1\r\n"}
-	BreakerOpen     = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "breaker_open", Status: 503, GRPC: 14, ProxyStatus: "destination_unavailable", Title: "Service Unavailable", Detail: "The endpoints are left alone, since too many requests failed.", Extra: "Retry-After: 5\r\n"}
+	NoEndpoints = upstream("no_endpoint", NoEndpoint, 503, 14, "destination_unavailable", "Service Unavailable", "No endpoint is available.", false)
+	Overloaded  = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "overloaded", Status: 503, GRPC: 14, ProxyStatus: "connection_limit_reached", Title: "Service Unavailable", Detail: "Every endpoint has as much to do as it may.", Extra: "Retry-After: 1\r\n"}
+	// BreakerOpen gets its Retry-After from whoever knows how long the breaker stays open.
+	BreakerOpen     = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "breaker_open", Status: 503, GRPC: 14, ProxyStatus: "destination_unavailable", Title: "Service Unavailable", Detail: "The endpoints are left alone, since too many requests failed."}
 	ConnectRefused  = upstream("connect_refused", Connect, 502, 14, "connection_refused", "Bad Gateway", "The endpoint refused the connection.", true)
 	ConnectTimeout  = upstream("connect_timeout", Connect, 504, 14, "connection_timeout", "Gateway Timeout", "The endpoint could not be reached in time.", true)
 	ConnectFailed   = upstream("connect_failed", Connect, 502, 14, "destination_ip_unroutable", "Bad Gateway", "The endpoint could not be reached.", true)

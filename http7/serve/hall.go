@@ -40,7 +40,20 @@ func (c *conn) fail(x *exchange, f *http7.Fault) {
 		return
 	}
 	http7.FaultAnswer(&x.Exchange, f)
+	if f == http7.BreakerOpen {
+		x.comeBack(x.plan.Upstream.Gate().BreakerLeft())
+	}
 }
+
+// comeBack says after which time, in whole seconds and at least one, the client may ask again (RFC
+// 9110 §10.2.3).
+func (x *exchange) comeBack(after time.Duration) {
+	var text [20]byte
+	seconds := max(1, int64((after+time.Second-1)/time.Second))
+	x.Answer.Header.Add(retryAfterField, strconv.AppendInt(text[:0], seconds, 10))
+}
+
+var retryAfterField = http7.Known(http7.RetryAfter)
 
 var (
 	methodConnect = "CONNECT"
