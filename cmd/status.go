@@ -78,7 +78,11 @@ func upstreamText(b *strings.Builder, u *admin.UpstreamStatus, now time.Time) {
 		about = append(about, "panic: ejected endpoints are used")
 	}
 	if u.Breaker != "" {
-		about = append(about, "breaker "+strings.ReplaceAll(u.Breaker, "_", " "))
+		breaker := "breaker " + strings.ReplaceAll(u.Breaker, "_", " ")
+		if u.Breaker != "closed" && !u.BreakerSince.IsZero() {
+			breaker += " for " + ago(u.BreakerSince, now)
+		}
+		about = append(about, breaker)
 	}
 	if u.Queued > 0 {
 		about = append(about, fmt.Sprintf("%d queued", u.Queued))

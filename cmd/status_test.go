@@ -20,7 +20,7 @@ func fleet() *admin.Status {
 			{Name: "web", Kind: "http", Addresses: []string{"0.0.0.0:443", "[::]:443"}, TLS: true},
 		},
 		Upstreams: []admin.UpstreamStatus{
-			{Name: "api", Balance: "ewma", Ready: 1, Breaker: "half_open", Queued: 4, Endpoints: []admin.EndpointStatus{
+			{Name: "api", Balance: "ewma", Ready: 1, Breaker: "half_open", BreakerSince: at(4 * time.Second), Queued: 4, Endpoints: []admin.EndpointStatus{
 				{Address: "10.0.0.1:80", State: "ready", Since: at(59 * time.Minute), InFlight: 2, Limit: 200, LatencyUS: 850, Weight: 1, Idle: 5},
 				{Address: "10.0.0.2:80", State: "ejected", Since: at(3 * time.Second), InFlight: 17, Limit: 200, LatencyUS: 12345, Weight: 2, Ejections: 2, Why: "5 errors in a row", Until: at(-17 * time.Second)},
 				{Address: "10.0.0.3:80", State: "down", Since: at(3 * time.Second), Why: "connect: connection refused", LatencyUS: 1000000, Weight: 1},
@@ -41,7 +41,7 @@ LISTENER  KIND      ADDRESS               CONNECTIONS
 raw       tcp       127.0.0.1:5432        3
 web       http+tls  0.0.0.0:443 [::]:443  0
 
-UPSTREAM api: ewma, 1 of 3 ready, breaker half open, 4 queued
+UPSTREAM api: ewma, 1 of 3 ready, breaker half open for 4s, 4 queued
   ENDPOINT     STATE    SINCE  IN FLIGHT  LATENCY  WEIGHT  EJECTED
   10.0.0.1:80  ready    59m0s  2/200      850µs    1
   10.0.0.2:80  ejected  3s     17/200     12.3ms   2       2

@@ -62,6 +62,7 @@ type Gateway struct {
 	reach     reach
 	departed  departed
 	orders    orders
+	turns     turnLog
 	keys      sticky.Store
 
 	// Made by Open, from the first config.
@@ -107,6 +108,8 @@ func New(o Options) *Gateway {
 	}
 	g.registry = lb.NewRegistry(g.gone)
 	g.registry.Orders(g.orders.says)
+	g.turns.wake = make(chan struct{}, 1)
+	g.registry.OnTurn(g.turns.turn)
 	g.back, g.end = context.WithCancel(context.Background())
 	g.cut, g.kill = context.WithCancel(context.Background())
 	g.say("starting")

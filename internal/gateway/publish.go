@@ -129,6 +129,7 @@ func (g *Gateway) publish(next *generation) {
 		g.orders.keep(lives)
 		g.retire(old, next)
 		g.departed.keep(lives)
+		g.turns.turn() // an upstream that is back, or gone
 	}
 }
 

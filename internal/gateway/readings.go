@@ -100,6 +100,7 @@ func (g *Gateway) upstreamReading(u *upstream) obs.UpstreamReading {
 		Queued:   gate.Queued,
 		Depth:    int64(gate.Waiting),
 		Breaker:  breakerWord(&gate),
+		Opened:   gate.BreakerOpened,
 		Panic:    view.Panic(),
 		Source:   u.source.reading(),
 	}

@@ -20,6 +20,7 @@ const (
 	queuedTotal    = "weir_upstream_queued_total"
 	shedTotal      = "weir_upstream_shed_total"
 	queueDepth     = "weir_upstream_queue_depth"
+	breakerOpened  = "weir_upstream_breaker_opened_total"
 	breakerState   = "weir_upstream_breaker_state"
 	upstreamPanic  = "weir_upstream_panic"
 	sourceUp       = "weir_upstream_source_up"
@@ -71,13 +72,14 @@ func Families() []Family {
 		{faultsTotal, "counter", []string{"listener", "kind"}, "Exchanges that Weir answered or cut because of a fault."},
 		{attemptsTotal, "counter", []string{"upstream", "outcome"}, "Attempts on endpoints that ended, retries included: `ok`, `connect_failed`, `reset`, `timeout`, `bad_answer` and `status_5xx`; `cancelled` for no reason of the endpoint's, `outrun` by another attempt at the same request."},
 		{upstreamDuration, "histogram", upstream, "From the begin of an attempt to the first byte of the answer; 100 µs to 60 s."},
-		{picksTotal, "counter", reason, "Choices of an endpoint, by what they came to: `picked`, or why there was none."},
+		{picksTotal, "counter", reason, "Choices of an endpoint, by what they came to: `picked`, or why there was none. `all_full` are those that found every endpoint full; uses that found others in line did not choose, and are in `weir_upstream_queued_total` or `weir_upstream_shed_total` alone."},
 		{retriesTotal, "counter", reason, "Attempts after the first, by the failure that they answer: `connect`, `reset`, `timeout`, `502`, `503`, `504`. `budget` were not made because the budget was spent."},
 		{hedgesTotal, "counter", []string{"upstream", "result"}, "Hedges: `won` if their answer was sent, `lost` if not, `refused` if the budget was spent or there was nobody else to ask."},
 		{ejectionsTotal, "counter", reason, "Endpoints taken out by the judgement over their traffic: `consecutive_errors` or `success_rate`."},
 		{queuedTotal, "counter", upstream, "Uses that had to wait for a place at an endpoint."},
 		{shedTotal, "counter", reason, "Uses that were refused because every endpoint had as much in flight as it may: at once because the queue was `full` or there is none, `standing` to shorten a line that had stood for too long, after the queue's `timeout`."},
 		{queueDepth, "gauge", upstream, "Uses that wait for a place at an endpoint now."},
+		{breakerOpened, "counter", upstream, "How often the breaker has opened, also again after a trial that failed. Only with a breaker."},
 		{breakerState, "gauge", []string{"upstream", "state"}, "1 for the state that the breaker is in, 0 for the others. Only with a breaker."},
 		{upstreamPanic, "gauge", upstream, "1 while so few endpoints are fit that ejected ones are used too."},
 		{sourceUp, "gauge", upstream, "1 while the last lookup of the endpoints went well, 0 while those of the last good answer are used. Only where endpoints are looked up."},

@@ -35,6 +35,7 @@ type UpstreamReading struct {
 	Queued    uint64  // uses that had to wait
 	Depth     int64   // uses that wait now
 	Breaker   string  // one of Words.Breaker; "" is no breaker, and no series
+	Opened    uint64  // how often the breaker has opened
 	Panic     bool    // ejected endpoints are used
 	Source    string  // SourceUp or SourceFailing; "" is no source, and no series
 }
@@ -118,6 +119,12 @@ func writeUpstreams(w *bytes.Buffer, all []UpstreamReading, words Words) {
 func writeConditions(w *bytes.Buffer, all []UpstreamReading, at []string, words Words) {
 	breaker, panics, source := family{w: w, name: breakerState, kind: "gauge"}, family{w: w, name: upstreamPanic, kind: "gauge"}, family{w: w, name: sourceUp, kind: "gauge"}
 	states := valuesOf("state", words.Breaker)
+	opened := family{w: w, name: breakerOpened, kind: "counter"}
+	for i := range all {
+		if all[i].Breaker != "" {
+			opened.put(at[i], "", all[i].Opened)
+		}
+	}
 	for i := range all {
 		for s, name := range words.Breaker {
 			if all[i].Breaker != "" {
