@@ -35,7 +35,7 @@ func TestAFastEndpointOfLittleWeightGetsLittle(t *testing.T) {
 					}
 					// Twice its share at most, and a good part of it at least.
 					share := 1 / float64(1+99*(n-1))
-					if got := float64(picked) / all; got > 2.5*share || got < 0.3*share {
+					if got := float64(picked) / all; got > 2.5*share+15./all || got < 0.3*share-2./all { // of few picks, chance has its part
 						t.Errorf("it gets %.2f%% of the traffic, and its weight is %.2f%%", 100*got, 100*share)
 					}
 				})
