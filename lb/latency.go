@@ -10,18 +10,23 @@ const (
 	// latencyDecay is the time constant of the average: after this long, an old sample counts 1/e.
 	latencyDecay = 10 * time.Second
 	// latencyTick is the resolution of the sample clock. Samples within one tick of the last one
-	// are dropped unless they are a peak, which bounds the writes to a hot line to one per tick.
+	// are dropped unless they are failures, which bounds the writes to a hot line to one per tick.
 	latencyTick = time.Millisecond
 	// failureCharge is the least latency that a failure is charged with, and maxFailureCharge the
 	// most that repeated failures double it to.
 	failureCharge    = time.Second
 	maxFailureCharge = time.Minute
+	// steepest is how many times itself the average can become by one success. A pause of the machine or
+	// of a collector that holds up a few answers must not leave an endpoint without traffic for half a
+	// minute; one that has become slow says so with every answer, and is known after a few.
+	steepest = 2
 	// leastLatency is where a fading average stops.
 	leastLatency = float64(time.Microsecond)
 )
 
-// latency is a peak-sensitive moving average (Finagle's Peak EWMA): a sample above the average
-// replaces it, one below pulls it down with a weight that grows with the time since the last.
+// latency is a peak-sensitive moving average (after Finagle's Peak EWMA): a sample above the average
+// replaces it, but for steepest, one below pulls it down with a weight that grows with the time since
+// the last.
 //
 // One word holds both parts so that one compare-and-swap moves them together: the average in
 // nanoseconds as a float32 above, the tick of the last sample below. Ticks wrap: an
@@ -66,6 +71,11 @@ func (l *latency) take(sample, now time.Duration, success bool) {
 		gap := int32(ticks(now) - tick)
 		value := float64(sample)
 		switch {
+		case value >= average && success && average > 0:
+			if gap <= 0 {
+				return // of what one pause has held up, one sample counts
+			}
+			value = min(value, steepest*max(average, ewmaGrain/2))
 		case value >= average:
 		case gap <= 0: // same tick, or overtaken by a sample that was taken later
 			return

@@ -35,7 +35,9 @@ func TestWhatAnOutcomeDoesToTheLatency(t *testing.T) {
 		want  time.Duration
 	}{
 		{"a first success sets it", 0, took(20 * time.Millisecond), 20 * time.Millisecond},
-		{"a slower success is a peak", 20 * time.Millisecond, took(90 * time.Millisecond), 90 * time.Millisecond},
+		{"a slower success raises it", 20 * time.Millisecond, took(22 * time.Millisecond), 22 * time.Millisecond},
+		{"a much slower one doubles it", 20 * time.Millisecond, took(90 * time.Millisecond), 40 * time.Millisecond},
+		{"from next to nothing to a millisecond", 20 * time.Microsecond, took(90 * time.Millisecond), time.Millisecond},
 		{"a faster one 10 s later pulls by 1-1/e", 100 * time.Millisecond, took(10 * time.Millisecond), 43109149 * time.Nanosecond}, // 10 + 90/e
 		{"an unmeasured success leaves it", 20 * time.Millisecond, Outcome{}, 20 * time.Millisecond},
 		{"a cancelled use leaves it", 20 * time.Millisecond, Outcome{Result: Cancelled, FirstByte: time.Minute}, 20 * time.Millisecond},
@@ -112,7 +114,7 @@ func TestAnAverageFadesToAFloorAndOutlivesTheWrap(t *testing.T) {
 	}
 }
 
-func TestAnOvertakenSampleCountsOnlyAsAPeak(t *testing.T) {
+func TestAnOvertakenSampleCountsOnlyAsAFailure(t *testing.T) {
 	var l latency
 	l.observe(50*time.Millisecond, time.Minute)
 	l.observe(time.Millisecond, time.Minute-time.Second)
@@ -120,8 +122,33 @@ func TestAnOvertakenSampleCountsOnlyAsAPeak(t *testing.T) {
 		t.Errorf("a lower sample from the past moved the average to %v", l.last())
 	}
 	l.observe(80*time.Millisecond, time.Minute-time.Second)
+	if l.last().Round(time.Microsecond) != 50*time.Millisecond {
+		t.Errorf("a higher sample from the past moved the average to %v", l.last())
+	}
+	l.charge(80*time.Millisecond, time.Minute-time.Second)
+	if l.last().Round(time.Microsecond) != time.Second {
+		t.Errorf("a failure from the past was lost: %v", l.last())
+	}
+}
+
+// A pause holds up all that is in flight; an endpoint that has become slow is slow again and again.
+func TestAPauseCountsOnceAndSlownessEachTime(t *testing.T) {
+	var l latency
+	now := time.Minute
+	l.observe(5*time.Millisecond, now)
+	now += 10 * time.Millisecond
+	for range 50 { // at one moment
+		l.observe(80*time.Millisecond, now)
+	}
+	if l.last().Round(time.Microsecond) != 10*time.Millisecond {
+		t.Errorf("behind a pause the average is %v", l.last())
+	}
+	for range 3 {
+		now += 10 * time.Millisecond
+		l.observe(80*time.Millisecond, now)
+	}
 	if l.last().Round(time.Microsecond) != 80*time.Millisecond {
-		t.Errorf("a peak from the past was lost: %v", l.last())
+		t.Errorf("after three more slow answers the average is %v", l.last())
 	}
 }
 
