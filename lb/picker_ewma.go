@@ -8,10 +8,8 @@ import (
 const (
 	// ewmaScan is up to how many endpoints ewma looks at all of them; beyond, at two at random.
 	ewmaScan = 4
-	// ewmaBand is how much dearer than the best a candidate may be and still draw with it by
-	// share. Without a band the marginally fastest endpoint gets everything while there is
-	// little to do, and weights mean nothing until there is much.
-	ewmaBand = 1.25
+	// hopeless is what part of its cost the best's must be for a contender to be drawn.
+	hopeless = 1. / 5
 	// assumedLatency is the most that an endpoint without a sample is taken to need. It is taken
 	// to be as fast as the fastest it is compared with, so that it shares the work by what is in
 	// flight; the bound keeps a failure's charge elsewhere from becoming its estimate too.
@@ -67,7 +65,7 @@ func (p *ewmaPicker) pick(_ Key, tried Tried) *Endpoint {
 	if p.odds == nil {
 		list := narrow(p.contenders, ewmaScan, bits, &pair)
 		var costs [ewmaScan]float64
-		if e := p.random.cheapest(list, costs[:], p.cost(list, &tried, &costs)); e != nil {
+		if e := p.softly(list, &costs, p.cost(list, &tried, &costs)); e != nil {
 			return e
 		}
 		return p.random.anyFree(p.candidates, &tried)
@@ -82,19 +80,41 @@ func (p *ewmaPicker) byShare(pair *[2]contender, tried *Tried) *Endpoint {
 	for range 1 + redraws {
 		list := p.random.two(p.contenders, p.odds, pair)
 		var costs [ewmaScan]float64
-		if e := firstOf(list, costs[:], p.cost(list, tried, &costs)); e != nil {
+		if e := p.softly(list, &costs, p.cost(list, tried, &costs)); e != nil {
 			return e
 		}
 	}
 	return p.random.anyFree(p.candidates, tried)
 }
 
-// cost fills in what contenders, at most ewmaScan, cost, and returns the most that one may cost to be
-// within the band of the lowest. The cost is the latency times the place in the queue; the weight divides
-// what is in flight and not the use to be placed, see [contender.load].
-func (p *ewmaPicker) cost(list []contender, tried *Tried, costs *[ewmaScan]float64) (most float64) {
+// softly draws among contenders of equal share, or that were drawn by share. One is drawn with the fifth power of
+// how it compares with the best: at twice the cost a thirty-second as often, and from five times on not at
+// all. Taking the best alone would send everything to one of equal endpoints for as long as the others
+// remember a pause. It returns nil if none is free.
+func (p *ewmaPicker) softly(list []contender, costs *[ewmaScan]float64, lowest float64) *Endpoint {
+	var odds [ewmaScan]float64
+	total := 0.
+	for i := range list {
+		if r := lowest / costs[i]; r >= hopeless {
+			odds[i] = r * r * r * r * r
+			total += odds[i]
+		}
+	}
+	at := float64(p.random()>>11) / (1 << 53) * total
+	for i := range list {
+		if at -= odds[i]; at < 0 {
+			return list[i].endpoint
+		}
+	}
+	return nil
+}
+
+// cost fills in what contenders, at most ewmaScan, cost, and returns the lowest. The cost is the latency times the
+// place in the queue; the weight divides what is in flight and not the use to be placed, see
+// [contender.load].
+func (p *ewmaPicker) cost(list []contender, tried *Tried, costs *[ewmaScan]float64) (lowest float64) {
 	p.latencies(list, costs)
-	lowest := math.MaxFloat64 / ewmaBand
+	lowest = math.MaxFloat64
 	for i := range list {
 		load, ok := list[i].load(tried)
 		if !ok {
@@ -103,7 +123,7 @@ func (p *ewmaPicker) cost(list []contender, tried *Tried, costs *[ewmaScan]float
 			lowest = costs[i]
 		}
 	}
-	return lowest * ewmaBand
+	return lowest
 }
 
 // latencies fills in what each contender is expected to need: its average, faded, and the assumption
