@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// 2,000 requests a second for answers of 1 KiB; the probes have their default figures. No share is asked of
-// ewma: of equal endpoints it avoids those with the latest peaks.
+// 2,000 requests a second for answers of 1 KiB; the probes have their default figures. Less is asked of
+// ewma: of equal endpoints it prefers those without a recent peak.
 func TestSoakKilledEndpoint(t *testing.T) {
 	for balance, share := range map[string]float64{"round_robin": 0.9, "least_requests": 0.9, "ewma": 0.5} {
 		t.Run(balance, killing{
