@@ -22,11 +22,29 @@ func placesAt(ids ...int) []Place {
 	return list
 }
 
+// departures are the addresses of the endpoints that have gone, in order.
+type departures struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (d *departures) add(e *Endpoint) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = append(d.list, e.Address())
+}
+
+func (d *departures) all() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.list)
+}
+
 // discovered returns an upstream whose members come from Update, and what has gone from it.
-func discovered(t *testing.T, ids ...int) (*Registry, *Upstream, *[]string) {
+func discovered(t *testing.T, ids ...int) (*Registry, *Upstream, *departures) {
 	t.Helper()
-	gone := new([]string)
-	r := NewRegistry(func(e *Endpoint) { *gone = append(*gone, e.Address()) })
+	gone := new(departures)
+	r := NewRegistry(gone.add)
 	u := adopt(t, r, Config{Balance: RoundRobin, Discovered: true})
 	u.Update(placesAt(ids...))
 	return r, u, gone
@@ -95,8 +113,8 @@ func TestAnEndpointThatStaysKeepsEverything(t *testing.T) {
 		if kept.State() != Ejected || kept.Why() != "5 in a row" || kept.InFlight() != 1 || kept.Tally(2).Failed != 1 || kept.Attachment(SlotHTTP) != pool {
 			t.Errorf("the one that stayed is %v because of %q with %d in flight and %d failures", kept.State(), kept.Why(), kept.InFlight(), kept.Tally(2).Failed)
 		}
-		if now[0].State() != Unknown || !slices.Equal(*gone, []string{"10.0.0.1:80"}) {
-			t.Errorf("the new one is %v, gone %v; want unknown, and the first", now[0].State(), *gone)
+		if now[0].State() != Unknown || !slices.Equal(gone.all(), []string{"10.0.0.1:80"}) {
+			t.Errorf("the new one is %v, gone %v; want unknown, and the first", now[0].State(), gone.all())
 		}
 		held.Done(Outcome{})
 		if kept.InFlight() != 0 {
@@ -129,8 +147,8 @@ func TestAnEndpointGoesWhenTheViewWithoutItIsOut(t *testing.T) {
 			for _, e := range endpoints(u) {
 				hosts = append(hosts, fmt.Sprint(slices.IndexFunc(placesAt(0, 1, 2, 3, 4, 5), func(p Place) bool { return p.Address == e.Target() })))
 			}
-			if got := strings.Join(hosts, " "); got != c.offer || len(*gone) != c.gone {
-				t.Errorf("%s: the view has %q, gone %v; want %q, and %d gone", c.what, got, *gone, c.offer, c.gone)
+			if got := strings.Join(hosts, " "); got != c.offer || len(gone.all()) != c.gone {
+				t.Errorf("%s: the view has %q, gone %v; want %q, and %d gone", c.what, got, gone.all(), c.offer, c.gone)
 			}
 		}
 		if n := len(r.Endpoints()); n != 0 {
@@ -143,8 +161,8 @@ func TestRetiringGivesBackWhatAnUpdateLeftBehind(t *testing.T) {
 	r, u, gone := discovered(t, 0, 1)
 	u.Update(placesAt(1, 2)) // its view is still to come
 	r.Retire(u)
-	if slices.Sort(*gone); len(*gone) != 3 || len(r.Endpoints()) != 0 {
-		t.Errorf("gone %v, %d left; want all three gone", *gone, len(r.Endpoints()))
+	if len(gone.all()) != 3 || len(r.Endpoints()) != 0 {
+		t.Errorf("gone %v, %d left; want all three gone", gone.all(), len(r.Endpoints()))
 	}
 }
 
