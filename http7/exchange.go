@@ -44,6 +44,13 @@ type Exchange struct {
 	Client netip.Addr
 	Secure bool // the client's side is https, as trusted proxies or the connection say
 
+	// Out is the request-target that the endpoint is sent, set at stage rewrite; nil is Path and Query.
+	Out []byte
+	// Preflight is the method that a CORS preflight asks for, nil for every other request.
+	Preflight []byte
+	// Captures are what the route's path pattern has captured.
+	Captures Captures
+
 	Request Header
 	// Trailer is the request's trailer section, complete once its body is.
 	Trailer Header
@@ -60,6 +67,12 @@ type Exchange struct {
 	// Facts that policies leave for others and for the log.
 	Consumer  string
 	RequestID []byte
+	// Country is where Client is, in two letters (ISO 3166-1); "" while nothing says so.
+	Country string
+	// Claims are what an identity was established with.
+	Claims []Claim
+	// Recorded says what is known of a request that is read from a log; nil for a live one.
+	Recorded *Recorded
 
 	// Arrival is when the first byte of the head was seen.
 	Arrival time.Time
@@ -74,6 +87,7 @@ type Exchange struct {
 	wake   chan struct{}
 	gen    uint32 // guarded by waking once there is a wake
 	own    Answer
+	room   []byte
 
 	// What local answers are made of: a handler's run, or bytes in scratch.
 	served  served
@@ -101,8 +115,13 @@ func (x *Exchange) Release() {
 	x.Trailer.Reset(nil)
 	clear(x.Body.Filters)
 	x.Body = Body{Filters: x.Body.Filters[:0]}
+	x.Out, x.Preflight = nil, nil
+	x.Captures.Reset(nil)
 	x.Route, x.Answer, x.Fault, x.Cause = nil, nil, nil, nil
-	x.Consumer, x.RequestID = "", nil
+	x.Consumer, x.RequestID, x.Country, x.Recorded = "", nil, "", nil
+	clear(x.Claims)
+	x.Claims = x.Claims[:0]
+	x.giveRoom()
 	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
 	x.served.Close()
 	x.own.Reset()

@@ -73,6 +73,8 @@ var (
 	BadTrailer       = bad("bad_trailer", "The trailer section is not valid.")
 	BadConnection    = bad("bad_connection", "The Connection field is not valid.")
 	BodyCut          = &Fault{Side: Client, Kind: Cut, Name: "request_cut", Status: 400, GRPC: 13, ProxyStatus: "http_request_error", Title: "Bad Request", Detail: "The request body ended early.", Close: true}
+	AmbiguousPath    = bad("ambiguous_path", "The path could be read in more than one way.")
+	AmbiguousHost    = bad("ambiguous_host", "The host could be read in more than one way.")
 
 	UnknownCoding      = refused("unknown_transfer_coding", 501, 12, "Not Implemented", "The transfer coding is not known.", true)
 	VersionUnsupported = refused("http_version", 505, 12, "HTTP Version Not Supported", "Only HTTP/1.0 and HTTP/1.1 are spoken here.", true)
@@ -80,6 +82,7 @@ var (
 	Misdirected        = refused("misdirected", 421, 5, "Misdirected Request", "This connection does not serve that host.", false)
 	NoRoute            = refused("no_route", 404, 12, "Not Found", "No route matches this request.", false)
 	LoopDetected       = &Fault{Side: Client, Kind: Refused, Name: "loop", Status: 508, GRPC: 9, ProxyStatus: "proxy_loop_detected", Title: "Loop Detected", Detail: "The request has passed here before."}
+	BadContent         = &Fault{Side: Client, Kind: Refused, Name: "bad_content", Status: 400, GRPC: 3, ProxyStatus: "http_request_denied", Title: "Bad Request", Detail: "The request's content is not what its type says."}
 	MethodRefused      = &Fault{Side: Client, Kind: Refused, Name: "method_refused", Status: 405, GRPC: 12, ProxyStatus: "http_request_denied", Title: "Method Not Allowed", Detail: "This method is not served.", Close: true, Extra: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
 
 	HeadTooLarge   = limit("head_too_large", 431, 8, "Request Header Fields Too Large", "The header section is too large.")

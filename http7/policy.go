@@ -51,11 +51,17 @@ type Step struct {
 	Body   BodyNeed
 	// Blocks says that Request or Resume may block on I/O.
 	Blocks bool
+	// Reads are the selectors that the verdict depends on, besides what stands on every line of the
+	// access log: "header:origin", in lower case. They are logged, so that plan can decide again.
+	Reads []string
 
-	Request  Policy
-	Response ResponsePolicy
-	Trailer  TrailerPolicy
-	End      Ender
+	Request Policy
+	// Preflight answers a CORS preflight right after the guards of the route, before anybody asks who
+	// it is; nil for every policy but cors. It may let the exchange go on: then OPTIONS is matched as such.
+	Preflight Policy
+	Response  ResponsePolicy
+	Trailer   TrailerPolicy
+	End       Ender
 }
 
 // How says what follows a chunk given to a filter.

@@ -1,6 +1,7 @@
 package http7
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -20,11 +21,13 @@ type Route struct {
 	Listeners []string
 	// Hosts are exact names or "*.suffix", in lower case without a port; empty means any.
 	Hosts []string
-	// Paths are exact, or prefixes written "/a/*"; empty means any.
+	// Paths are exact, prefixes "/a/*", with {segments}, or regular expressions "~^/a"; empty means any.
 	Paths []string
 	// Methods are exact; empty means any.
-	Methods  []string
-	Priority int
+	Methods []string
+	// Conditions are the others that a request must meet, all of them.
+	Conditions []Condition
+	Priority   int
 
 	// Upstream, or Handler: the action.
 	Upstream string
@@ -62,9 +65,60 @@ func (x *Exchange) Detach() *Detached {
 		Method: append([]byte(nil), x.Method...), Target: append([]byte(nil), x.Target...),
 		Authority: append([]byte(nil), x.Authority...), Path: append([]byte(nil), x.Path...),
 	}
+	if x.Out != nil {
+		d.Target = append(d.Target[:0], x.Out...)
+	}
 	if x.Route != nil {
 		d.Upstream = x.Route.Upstream
 	}
 	d.Header.CopyFrom(&x.Request)
 	return d
+}
+
+// Subject is what a condition of a route is about.
+type Subject uint8
+
+// The subjects.
+const (
+	OnClient  Subject = iota // the client's address
+	OnCountry                // the client's country
+	OnSNI                    // the server name of the TLS hello, in lower case
+	OnHeader
+	OnQuery // a parameter of the query, decoded as a form is
+	OnCookie
+	OnClaim
+	OnContent // a value in the request's body
+)
+
+var subjectNames = [...]string{"clients", "country", "sni", "headers", "query", "cookies", "claims", "body"}
+
+// String returns the subject's key in a route's match.
+func (s Subject) String() string { return subjectNames[s] }
+
+// Test is how a condition looks at the values of its subject. One that may occur several times meets
+// Equals and Matches only if it is there and all its values do: where two readers could take
+// different ones, neither decides.
+type Test uint8
+
+// The tests.
+const (
+	Equals  Test = iota
+	Matches      // a regular expression (RE2), anywhere in the value unless it says ^ and $
+	Exists
+	Missing
+	OneOf // of Values or Prefixes: for clients and countries
+)
+
+// Condition is one thing that a route asks of a request besides host, path and method. It is plain
+// data, as the config has checked it.
+type Condition struct {
+	On Subject
+	// Name is that of the header, parameter, cookie or claim, or the path to a value in the body; "" for
+	// the other subjects.
+	Name  string
+	Test  Test
+	Value string
+	// Values are those of OneOf for countries, Prefixes those for clients.
+	Values   []string
+	Prefixes []netip.Prefix
 }
