@@ -67,7 +67,9 @@ func TestASlowStartHoldsWhileTheOthersAreSlow(t *testing.T) {
 			}
 			l.Done(took(d))
 		}
-		if picked > 3000*2/20 || picked < 100 {
+		// Its share is 1 of 21. Better than all others, it is taken whenever it is one of the two that are
+		// drawn, which is 279 of 3000 times; chance spreads that by 16.
+		if picked > 279+5*16 || picked < 100 {
 			t.Errorf("it gets %d of 3000 uses at a tenth of its share", picked)
 		}
 	})

@@ -57,7 +57,9 @@ func between(t *testing.T) (d *direction, sender, receiver *net.TCPConn) {
 	t.Helper()
 	sender, in := tcpPair(t)
 	out, receiver := tcpPair(t)
-	from, to := newSide(in, ClientReset), newSide(out, EndpointReset)
+	var from, to side
+	from.join(in, ClientReset)
+	to.join(out, EndpointReset)
 	d = new(direction)
 	d.join(NewSessions(), &from, &to)
 	return d, sender, receiver

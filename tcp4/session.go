@@ -41,22 +41,24 @@ type session struct {
 type side struct {
 	conn net.Conn
 	raw  syscall.RawConn
-	lost End // how a session ends that loses this side
+	lost End         // how a session ends that loses this side
+	shut atomic.Bool // we have told it that no more will come
 }
 
-func newSide(conn net.Conn, lost End) side {
-	s := side{conn: conn, lost: lost}
+func (s *side) join(conn net.Conn, lost End) {
+	s.conn, s.lost = conn, lost
 	switch c := conn.(type) {
 	case *net.TCPConn:
 		s.raw, _ = c.SyscallConn()
 	case *net.UnixConn:
 		s.raw, _ = c.SyscallConn()
 	}
-	return s
 }
 
 func newSession(r *Relay, client, endpoint net.Conn) *session {
-	s := &session{relay: r, client: newSide(client, ClientReset), endpoint: newSide(endpoint, EndpointReset)}
+	s := &session{relay: r}
+	s.client.join(client, ClientReset)
+	s.endpoint.join(endpoint, EndpointReset)
 	s.in.join(r.cfg.Sessions, &s.client, &s.endpoint)
 	s.out.join(r.cfg.Sessions, &s.endpoint, &s.client)
 	s.open.Store(2)
@@ -86,7 +88,11 @@ func (s *session) runBack() {
 
 // carry runs one direction to its end, and the session's when it is the last.
 func (s *session) carry(d *direction) {
-	switch d.pass() {
+	v := d.pass()
+	if v == sourceEnded && d.from.torn() {
+		v = sourceFailed
+	}
+	switch v {
 	case sourceFailed:
 		s.abort(d.from.lost)
 		return
@@ -168,7 +174,20 @@ func (s *session) firstByte() time.Duration {
 // closeWrite tells the peer that no more will come. If that fails the connection is broken, and
 // who reads from it finds that out.
 func (s *side) closeWrite() {
+	s.shut.Store(true)
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
+}
+
+// torn reports whether a TCP peer whose stream has ended was reset. The system tells of a reset once: where a
+// write has been told, a read sees but an end. A connection that is closed although we have not shut our side of
+// it was not closed by its peer's own will.
+func (s *side) torn() bool {
+	if s.raw == nil {
+		return false
+	}
+	closed := false
+	err := s.raw.Control(func(fd uintptr) { closed = isClosed(int(fd)) })
+	return err == nil && closed && !s.shut.Load()
 }

@@ -10,3 +10,10 @@ func keepAlive(fd int) error {
 	}
 	return nil
 }
+
+// isClosed reports whether a TCP connection is over in both directions, by a reset or by two ends.
+func isClosed(fd int) bool {
+	const closed = 7 // TCP_CLOSE of <netinet/tcp.h>
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	return err == nil && info.State == closed
+}
