@@ -35,6 +35,8 @@ type peer struct {
 const (
 	onlyHTTP = "it speaks HTTP alone"
 	noTLS    = "it has no TLS listener"
+	noTable  = "it has no table of routes: VCL would be a chain of conditions"
+	ownPools = "each of its routes keeps connections of its own to the endpoint: connecting would be measured"
 )
 
 // rivals are the peers that are compared where they are installed.
@@ -47,7 +49,7 @@ func rivals() []peer {
 		{name: "varnish", program: "varnishd", conf: "varnish.vcl", version: []string{"-V"}, args: varnishArgs,
 			lacks: map[string]string{
 				"tls": noTLS, "handshake": noTLS, "l4-small": onlyHTTP, "l4-bulk": onlyHTTP,
-				"scale-routes": "it has no table of routes: VCL would be a chain of conditions",
+				"scale-routes": noTable, "shaped-small": noTable, "shaped-headers": noTable,
 			}},
 		{name: "caddy", program: "caddy", conf: "Caddyfile", version: []string{"version"},
 			args: func(conf string, _ setup) []string {
@@ -55,7 +57,7 @@ func rivals() []peer {
 			},
 			lacks: map[string]string{
 				"cache": "it has no cache of its own", "l4-small": onlyHTTP, "l4-bulk": onlyHTTP,
-				"scale-routes": "each of its routes keeps connections of its own to the endpoint: connecting would be measured",
+				"scale-routes": ownPools, "shaped-small": ownPools, "shaped-headers": ownPools,
 			}},
 	}
 }

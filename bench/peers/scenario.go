@@ -48,6 +48,10 @@ type Scenario struct {
 	AnswerBytes int
 	// Cache lets the proxy answer from its store, which the first request has filled.
 	Cache bool
+	// Routes is how many routes by path there are, all visited; 0: one for every path.
+	Routes int
+	// Shaped has the proxy edit the fields of requests and answers: set, add and remove.
+	Shaped bool
 	// Axis and Points make a curve: all proxies are measured anew at each point.
 	Axis   Axis
 	Points []int
@@ -72,6 +76,8 @@ func Scenarios() []Scenario {
 	return []Scenario{
 		{Name: "small", About: "a request with Host alone, 1 KiB answers", AnswerBytes: oneKiB, Rounds: 7, PerConnection: 100, Wrk: true},
 		{Name: "headers", About: "a request with ten more fields, 1 KiB answers", AnswerBytes: oneKiB, Rounds: 7, PerConnection: 100, Fields: tenFields()},
+		{Name: "shaped-small", About: "small over 1,000 routes, fields of requests and answers edited", AnswerBytes: oneKiB, Rounds: 7, PerConnection: 100, Routes: 1000, Shaped: true},
+		{Name: "shaped-headers", About: "headers over 1,000 routes, fields of requests and answers edited", AnswerBytes: oneKiB, Rounds: 7, PerConnection: 100, Fields: tenFields(), Routes: 1000, Shaped: true},
 		{Name: "large", About: "a request with Host alone, 1 MiB answers", AnswerBytes: 1 << 20, Rounds: 5},
 		{Name: "upload", About: "POST with a body of 64 KiB, 1 KiB answers", AnswerBytes: oneKiB, BodyBytes: 64 << 10, Rounds: 5},
 		{Name: "tls", About: "small over kept TLS 1.3 connections", Kind: TLS, AnswerBytes: oneKiB, Rounds: 5},

@@ -15,6 +15,7 @@ type setup struct {
 	Most    int   // connections that the proxy must be able to hold, those to the endpoints included
 	Keep    int   // connections that it keeps to each endpoint, or to all, while they are idle
 	Routes  int   // routes by path; 0: one for every path
+	Shaped  bool  // edit the fields of requests and answers
 	Relay   bool  // relay TCP instead of HTTP
 	Cache   bool  // answer from a store
 	TLS     bool  // listen for TLS, with the certificate of certs
@@ -46,10 +47,12 @@ const (
 func setupFor(s *Scenario, point, connections int) setup {
 	busy := min(connections, mostAtOnce)
 	at := setup{
-		Relay: s.Kind == Echo || s.Kind == Bulk,
-		Cache: s.Cache,
-		TLS:   s.Kind == TLS || s.Kind == Handshake,
-		Keep:  max(leastKeep, busy),
+		Routes: s.Routes,
+		Shaped: s.Shaped,
+		Relay:  s.Kind == Echo || s.Kind == Bulk,
+		Cache:  s.Cache,
+		TLS:    s.Kind == TLS || s.Kind == Handshake,
+		Keep:   max(leastKeep, busy),
 		// Every request under way may have a connection of its own to the endpoint. nginx drops idle connections
 		// once fewer than a sixteenth of its slots are free.
 		Most: connections + connections/8 + 2*busy + 1000,

@@ -17,6 +17,8 @@ func TestAStageHasTheConnectionsAndRoundsOfItsScenario(t *testing.T) {
 	want := map[string][]struct{ point, connections, rounds, most int }{
 		"small":           {{0, 64, 7, 1200}},
 		"headers":         {{0, 64, 7, 1200}},
+		"shaped-small":    {{0, 64, 7, 1200}},
+		"shaped-headers":  {{0, 64, 7, 1200}},
 		"large":           {{0, 64, 5, 1200}},
 		"upload":          {{0, 64, 5, 1200}},
 		"tls":             {{0, 64, 5, 1200}},
