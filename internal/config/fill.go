@@ -21,8 +21,9 @@ func fill(root *tomlfile.Node) {
 	defaults := root.Get("defaults")
 	eachEntry(root.Get("listeners"), func(n *tomlfile.Node) { fillListener(n, shared(defaults, "listeners")) })
 	eachEntry(root.Get("upstreams"), func(n *tomlfile.Node) { fillUpstream(n, shared(defaults, "upstreams")) })
+	f := newRouteFiller(defaults, root.Get("upstreams"))
 	for _, n := range root.Get("routes").List() {
-		fillRoute(n, shared(defaults, "routes"), root.Get("upstreams"))
+		f.fill(n)
 	}
 }
 
@@ -145,26 +146,6 @@ func oneOf(n, below *tomlfile.Node, keys ...string) {
 			below.Delete(k)
 		}
 	}
-}
-
-func fillRoute(n, below, upstreams *tomlfile.Node) {
-	oneOf(n, below, "upstream", "respond", "handler")
-	if child(n, "upstream") == nil && child(below, "upstream") == nil {
-		below.Delete("retry")
-		below.Delete("hedge")
-	}
-	n.Fill(below)
-	n.Fill(tomlfile.FromValue(DefaultRoute()))
-	child(n, "respond").Fill(tomlfile.FromValue(DefaultRespond()))
-	name := text(n, "upstream")
-	if retry := child(child(upstreams, name), "retry"); retry != nil {
-		child(n, "retry").Fill(retry.CopyAs(conf.Path{"upstreams", name, "retry"}))
-	}
-	if hedge := child(child(upstreams, name), "hedge"); hedge != nil {
-		child(n, "hedge").Fill(hedge.CopyAs(conf.Path{"upstreams", name, "hedge"}))
-	}
-	child(n, "retry").Fill(child(tomlfile.FromValue(forward.Default()), "retry"))
-	child(n, "hedge").Fill(tomlfile.FromValue(forward.DefaultHedge()))
 }
 
 // misplaced notes the keys of tcp listeners that only http listeners have. It looks at what was

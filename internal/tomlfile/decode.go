@@ -22,7 +22,7 @@ type Sources struct {
 // problems [Report.Place] sifts, and for nothing else.
 func Decode(root *Node, dst any, src Sources, r *Report) {
 	v := reflect.ValueOf(dst).Elem()
-	f := &fitter{report: r, root: root, top: fieldsOf(v.Type())}
+	f := &fitter{report: r, root: root, top: fieldsOf(v.Type()), shapes: shapes{}}
 	fitted := f.fit(root, v.Type())
 	d := toml.NewDecoder(bytes.NewReader(Write(fitted))).DisallowUnknownFields()
 	if err := d.Decode(dst); err != nil {
@@ -30,7 +30,7 @@ func Decode(root *Node, dst any, src Sources, r *Report) {
 		r.add(Finding{Text: fmt.Sprintf("the config can't be decoded: %v", err)})
 		return
 	}
-	s := &secrets{root: root, report: r, src: src}
+	s := &secrets{root: root, report: r, src: src, shapes: f.shapes}
 	s.walk(v, nil)
 }
 
@@ -39,16 +39,18 @@ type secrets struct {
 	root   *Node
 	report *Report
 	src    Sources
+	shapes shapes
 }
 
 func (s *secrets) walk(v reflect.Value, path conf.Path) {
 	switch {
+	case !s.shapes.hides(v.Type()):
 	case v.Type() == secretType:
 		s.resolve(v.Addr().Interface().(*conf.Secret), path)
 	case v.Kind() == reflect.Pointer && !v.IsNil():
 		s.walk(v.Elem(), path)
 	case v.Kind() == reflect.Struct:
-		for _, f := range fieldsOf(v.Type()) {
+		for _, f := range s.shapes.of(v.Type()).fields {
 			s.walk(v.FieldByIndex(f.index), append(path, f.key))
 		}
 	case v.Kind() == reflect.Slice:

@@ -15,6 +15,40 @@ type field struct {
 	index []int
 }
 
+// shape is what is known of a struct type: its keys in order, and by name.
+type shape struct {
+	fields []field
+	known  map[string]field
+	// hides says that a secret may be somewhere in a value of the type.
+	hides bool
+}
+
+// shapes are those of the types that one decoding has met.
+type shapes map[reflect.Type]*shape
+
+// of returns the shape of a struct type.
+func (s shapes) of(t reflect.Type) *shape {
+	if known := s[t]; known != nil {
+		return known
+	}
+	fields := fieldsOf(t)
+	made := &shape{fields: fields, known: make(map[string]field, len(fields))}
+	s[t] = made // before its fields, lest a type that holds itself never ends
+	for _, f := range fields {
+		made.known[f.key] = f
+		made.hides = made.hides || s.hides(f.typ)
+	}
+	return made
+}
+
+// hides reports whether a value of type t may hold a secret.
+func (s shapes) hides(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
+		t = t.Elem()
+	}
+	return t == secretType || t.Kind() == reflect.Struct && s.of(t).hides
+}
+
 // fieldsOf lists the keys of a struct in the order of its fields, those of embedded structs
 // included.
 func fieldsOf(t reflect.Type) []field {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"sort"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -28,10 +29,48 @@ func NewFile(name string, text []byte, order int) *File {
 			f.lines = append(f.lines, i+1)
 		}
 	}
-	for _, m := range secretLike.FindAllSubmatchIndex(f.text, -1) {
-		f.mask(Span{f, m[2], m[3]})
-	}
+	f.maskSecrets()
 	return f
+}
+
+// maskSecrets masks what [secretLike] finds, line by line: no match spans lines, and most lines need
+// no look at all.
+func (f *File) maskSecrets() {
+	for i, from := range f.lines {
+		to := len(f.text)
+		if i+1 < len(f.lines) {
+			to = f.lines[i+1] - 1
+		}
+		if !mayBeSecret(f.text[from:to]) {
+			continue
+		}
+		for _, m := range secretLike.FindAllSubmatchIndex(f.text[from:to], -1) {
+			f.mask(Span{f, from + m[2], from + m[3]})
+		}
+	}
+}
+
+// mayBeSecret reports whether a line holds one of the words of [secretLike], or letters of which some
+// count as ASCII letters there.
+func mayBeSecret(line []byte) bool {
+	for i, c := range line {
+		if c >= 0x80 {
+			return true
+		}
+		word := ""
+		switch c | 0x20 {
+		case 't':
+			word = "token"
+		case 's':
+			word = "secret"
+		case 'p':
+			word = "passw"
+		}
+		if word != "" && len(line)-i >= len(word) && strings.EqualFold(string(line[i:i+len(word)]), word) {
+			return true
+		}
+	}
+	return false
 }
 
 // secretLike finds the texts behind keys that sound like secrets. They are masked before anything

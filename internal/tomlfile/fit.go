@@ -16,6 +16,7 @@ type fitter struct {
 	report *Report
 	root   *Node
 	top    []field // of the whole file
+	shapes shapes
 	path   conf.Path
 }
 
@@ -254,16 +255,12 @@ func (f *fitter) structure(n *Node, t reflect.Type) *Node {
 		}
 		return f.wrong(n, noun, hint)
 	}
-	fields := fieldsOf(t)
-	known := make(map[string]field, len(fields))
-	for _, fd := range fields {
-		known[fd.key] = fd
-	}
+	shape := f.shapes.of(t)
 	out := NewTable()
 	for _, k := range n.Keys {
-		fd, ok := known[k]
+		fd, ok := shape.known[k]
 		if !ok {
-			f.unknown(k, n.fields[k], fields)
+			f.unknown(k, n.fields[k], shape.fields)
 			continue
 		}
 		if fitted := f.below(k, n.fields[k], fd.typ); fitted != nil {

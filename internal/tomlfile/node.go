@@ -1,6 +1,7 @@
 package tomlfile
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,17 +140,25 @@ func join(alias, key string) string {
 	return alias + "." + conf.Path{key}.String()
 }
 
-// Fill adds to the Table n, key by key, what it lacks of the Table below. Lists and scalars of n
-// stay as they are. below is not changed and shares nothing with n afterwards.
-func (n *Node) Fill(below *Node) {
+// Fill adds to the Table n, key by key, what it lacks of the Table below, but for the keys that are
+// excepted. Lists and scalars of n stay as they are. below is not changed; its tables and lists are
+// copied, its scalars shared.
+func (n *Node) Fill(below *Node, except ...string) {
 	if n == nil || below == nil || n == below || n.Kind != Table || below.Kind != Table {
 		return
 	}
 	for _, k := range below.Keys {
-		if mine := n.fields[k]; mine != nil {
-			mine.Fill(below.fields[k])
+		if slices.Contains(except, k) {
 			continue
 		}
-		n.Set(k, below.fields[k].Copy())
+		v := below.fields[k]
+		if mine := n.fields[k]; mine != nil {
+			mine.Fill(v)
+			continue
+		}
+		if v.Kind == Table || v.Kind == Array {
+			v = v.Copy()
+		}
+		n.Set(k, v)
 	}
 }
