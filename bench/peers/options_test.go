@@ -39,7 +39,7 @@ func TestScenariosComeInTheOrderAskedFor(t *testing.T) {
 	for want, names := range map[string][]string{
 		`unknown scenario "Small"`:             {"small", "Small"},
 		`scenario "small" is named twice`:      {"small", "large", "small"},
-		"there are small, headers, large, upl": {""},
+		"there are small, headers, shaped-small, shaped-headers, large, upl": {""},
 	} {
 		o.Scenarios = names
 		if _, err := o.scenarios(); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {

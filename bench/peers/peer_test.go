@@ -76,8 +76,8 @@ func TestPeersLackWhatTheyCannotDo(t *testing.T) {
 	want := map[string][]string{
 		"nginx":   nil,
 		"haproxy": nil,
-		"varnish": {"tls", "handshake", "l4-small", "l4-bulk", "scale-routes"},
-		"caddy":   {"cache", "l4-small", "l4-bulk", "scale-routes"},
+		"varnish": {"shaped-small", "shaped-headers", "tls", "handshake", "l4-small", "l4-bulk", "scale-routes"},
+		"caddy":   {"shaped-small", "shaped-headers", "cache", "l4-small", "l4-bulk", "scale-routes"},
 	}
 	for _, p := range rivals() {
 		var got []string

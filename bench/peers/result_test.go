@@ -105,7 +105,7 @@ func reviewed() *Result {
 	}
 	thrice := func(s Sample) []Sample { return []Sample{s, s, s} }
 	all := Scenarios()
-	small, tls, bulk, routes := &all[0], &all[4], &all[8], &all[10]
+	small, tls, bulk, routes := &all[0], &all[6], &all[10], &all[12]
 	for i, n := range []int{r.open(small, 0, 64, 3), r.open(small, 0, 64, 3)} {
 		if i == 1 {
 			r.Blocks[n].Generator = "wrk"
