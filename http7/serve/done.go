@@ -59,7 +59,7 @@ func (c *conn) log(x *exchange, log *obs.AccessLog) {
 	r.Arrival, r.Client, r.Listener = x.Arrival, x.Client, c.info.Listener
 	r.Proto, r.Method, r.Host, r.Target = x.Proto.String(), x.Method, x.Authority, x.Target
 	if x.Route != nil {
-		r.Route, r.Upstream = x.Route.Name, x.Route.Upstream
+		r.Route, r.Upstream = x.Route.Name, x.plan.upstreamName()
 	}
 	r.Status, r.BytesIn, r.BytesOut = x.status, x.bytesIn, x.bytesOut
 	if x.Fault != nil {
@@ -72,5 +72,9 @@ func (c *conn) log(x *exchange, log *obs.AccessLog) {
 		x.verdicts = append(x.verdicts, obs.Verdict{Policy: policy, Said: said})
 	}
 	r.Verdicts = x.verdicts
+	if reads := x.site.Reads; reads != nil {
+		x.matched = reads.record(x.matched, x)
+		r.Match = x.matched
+	}
 	log.Write(r)
 }

@@ -62,6 +62,8 @@ type exchange struct {
 	plain     bool // answer without response policies
 	record    obs.Record
 	verdicts  []obs.Verdict
+	sights    []sight // what conditions read of the request
+	matched   []obs.Matched
 }
 
 var exchanges = sync.Pool{New: func() any { return &exchange{out: make([]byte, 0, 4<<10)} }}
@@ -95,6 +97,8 @@ func (e *Engine) release(x *exchange) {
 	x.answerPipe.free()
 	x.rawBody = rawBody{}
 	out, verdicts := x.out[:0], x.verdicts[:0]
+	clear(x.sights)
+	x.sights, x.matched = x.sights[:0], x.matched[:0]
 	if cap(out) > maxKeptOut {
 		out = make([]byte, 0, 4<<10)
 	}

@@ -92,9 +92,13 @@ func (c *conn) countHops(x *exchange) {
 
 // act carries out the route's action.
 func (c *conn) act(x *exchange) *http7.Fault {
+	x.takeSide()
 	p := x.plan
-	if p.Upstream != nil {
+	switch {
+	case p.Upstream != nil:
 		return c.send(x)
+	case p.Local != nil:
+		return p.Local.Act(&x.Exchange)
 	}
 	if f := c.collect(x, -1); f != nil {
 		return f
@@ -276,6 +280,9 @@ func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdic
 // match finds the route and its plan, and the refusal that stands.
 func (d *decider) match(x *exchange) *http7.Fault {
 	d.matched = true
+	if reads := x.site.Reads; reads != nil {
+		x.sights = reads.note(x.sights, x)
+	}
 	r := x.site.Table.Find(&x.Exchange)
 	if r == nil {
 		if len(d.held) > 0 {

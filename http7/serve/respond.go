@@ -54,12 +54,21 @@ func (c *conn) dropForLocal(x *exchange) {
 	}
 }
 
-// responsePolicies runs the route's response steps, the last stage's first.
+// late returns the steps that see x's answer besides those that ran before the match: the route's or, without
+// one, the listener's.
+func (x *exchange) late() []http7.Step {
+	if x.Route != nil {
+		return x.Route.Steps
+	}
+	return x.site.Late
+}
+
+// responsePolicies runs the response steps, the last stage's first.
 func (c *conn) responsePolicies(x *exchange) {
-	if x.Route == nil || x.plain {
+	if x.plain {
 		return
 	}
-	steps := x.Route.Steps
+	steps := x.late()
 	for i := len(steps) - 1; i >= 0; i-- {
 		if p := steps[i].Response; p != nil {
 			if v := p.Response(&x.Exchange); v.Act == http7.Reply && v.Fault != nil {
@@ -71,11 +80,12 @@ func (c *conn) responsePolicies(x *exchange) {
 
 // trailerPolicies lets policies edit the answer's trailers.
 func trailerPolicies(x *exchange) {
-	if x.Route == nil || x.plain || x.Answer.Trailer.Len() == 0 {
+	if x.plain || x.Answer.Trailer.Len() == 0 {
 		return
 	}
-	for i := len(x.Route.Steps) - 1; i >= 0; i-- {
-		if p := x.Route.Steps[i].Trailer; p != nil {
+	steps := x.late()
+	for i := len(steps) - 1; i >= 0; i-- {
+		if p := steps[i].Trailer; p != nil {
 			p.Trailer(&x.Exchange, &x.Answer.Trailer)
 		}
 	}

@@ -28,7 +28,10 @@ type Site struct {
 	// Plans are the routes of Table, by their ID.
 	Plans []*Plan
 	// Early are the listener's guard and identify steps, which run before the match.
-	Early  []http7.Step
+	Early []http7.Step
+	// Late are the listener's other steps, in the order of requests. Where there is no route, their
+	// Response and Trailer see the answer all the same; the steps of a route have them already.
+	Late   []http7.Step
 	Limits Limits
 	// Trusted are the proxies whose word on the client's address is believed.
 	Trusted   []netip.Prefix
@@ -37,6 +40,8 @@ type Site struct {
 	Unrouted *obs.RouteSeries
 	// AccessLog is nil when off.
 	AccessLog *obs.AccessLog
+	// Reads are what is logged of requests besides what is on every line; nil: nothing.
+	Reads *Reads
 }
 
 // Limits are a listener's limits, compiled; a duration or size of 0 is off.
@@ -64,7 +69,12 @@ const (
 type Plan struct {
 	Route  *http7.Route
 	Series *obs.RouteSeries
-	// Upstream and what belongs to it are nil for a route with a handler.
+	// Split shares the requests out among upstreams, each with a plan of its own; Upstream and what belongs
+	// to it are nil then. nil: there is one.
+	Split *Split
+	// Local answers from here without a body; nil where a handler or an endpoint answers.
+	Local http7.Action
+	// Upstream, whose Name the log has, and what belongs to it are nil for a route that answers from here.
 	Upstream       *lb.Upstream
 	Transport      *forward.Transport
 	UpstreamSeries *obs.UpstreamSeries
@@ -87,4 +97,15 @@ type HostRule struct {
 	Endpoint bool
 	// Name, if not empty, is sent.
 	Name string
+}
+
+// upstreamName returns the upstream's, "" where none is asked.
+func (p *Plan) upstreamName() string {
+	switch {
+	case p.Upstream != nil:
+		return p.Upstream.Name()
+	case p.Split != nil: // refused before it had a side
+		return ""
+	}
+	return p.Route.Upstream
 }

@@ -1,0 +1,168 @@
+package serve
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"strings"
+	"sync"
+
+	"weir/http7"
+	"weir/http7/selector"
+	"weir/internal/obs"
+)
+
+// Reads are what the conditions and policies of a listener read of requests: the `match` of its access log, from
+// which plan decides again. They never change and are safe for concurrent use.
+type Reads struct {
+	of     []read
+	hashes sync.Pool // of *hasher
+}
+
+// read is one selector made ready.
+type read struct {
+	selector string
+	from     source
+	name     string     // of a cookie or a claim
+	field    http7.Name // of a header
+	secret   bool
+}
+
+// source is where a read finds its values.
+type source uint8
+
+const (
+	fromHeader source = iota
+	fromCookie
+	fromClaim
+	fromSNI
+	fromCountry
+)
+
+// NewReads compiles selectors as conditions and steps name them: "header:x-tenant" with the name in lower case,
+// "cookie:uid", "claim:plan", "sni", "country". Others are passed over: they stand on every line, or, as bodies,
+// on none. Values of secrets are logged as keyed hashes; key should be 32 bytes that nobody else knows.
+func NewReads(selectors []string, key []byte) *Reads {
+	r := &Reads{hashes: sync.Pool{New: func() any { return &hasher{mac: hmac.New(sha256.New, key)} }}}
+	for _, s := range selectors {
+		if one, ok := newRead(s); ok {
+			r.of = append(r.of, one)
+		}
+	}
+	return r
+}
+
+func newRead(s string) (r read, ok bool) {
+	kind, name, _ := strings.Cut(s, ":")
+	r = read{selector: s, name: name}
+	switch kind {
+	case "header":
+		r.from, r.secret = fromHeader, secretName(name)
+		r.field, ok = http7.NewName(name)
+		return r, ok
+	case "cookie":
+		r.from, r.secret = fromCookie, true
+	case "claim":
+		r.from = fromClaim
+	case "sni":
+		r.from = fromSNI
+	case "country":
+		r.from = fromCountry
+	default:
+		return r, false
+	}
+	return r, true
+}
+
+// secretName reports whether a header of that name holds what must not be read in a log.
+func secretName(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"key", "token", "secret", "auth", "session", "cookie"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// note keeps what conditions see of x, as views that live as long as x.
+func (r *Reads) note(dst []sight, x *exchange) []sight {
+	for i := range r.of {
+		dst = r.of[i].note(dst, x, i)
+	}
+	return dst
+}
+
+// sight is one value and the number of its read.
+type sight struct {
+	read  int
+	value []byte
+}
+
+func (r *read) note(dst []sight, x *exchange, i int) []sight {
+	switch r.from {
+	case fromHeader:
+		for at := x.Request.Find(r.field, 0); at >= 0; at = x.Request.Find(r.field, at+1) {
+			dst = append(dst, sight{i, x.Request.Value(at)})
+		}
+	case fromCookie:
+		for c := selector.Cookies(&x.Request, r.name); c.Next(); {
+			dst = append(dst, sight{i, c.Value()})
+		}
+	case fromClaim:
+		for j := range x.Claims {
+			if x.Claims[j].Name == r.name {
+				dst = append(dst, sight{i, x.Claims[j].Value})
+			}
+		}
+	case fromSNI:
+		dst = x.noteText(dst, i, x.Conn.SNI)
+	case fromCountry:
+		dst = x.noteText(dst, i, x.Country)
+	}
+	return dst
+}
+
+// noteText notes a text that is absent when empty.
+func (x *exchange) noteText(dst []sight, i int, text string) []sight {
+	if text == "" {
+		return dst
+	}
+	return append(dst, sight{i, append(x.Room(len(text)), text...)})
+}
+
+// record turns what was noted into what is logged.
+func (r *Reads) record(dst []obs.Matched, x *exchange) []obs.Matched {
+	for _, n := range x.sights {
+		one := &r.of[n.read]
+		value := n.value
+		if one.secret {
+			value = r.hide(x.Room(hidden), value)
+		}
+		dst = append(dst, obs.Matched{Selector: one.selector, Value: value})
+	}
+	return dst
+}
+
+// A hidden value is hashTag and so many bytes of HMAC-SHA-256 in hexadecimal digits: equal values are seen to be
+// equal, and without the key nobody can try out which they are.
+const (
+	hashTag   = "hmac:"
+	hashBytes = 16
+	hidden    = len(hashTag) + 2*hashBytes
+)
+
+type hasher struct {
+	mac hash.Hash
+	sum [sha256.Size]byte
+}
+
+// hide appends the keyed hash of a secret value.
+func (r *Reads) hide(dst, value []byte) []byte {
+	h := r.hashes.Get().(*hasher)
+	defer r.hashes.Put(h)
+	h.mac.Reset()
+	_, _ = h.mac.Write(value) // never fails
+	return hex.AppendEncode(append(dst, hashTag...), h.mac.Sum(h.sum[:0])[:hashBytes])
+}
