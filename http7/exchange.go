@@ -74,6 +74,9 @@ type Exchange struct {
 	// Recorded says what is known of a request that is read from a log; nil for a live one.
 	Recorded *Recorded
 
+	// Mirror is what the mirror of x's route keeps of x until x ends; nil for most. It is its own.
+	Mirror any
+
 	// Arrival is when the first byte of the head was seen.
 	Arrival time.Time
 	// Dry says that nothing may be consumed: no token taken, no counter moved, nothing stored.
@@ -121,6 +124,7 @@ func (x *Exchange) Release() {
 	x.Consumer, x.RequestID, x.Country, x.Recorded = "", nil, "", nil
 	clear(x.Claims)
 	x.Claims = x.Claims[:0]
+	x.Mirror = nil
 	x.giveRoom()
 	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
 	x.served.Close()
