@@ -1,0 +1,259 @@
+package explain
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"weir/internal/term"
+)
+
+// shown is how many characters of a value a text shows.
+const shown = 160
+
+// Text is the report as a person reads it. Whatever a request brought is written so that a terminal does not act on it.
+func (r *Report) Text(p term.Paint) string {
+	t := &text{Paint: p, r: r}
+	t.title()
+	t.request()
+	t.routes()
+	t.policies()
+	t.split()
+	for i := range r.Upstreams {
+		t.upstream(&r.Upstreams[i])
+	}
+	t.mirror()
+	t.answer()
+	t.notes()
+	return t.b.String()
+}
+
+// text is a report being written.
+type text struct {
+	term.Paint
+	r *Report
+	b strings.Builder
+}
+
+func (t *text) write(format string, args ...any) { fmt.Fprintf(&t.b, format, args...) }
+
+func (t *text) section(name, about string) {
+	t.write("\n%s", t.Bold(name))
+	if about != "" {
+		t.write("  %s", about)
+	}
+	t.write("\n")
+}
+
+func plain(s string) string { return term.Plain(s, shown) }
+
+// title says in a line what became of what.
+func (t *text) title() {
+	q := &t.r.Request
+	t.write("%s on listener %s\n", t.Bold(plain(q.Method+" "+q.Host+q.Target)), t.r.Listener)
+	t.write("→ %s\n", t.upshot())
+}
+
+// upshot is the action in words.
+func (t *text) upshot() string {
+	r := t.r
+	what := ""
+	switch {
+	case r.Action == Refused && r.Answer != nil:
+		what = t.Red(fmt.Sprintf("refused: %s", status(r.Answer)))
+	case r.Action == Redirected && r.Answer != nil:
+		what = fmt.Sprintf("redirected with %d to %s", r.Answer.Status, plain(r.Answer.Location))
+	case r.Action == Divided:
+		what = t.Green("forwarded") + " to one side of the split, which is drawn"
+	case r.Action == Forwarded && len(r.Upstreams) > 0:
+		what = t.Green("forwarded") + " to upstream " + r.Upstreams[0].Name
+	case r.Answer != nil:
+		what = fmt.Sprintf("%s: %s", r.Action, status(r.Answer))
+	default:
+		what = string(r.Action)
+	}
+	if r.Route != nil {
+		what += ", route " + r.Route.Name
+	}
+	return what
+}
+
+// status is an answer's status line and who says it.
+func status(a *Answer) string {
+	s := strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status)))
+	if a.Fault != "" {
+		s += " (" + a.Fault + ")"
+	}
+	if a.By != "" {
+		s += " by " + a.By
+	}
+	return s
+}
+
+// request tells how the request is understood.
+func (t *text) request() {
+	q := &t.r.Request
+	t.section("REQUEST", "as it is understood")
+	path := q.Path
+	if q.Changed {
+		path += t.Yellow("  written otherwise in the target") // the title shows it
+	}
+	client := q.Client
+	if q.Peer != "" && q.Peer != q.Client {
+		client += "  the connection is from " + plain(q.Peer)
+	}
+	scheme := ""
+	if q.Secure {
+		scheme = "https"
+	}
+	rows := [][]string{}
+	for _, row := range [][]string{
+		{"host", plain(q.Host)}, {"path", path}, {"query", plain(q.Query)}, {"client", client}, {"country", plain(q.Country)},
+		{"scheme", scheme}, {"sni", plain(q.SNI)}, {"preflight", unless(q.Preflight == "", "for "+plain(q.Preflight)+", as which it is matched")},
+		{"consumer", plain(q.Consumer)}, {"id", plain(q.RequestID)}, {"body", unless(q.Body == 0, term.Plural(q.Body, "byte"))},
+	} {
+		if row[1] != "" {
+			rows = append(rows, row)
+		}
+	}
+	t.b.WriteString(term.Columns("  ", rows))
+}
+
+func unless(absent bool, s string) string {
+	if absent {
+		return ""
+	}
+	return s
+}
+
+// routes tells which candidate is taken, and of the others what does not hold.
+func (t *text) routes() {
+	n := len(t.r.Candidates) + t.r.More
+	t.section("ROUTES", unless(n > 0, "none comes into question")+unless(n == 0, term.Plural(int64(n), "candidate")+", the most specific first"))
+	rows := make([][]string, 0, len(t.r.Candidates))
+	for i := range t.r.Candidates {
+		c := &t.r.Candidates[i]
+		mark, why := t.Dim("no"), c.why()
+		if c.Taken {
+			mark, why = t.Green("yes"), t.taken()
+		}
+		rows = append(rows, []string{mark, plain(c.Route), plain(c.Pattern), why, t.Dim(c.Where)})
+	}
+	t.b.WriteString(term.Columns("  ", rows))
+	if t.r.More > 0 {
+		t.write("  and %s\n", term.Plural(int64(t.r.More), "other"))
+	}
+}
+
+// taken is what to say of the route that is taken.
+func (t *text) taken() string {
+	if t.r.Route == nil {
+		return "taken"
+	}
+	return strings.Join(append([]string{"taken"}, fields(t.r.Route.Captures)...), "  ")
+}
+
+func fields(list []Field) []string {
+	var out []string
+	for _, f := range list {
+		out = append(out, plain(f.Name)+"="+plain(f.Value))
+	}
+	return out
+}
+
+// why says what of a candidate does not hold.
+func (c *Candidate) why() string {
+	f := c.Failed
+	switch {
+	case f == nil:
+		return plain(c.Why)
+	case f.Absent:
+		return fmt.Sprintf("%s is absent; wants %s", plain(f.Key), want(f.Want))
+	}
+	saw := fmt.Sprintf("%q", term.Plain(f.Saw, shown))
+	return fmt.Sprintf("%s is %s; wants %s", plain(f.Key), strings.ReplaceAll(saw, `\\`, `\`), want(f.Want))
+}
+
+// want reads a condition's way of writing in words.
+func want(w string) string {
+	switch {
+	case w == "*":
+		return "it to be there"
+	case w == "!":
+		return "it to be absent"
+	case strings.HasPrefix(w, "~"):
+		return "a match of " + plain(w[1:])
+	}
+	return plain(w)
+}
+
+// policies tells the steps in their order.
+func (t *text) policies() {
+	if len(t.r.Policies) == 0 {
+		return
+	}
+	t.section("POLICIES", "in the order in which requests pass them; nothing is consumed")
+	rows := make([][]string, len(t.r.Policies))
+	for i := range t.r.Policies {
+		v := &t.r.Policies[i]
+		rows[i] = []string{v.Stage, plain(v.Name), unless(v.From == "", "of the "+v.From), unless(v.Mode == "enforce", v.Mode), t.verdict(v), plain(v.Why)}
+	}
+	t.b.WriteString(term.Columns("  ", rows))
+}
+
+func (t *text) verdict(p *Policy) string {
+	said := string(p.Verdict)
+	if p.Status != 0 {
+		said += fmt.Sprintf(" %d", p.Status)
+	}
+	if p.Fault != "" {
+		said += " " + p.Fault
+	}
+	if p.Mode == "observe" && p.Verdict != Continues && p.Verdict != NotReached && p.Verdict != OptedOut {
+		return t.Yellow("would " + said)
+	}
+	switch p.Verdict {
+	case Refuses:
+		return t.Red(said)
+	case Answers:
+		return t.Green(said)
+	case Unknown, Waits:
+		return t.Yellow(said)
+	case NotReached, OptedOut, OnAnswer:
+		return t.Dim(said)
+	}
+	return said
+}
+
+// split tells the sides with their shares.
+func (t *text) split() {
+	s := t.r.Split
+	if s == nil {
+		return
+	}
+	about := "drawn for each request"
+	switch {
+	case s.By != "" && s.Key != "":
+		about = fmt.Sprintf("by %s = %s", s.By, plain(s.Key))
+	case s.By != "":
+		about = "by " + s.By + ", which the request does not have: drawn"
+	}
+	t.section("SPLIT", about)
+	rows := make([][]string, len(s.Sides))
+	for i, side := range s.Sides {
+		rows[i] = []string{side.Upstream, "weight " + fmt.Sprint(side.Weight), share(side.Share), unless(!side.Chosen, t.Green("this request"))}
+	}
+	t.b.WriteString(term.Columns("  ", rows))
+}
+
+// share writes a part of one as percent: "95 %", "0.05 %", "<0.01 %".
+func share(f float64) string {
+	switch {
+	case f <= 0:
+		return "0 %"
+	case f < 0.0001:
+		return "<0.01 %"
+	}
+	s := fmt.Sprintf("%.2f", 100*f)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".") + " %"
+}
