@@ -43,14 +43,14 @@ func BenchmarkFind(b *testing.B) {
 		b.Run(fmt.Sprintf("hit/routes=%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if table.Find(hit) == nil {
+				if table.Find(hit, hit.Method).Route == nil {
 					b.Fatal("not found")
 				}
 			}
 		})
 		b.Run(fmt.Sprintf("miss/routes=%d", n), func(b *testing.B) {
 			for b.Loop() {
-				if table.Find(miss) != nil {
+				if table.Find(miss, miss.Method).Route != nil {
 					b.Fatal("found")
 				}
 			}
@@ -74,7 +74,7 @@ func TestFindAllocatesNothing(t *testing.T) {
 	hit, miss := last(1000)
 	capitals := ask("GET", "S99.EXAMPLE.COM:80", "/v1/service999/x")
 	n := testing.AllocsPerRun(1000, func() {
-		if table.Find(hit) == nil || table.Find(capitals) == nil || table.Find(miss) != nil {
+		if table.Find(hit, hit.Method).Route == nil || table.Find(capitals, capitals.Method).Route == nil || table.Find(miss, miss.Method).Route != nil {
 			t.Error("wrong route")
 		}
 	})

@@ -6,11 +6,27 @@ import (
 	"weir/http7"
 )
 
+// Findings are what Compile has to say of its routes.
+type Findings struct {
+	// Conflicts are errors of the config, Shadows are worth a warning.
+	Conflicts []Conflict
+	Shadows   []Shadow
+}
+
+// Shadow says that a route can never match.
+type Shadow struct {
+	Route *http7.Route
+	// By is the route that takes what Route asks for, nil if Route stands in its own way.
+	By *http7.Route
+	// Why goes on where "route X can never match: " ends, and names By.
+	Why string
+}
+
 // Conflict says that two routes take the same requests and neither is more specific.
 type Conflict struct {
 	// First is the earlier one in the config.
 	First, Second *http7.Route
-	// Host and Path are the patterns that both have: "*" is any host, "/*" any path.
+	// Host is the pattern that both have, Path the one of Second: "*" is any host, "/*" any path.
 	Host, Path string
 	// Methods are those that both take; empty means all.
 	Methods []string

@@ -29,7 +29,8 @@ func TestRoutesEqualInAllAreAConflictUnlessTheyExcludeEachOther(t *testing.T) {
 		{"end and rest", path("/a"), path("/a/*"), ""},
 		{"hosts", host("a"), host("*.a"), ""},
 	} {
-		_, got := Compile([]*http7.Route{c.a, c.b})
+		_, f := Compile([]*http7.Route{c.a, c.b})
+		got := f.Conflicts
 		text := ""
 		for _, f := range got {
 			if f.First != c.a || f.Second != c.b {
@@ -45,7 +46,8 @@ func TestRoutesEqualInAllAreAConflictUnlessTheyExcludeEachOther(t *testing.T) {
 
 func TestAPairOfRoutesIsReportedOnce(t *testing.T) {
 	hosts, paths := []string{"a", "b", "c"}, []string{"/x", "/y"}
-	_, got := Compile([]*http7.Route{route(hosts, paths, nil), route(hosts, paths, nil)})
+	_, f := Compile([]*http7.Route{route(hosts, paths, nil), route(hosts, paths, nil)})
+	got := f.Conflicts
 	if len(got) != 1 {
 		t.Fatalf("%d conflicts, want 1", len(got))
 	}
@@ -56,7 +58,8 @@ func TestManyEqualRoutesMakeOneConflictEachAndTheFirstOneWins(t *testing.T) {
 	for range 2000 {
 		routes = append(routes, path("/a", "GET", "PUT"))
 	}
-	table, got := Compile(routes)
+	table, f := Compile(routes)
+	got := f.Conflicts
 	if len(got) != len(routes)-1 {
 		t.Fatalf("%d conflicts, want %d", len(got), len(routes)-1)
 	}
@@ -65,14 +68,15 @@ func TestManyEqualRoutesMakeOneConflictEachAndTheFirstOneWins(t *testing.T) {
 			t.Fatalf("conflict %d is of %d and %d", i, slices.Index(routes, c.First), slices.Index(routes, c.Second))
 		}
 	}
-	if table.Find(ask("PUT", "h", "/a")) != routes[0] {
+	if table.Find(ask("PUT", "h", "/a"), []byte("PUT")).Route != routes[0] {
 		t.Fatal("the first route does not win")
 	}
 }
 
 func TestARouteMayTieWithTwoOthersThatExcludeEachOther(t *testing.T) {
 	get, put, both := path("/a", "GET"), path("/a", "PUT"), path("/a", "PUT", "GET")
-	_, got := Compile([]*http7.Route{get, put, both})
+	_, f := Compile([]*http7.Route{get, put, both})
+	got := f.Conflicts
 	if len(got) != 2 || got[0].First != get || got[1].First != put || got[0].Second != both || got[1].Second != both {
 		t.Fatalf("got %+v", got)
 	}

@@ -47,7 +47,7 @@ func Serving(routes []*http7.Route, listener string) []*http7.Route {
 // It reports the pairs of routes of which neither is more specific. The table is complete even
 // then: the earlier route of such a pair wins.
 // Hosts, paths and methods are taken as the config has checked them.
-func Compile(routes []*http7.Route) (*Table, []Conflict) {
+func Compile(routes []*http7.Route) (*Table, Findings) {
 	t := &Table{exact: map[string]*node{}, wild: map[string]*node{}, any: new(node)}
 	order := make(map[*http7.Route]int, len(routes))
 	for i, r := range routes {
@@ -64,7 +64,7 @@ func Compile(routes []*http7.Route) (*Table, []Conflict) {
 		t.root(r.host).add(r)
 	}
 	t.link()
-	return t, conflicts(t.rules, order)
+	return t, Findings{Conflicts: conflicts(t.rules, order)}
 }
 
 func rulesOf(r *http7.Route) (rules []rule) {
@@ -97,23 +97,47 @@ func samePlace(a, b rule) bool {
 	return compareHosts(a.host, b.host) == 0 && comparePaths(a.path, b.path) == 0
 }
 
-// Find returns the route of x, nil if there is none. It takes no lock and allocates nothing; its
-// cost grows with the labels of the host and the segments of the path, not with the routes.
-func (t *Table) Find(x *http7.Exchange) *http7.Route {
+// Find looks for the route of x as if its method were method, which is another one for a CORS
+// preflight. With a route found, x.Captures are those of its path. It takes no lock and allocates
+// nothing; its cost grows with the labels of the host and the segments of the path, not with the
+// routes. It does not set x.Route.
+func (t *Table) Find(x *http7.Exchange, method []byte) Found {
+	x.Captures.Reset(nil)
+	return Found{Route: t.find(x, method)}
+}
+
+// Found is what Find has to say. The zero Found is: no route.
+type Found struct {
+	// Route is the one found, nil if there is none or if one of the others is set.
+	Route *http7.Route
+	// Need says that a condition is on the content: the whole body is to be collected, up to the limit
+	// of the route Asks (the listener's if it has none) and at most [MostContent], then Find called again.
+	Need bool
+	Asks *http7.Route
+	// Fault refuses the request: [http7.BadContent].
+	Fault *http7.Fault
+	// Undecided says that x is read from a log that lacks what decides: see [http7.Recorded.Missed].
+	Undecided bool
+}
+
+// MostContent is the longest body that conditions on content are judged by, in bytes.
+const MostContent = 1 << 20
+
+func (t *Table) find(x *http7.Exchange, method []byte) *http7.Route {
 	if len(t.exact)+len(t.wild) > 0 {
-		if r := t.findByHost(x); r != nil {
+		if r := t.findByHost(x, method); r != nil {
 			return r
 		}
 	}
-	return t.any.find(x)
+	return t.any.find(x, method)
 }
 
 // findByHost asks the tables of the exact host and of its wildcards, the longest first.
-func (t *Table) findByHost(x *http7.Exchange) *http7.Route {
+func (t *Table) findByHost(x *http7.Exchange, method []byte) *http7.Route {
 	var buf [maxHost]byte
 	host := bareHost(&buf, x.Authority)
 	if n := t.exact[string(host)]; n != nil {
-		if r := n.find(x); r != nil {
+		if r := n.find(x, method); r != nil {
 			return r
 		}
 	}
@@ -125,7 +149,7 @@ func (t *Table) findByHost(x *http7.Exchange) *http7.Route {
 			continue
 		}
 		if n := t.wild[string(host[i:])]; n != nil {
-			if r := n.find(x); r != nil {
+			if r := n.find(x, method); r != nil {
 				return r
 			}
 		}

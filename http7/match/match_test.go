@@ -25,11 +25,12 @@ func path(p string, methods ...string) *http7.Route {
 // found compiles routes, which must not conflict, and names the one found.
 func found(t *testing.T, x *http7.Exchange, routes ...*http7.Route) string {
 	t.Helper()
-	table, conflicts := Compile(routes)
+	table, f := Compile(routes)
+	conflicts := f.Conflicts
 	if len(conflicts) > 0 {
 		t.Fatalf("conflicts: %+v", conflicts)
 	}
-	if r := table.Find(x); r != nil {
+	if r := table.Find(x, x.Method).Route; r != nil {
 		return r.Name
 	}
 	return "none"
@@ -162,12 +163,13 @@ func TestTheMostSpecificRouteWinsWhateverTheOrder(t *testing.T) {
 
 func TestEveryPairOfHostAndPathOfARouteCounts(t *testing.T) {
 	r := route([]string{"a", "*.b", "a"}, []string{"/x", "/y/*", "/x"}, nil)
-	table, conflicts := Compile([]*http7.Route{r})
+	table, f := Compile([]*http7.Route{r})
+	conflicts := f.Conflicts
 	if len(conflicts) != 0 || len(table.rules) != 4 {
 		t.Fatalf("%d rules, conflicts %v; want 4 and none", len(table.rules), conflicts)
 	}
 	for _, x := range []*http7.Exchange{ask("GET", "a", "/x"), ask("GET", "a", "/y/1"), ask("GET", "c.b", "/x"), ask("GET", "c.b", "/y")} {
-		if table.Find(x) != r {
+		if table.Find(x, x.Method).Route != r {
 			t.Errorf("%s%s is not found", x.Authority, x.Path)
 		}
 	}
@@ -186,12 +188,13 @@ func TestExplainNamesTheConditionThatFailed(t *testing.T) {
 	a, b, c, d := host("a", "/x"), path("/y"), path("/x", "PUT"), path("/*")
 	table, _ := Compile([]*http7.Route{a, b, c, d})
 	want := []Candidate{
-		{a, "a", "/x", OnHost},
-		{c, "*", "/x", OnMethod},
-		{b, "*", "/y", OnPath},
-		{d, "*", "/*", ""},
+		{Route: a, Host: "a", Path: "/x", Failed: "hosts"},
+		{Route: c, Host: "*", Path: "/x", Failed: "methods"},
+		{Route: b, Host: "*", Path: "/y", Failed: "path"},
+		{Route: d, Host: "*", Path: "/*", Failed: ""},
 	}
-	got := table.Explain(ask("GET", "h", "/x"))
+	x := ask("GET", "h", "/x")
+	got, _ := table.Explain(x, x.Method)
 	if len(got) != len(want) {
 		t.Fatalf("got %d candidates, want %d", len(got), len(want))
 	}

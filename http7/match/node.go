@@ -38,7 +38,7 @@ func (n *node) link(up *node) {
 }
 
 // find walks down as far as the path leads and comes back up until a route takes the method.
-func (n *node) find(x *http7.Exchange) *http7.Route {
+func (n *node) find(x *http7.Exchange, method []byte) *http7.Route {
 	path := x.Path
 	for len(path) > 0 && path[0] == '/' {
 		i := segment(path)
@@ -49,12 +49,12 @@ func (n *node) find(x *http7.Exchange) *http7.Route {
 		n, path = c, path[i:]
 	}
 	if len(path) == 0 {
-		if r := firstTaking(n.end, x.Method); r != nil {
+		if r := firstTaking(n.end, method); r != nil {
 			return r
 		}
 	}
 	for ; n != nil; n = n.up {
-		if r := firstTaking(n.rest, x.Method); r != nil {
+		if r := firstTaking(n.rest, method); r != nil {
 			return r
 		}
 	}

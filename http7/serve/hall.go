@@ -283,7 +283,7 @@ func (d *decider) match(x *exchange) *http7.Fault {
 	if reads := x.site.Reads; reads != nil {
 		x.sights = reads.note(x.sights, x)
 	}
-	r := x.site.Table.Find(&x.Exchange)
+	r := x.site.Table.Find(&x.Exchange, x.Method).Route
 	if r == nil {
 		if len(d.held) > 0 {
 			return d.held[0].fault

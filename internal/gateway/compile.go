@@ -95,9 +95,9 @@ func (k *compiler) site(name string, l *config.Listener) *serve.Site {
 		s.Plans[id] = k.plan(id, r, l, late)
 		routes = append(routes, s.Plans[id].Route)
 	}
-	table, conflicts := match.Compile(routes)
+	table, findings := match.Compile(routes)
 	s.Table = table
-	for _, c := range conflicts {
+	for _, c := range findings.Conflicts {
 		k.conflict(c)
 	}
 	return s
