@@ -105,7 +105,7 @@ func (q *Question) Choose(doors []Door) (Door, error) {
 		return Door{}, err
 	}
 	fits := func(d Door) bool { return p.scheme == "" || d.TLS == (p.scheme == "https") }
-	if d, err := only(doors, "", func(d Door) bool { return fits(d) && slices.Contains(d.Ports, p.port()) }); err == nil {
+	if d, err := only(doors, "", func(d Door) bool { return p.scheme != "" && fits(d) && slices.Contains(d.Ports, p.port()) }); err == nil {
 		return d, nil
 	}
 	if d, err := only(doors, "", fits); err == nil {

@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"weir/internal/term"
@@ -94,12 +95,12 @@ func status(a *Answer) string {
 func (t *text) request() {
 	q := &t.r.Request
 	t.section("REQUEST", "as it is understood")
-	path := q.Path
+	path := plain(q.Path)
 	if q.Changed {
 		path += t.Yellow("  written otherwise in the target") // the title shows it
 	}
-	client := q.Client
-	if q.Peer != "" && q.Peer != q.Client {
+	client := plain(q.Client)
+	if q.Peer != "" && !samePeer(q.Peer, q.Client) {
 		client += "  the connection is from " + plain(q.Peer)
 	}
 	scheme := ""
@@ -117,6 +118,12 @@ func (t *text) request() {
 		}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
+}
+
+// samePeer reports whether the connection comes from the client itself.
+func samePeer(peer, client string) bool {
+	at, err := netip.ParseAddrPort(peer)
+	return peer == client || err == nil && at.Addr().String() == client
 }
 
 func unless(absent bool, s string) string {
@@ -150,7 +157,14 @@ func (t *text) taken() string {
 	if t.r.Route == nil {
 		return "taken"
 	}
-	return strings.Join(append([]string{"taken"}, fields(t.r.Route.Captures)...), "  ")
+	words := append([]string{"taken"}, fields(t.r.Route.Captures)...)
+	if t.r.Route.Timeout != "" {
+		words = append(words, "timeout "+t.r.Route.Timeout)
+	}
+	if t.r.Route.BodyLimit > 0 {
+		words = append(words, "body up to "+term.Plural(t.r.Route.BodyLimit, "byte"))
+	}
+	return strings.Join(words, "  ")
 }
 
 func fields(list []Field) []string {
@@ -170,8 +184,7 @@ func (c *Candidate) why() string {
 	case f.Absent:
 		return fmt.Sprintf("%s is absent; wants %s", plain(f.Key), want(f.Want))
 	}
-	saw := fmt.Sprintf("%q", term.Plain(f.Saw, shown))
-	return fmt.Sprintf("%s is %s; wants %s", plain(f.Key), strings.ReplaceAll(saw, `\\`, `\`), want(f.Want))
+	return fmt.Sprintf("%s is \"%s\"; wants %s", plain(f.Key), plain(f.Saw), want(f.Want))
 }
 
 // want reads a condition's way of writing in words.

@@ -47,7 +47,7 @@ func (t *text) endpoints(list []Endpoint) {
 	for i := range list {
 		e := &list[i]
 		rows = append(rows, []string{plain(e.Address), e.State, inFlight(e), latency(e.LatencyUS), strconv.Itoa(e.Weight),
-			strconv.FormatFloat(e.Score, 'g', 4, 64), t.chance(e.Chance), strconv.Itoa(e.Tier), e.Zone, plain(e.Why)})
+			score(e.Score), t.chance(e.Chance), strconv.Itoa(e.Tier), e.Zone, plain(e.Why)})
 	}
 	for _, row := range rows {
 		for i, there := range map[int]bool{5: scored, 7: tiers, 8: zones} {
@@ -57,6 +57,13 @@ func (t *text) endpoints(list []Endpoint) {
 		}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
+}
+
+func score(f float64) string {
+	if f == 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(f, 'g', 4, 64)
 }
 
 func (t *text) chance(f float64) string {

@@ -1,0 +1,81 @@
+package explain
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"weir/internal/term"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares got with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || string(want) != got {
+		t.Errorf("%s: %v; got\n%s\nwant\n%s", name, err, got, want)
+	}
+}
+
+func TestReportsReadAsTheGoldenFilesSay(t *testing.T) {
+	for name, r := range samples() {
+		golden(t, name+".txt", r.Text(term.Paint{}))
+	}
+}
+
+func TestReportsHaveTheShapeOfTheGoldenJSON(t *testing.T) {
+	for name, r := range samples() {
+		b, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".json", string(b)+"\n")
+		var again Report
+		if err := json.Unmarshal(b, &again); err != nil || name != "hostile" && !reflect.DeepEqual(&again, r) {
+			t.Errorf("%s is not read as it was written: %v\n%+v", name, err, again)
+		}
+	}
+}
+
+// A line of a text is one that the report has made; colour is all that a terminal is told to do.
+func TestNothingOfARequestReachesTheTerminal(t *testing.T) {
+	r := hostile()
+	text := r.Text(term.Paint{})
+	if strings.ContainsAny(text, "\x1b\x07\r\u202e") || strings.Contains(text, "\na\n") {
+		t.Errorf("got %q", text)
+	}
+}
+
+func TestColourChangesNoWord(t *testing.T) {
+	for name, r := range samples() {
+		colour := r.Text(term.Paint{Colour: true})
+		for _, code := range []string{"0", "1", "2", "31", "32", "33", "36"} {
+			colour = strings.ReplaceAll(colour, "\x1b["+code+"m", "")
+		}
+		// Blanks at a line's end stand within the colour there.
+		if got, want := strings.Fields(colour), strings.Fields(r.Text(term.Paint{})); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s in colour reads\n%s", name, colour)
+		}
+	}
+}
+
+func TestSharesAreReadable(t *testing.T) {
+	for f, want := range map[float64]string{0: "0 %", 1: "100 %", 0.95: "95 %", 1.0 / 3: "33.33 %", 0.0005: "0.05 %", 0.00001: "<0.01 %", 0.1: "10 %"} {
+		if got := share(f); got != want {
+			t.Errorf("%v is written %q, want %q", f, got, want)
+		}
+	}
+}
