@@ -78,7 +78,17 @@ func valuesOf(t testing.TB, query, name string) []string {
 	x.Query = []byte(query)
 	s := compiled(t, "query:a")
 	s.parts[0].name = name
-	return taken(t, s.Append(nil, x), 1)[0]
+	values := taken(t, s.Append(nil, x), 1)[0]
+	i := 0
+	for c := Parameters(x.Query, name); c.Next(); i++ {
+		if got := string(c.Append(nil)); i >= len(values) || got != values[i] {
+			t.Fatalf("the cursor over %q of ?%s found %q, the selection %q", name, query, got, values)
+		}
+	}
+	if i != len(values) {
+		t.Fatalf("the cursor over %q of ?%s found %d, the selection %q", name, query, i, values)
+	}
+	return values
 }
 
 func TestParametersAreReadAsAFormIs(t *testing.T) {

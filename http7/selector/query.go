@@ -8,20 +8,56 @@ import (
 // "+" is a blank, "%41" a letter, a "%" that begins no escape is itself. A parameter without "=" is
 // there with an empty value. Which of several an endpoint takes is its own choice.
 func (w *writer) query(query []byte, name string) {
-	for len(query) > 0 {
-		pair, rest, _ := bytes.Cut(query, ampersand)
-		query = rest
-		key, value, _ := bytes.Cut(pair, equals)
-		if len(pair) == 0 || !isName(key, name) {
-			continue
-		}
-		for len(value) > 0 {
-			c, n := decode(value)
-			w.byte(c)
+	for c := Parameters(query, name); c.Next(); {
+		for value := c.Raw(); len(value) > 0; {
+			b, n := decode(value)
+			w.byte(b)
 			value = value[n:]
 		}
 		w.endValue()
 	}
+}
+
+// Parameters returns a cursor over the parameters of a query called name, in their order:
+//
+//	for c := selector.Parameters(x.Query, "page"); c.Next(); { dst = c.Append(dst) }
+//
+// Names are compared decoded. Nothing is allocated.
+func Parameters(query []byte, name string) ParameterCursor {
+	return ParameterCursor{rest: query, name: name}
+}
+
+// ParameterCursor walks over the parameters of one name; see [Parameters].
+type ParameterCursor struct {
+	rest, value []byte
+	name        string
+}
+
+// Next goes to the next parameter of the name and reports whether there is one.
+func (c *ParameterCursor) Next() bool {
+	for len(c.rest) > 0 {
+		pair, rest, _ := bytes.Cut(c.rest, ampersand)
+		key, value, _ := bytes.Cut(pair, equals)
+		c.rest = rest
+		if len(pair) > 0 && isName(key, c.name) {
+			c.value = value
+			return true
+		}
+	}
+	return false
+}
+
+// Raw returns the value that Next found, not decoded: a view, valid until the hall releases x.
+func (c *ParameterCursor) Raw() []byte { return c.value }
+
+// Append appends the value that Next found, decoded as a form is.
+func (c *ParameterCursor) Append(dst []byte) []byte {
+	for value := c.value; len(value) > 0; {
+		b, n := decode(value)
+		dst = append(dst, b)
+		value = value[n:]
+	}
+	return dst
 }
 
 var ampersand = []byte{'&'}
