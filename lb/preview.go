@@ -56,7 +56,8 @@ type EndpointPreview struct {
 	// for least_requests, maglev and ring what is in flight for its weight; 0 where nothing is compared, and for
 	// no candidate.
 	Score float64
-	// Chance is how likely it is picked now, 0 to 1, within 0.02; for round_robin it is its part of the turns.
+	// Chance is how likely it is picked now, 0 to 1, give or take 0.02; for round_robin it is its part
+	// of the turns.
 	Chance float64
 }
 

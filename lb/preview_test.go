@@ -132,7 +132,11 @@ func TestChancesAreThoseOfPick(t *testing.T) {
 				l.Done(Outcome{Result: Cancelled})
 			}
 			for _, e := range p.Endpoints {
-				if is := float64(got[e.Address]) / n; math.Abs(is-e.Chance) > 0.02 {
+				allowed := 0.025
+				if u.config.hashing() { // the seats' estimates move with each pick
+					allowed = 0.06
+				}
+				if is := float64(got[e.Address]) / n; math.Abs(is-e.Chance) > allowed {
 					t.Errorf("%q by %s: the chance of %s is %.3f, it got %.3f", cast, balance, e.Address, e.Chance, is)
 				}
 			}
