@@ -1,12 +1,16 @@
 package cors
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"weir/http7"
 	"weir/internal/conf"
 )
 
-// Config says which scripts of other sites may read the answers (Fetch standard, §3.2 CORS protocol).
+// Config says which scripts of other sites may ask and read (Fetch standard, §3.3 CORS protocol).
 type Config struct {
 	// Mode is "enforce", "observe" (record what would be done; the endpoint's own fields pass) or "off".
 	// Default: "enforce".
@@ -49,5 +53,53 @@ func Default() Config {
 func (c *Config) Check(p *conf.Problems) {
 	if len(c.Origins) == 0 {
 		p.Add("origins", "no origin is allowed", `write the sites that may ask, such as "https://app.example.com"`)
+	}
+	for i, text := range c.Origins {
+		c.checkOrigin(p.Index("origins", i), text)
+	}
+	for i, m := range c.Methods {
+		checkMethod(p.Index("methods", i), m)
+	}
+	checkNames(p, "headers", c.Headers)
+	checkNames(p, "expose", c.Expose)
+	if i := slices.Index(c.Expose, anything); i >= 0 && c.Credentials {
+		p.Index("expose", i).Add("", `with credentials "*" is a field of that name`, "name the fields that scripts may read")
+	}
+	if c.MaxAge.Value()%time.Second != 0 {
+		p.Add("max_age", strconv.Quote(c.MaxAge.String())+" is no whole number of seconds", `write seconds, such as "600s"`)
+	}
+}
+
+// checkOrigin notes what is wrong with one origin. With credentials an origin that every site can have
+// would let every site act as its visitors.
+func (c *Config) checkOrigin(p *conf.Problems, text string) {
+	open := text == anything || text == null
+	switch o, err := parseOrigin(text); {
+	case open && c.Credentials:
+		p.Add("", strconv.Quote(text)+" with credentials would let every site act as its visitors", "name the sites, or leave credentials out")
+	case open:
+	case err != nil:
+		p.AddError("", err)
+	case o.wild && strings.Count(o.host, ".") == 1 && !strings.HasPrefix(o.host, ".localhost"):
+		p.Warn("", strconv.Quote(text)+" holds for a whole top-level domain", "write a domain of your own")
+	}
+}
+
+// checkMethod notes what is wrong with a method. Browsers write GET, HEAD, POST, PUT, DELETE and OPTIONS in
+// upper case whatever the script says, and compare byte for byte.
+func checkMethod(p *conf.Problems, m string) {
+	switch {
+	case !http7.IsToken([]byte(m)):
+		p.Add("", strconv.Quote(m)+" is not a method", `write a method, such as "PUT", or "*"`)
+	case m != strings.ToUpper(m):
+		p.Add("", strconv.Quote(m)+" is not "+strconv.Quote(strings.ToUpper(m)), "upper and lower case differ in methods")
+	}
+}
+
+func checkNames(p *conf.Problems, key string, names []string) {
+	for i, name := range names {
+		if !http7.IsToken([]byte(name)) {
+			p.Index(key, i).Add("", strconv.Quote(name)+" is not a field name", "a name has letters, digits and hyphens")
+		}
 	}
 }
