@@ -78,6 +78,8 @@ type Answer struct {
 	Local bool
 	// Filters see the body on its way to the client, in order.
 	Filters []Filter
+
+	ahead ahead // of Source, once its first bytes have been counted
 }
 
 // Reset makes a an empty answer.
@@ -87,4 +89,5 @@ func (a *Answer) Reset() {
 	a.Trailer.Reset(nil)
 	clear(a.Filters)
 	a.Filters = a.Filters[:0]
+	a.ahead = ahead{}
 }

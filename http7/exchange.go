@@ -91,6 +91,7 @@ type Exchange struct {
 	gen    uint32 // guarded by waking once there is a wake
 	own    Answer
 	room   []byte
+	keeps  []kept
 
 	// What local answers are made of: a handler's run, or bytes in scratch.
 	served  served
@@ -125,6 +126,7 @@ func (x *Exchange) Release() {
 	clear(x.Claims)
 	x.Claims = x.Claims[:0]
 	x.Mirror = nil
+	x.forgetKept()
 	x.giveRoom()
 	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
 	x.served.Close()
