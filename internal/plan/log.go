@@ -8,7 +8,8 @@ type Log struct {
 	Problems []string `json:"problems,omitempty"`
 	// Cut says that the log ends within a line, as one does that is still written; that line is not counted.
 	Cut bool `json:"cut,omitempty"`
-	// Sessions are those of tcp listeners, and Unread the requests of which no head could be read. Neither is judged.
+	// Sessions are those of tcp listeners, and Unread the requests that were refused for what the log does not show of
+	// them, such as a malformed head. Neither is judged.
 	Sessions int64 `json:"sessions"`
 	Unread   int64 `json:"unread"`
 	// Requests are all that could be judged or not: Same + Changed + Undecidable.
@@ -55,7 +56,6 @@ type Meeting struct {
 	Status    int      `json:"status,omitempty"`
 	Fault     string   `json:"fault,omitempty"`
 	By        string   `json:"by,omitempty"`
-	Location  string   `json:"location,omitempty"`
 }
 
 // Hit is a policy or a limit that would have met requests.
@@ -63,6 +63,8 @@ type Hit struct {
 	// Policy is the policy's name, "" for a limit; Limit is the limit: "body_bytes", "timeout".
 	Policy string `json:"policy,omitempty"`
 	Limit  string `json:"limit,omitempty"`
+	// Route is the route that has the limit.
+	Route string `json:"route,omitempty"`
 	// Said is what it says: the fault's name, or a remark.
 	Said   string `json:"said"`
 	Status int    `json:"status,omitempty"`
@@ -94,4 +96,6 @@ type Example struct {
 	Request string `json:"request"` // GET host/target
 	Client  string `json:"client,omitempty"`
 	Was     int    `json:"was,omitempty"` // the status in the log
+	// Location is where it would be redirected to, if that is what changes.
+	Location string `json:"location,omitempty"`
 }

@@ -6,10 +6,7 @@
 // Package plan/diff compares the configs. plan knows neither configs nor the hall.
 package plan
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Report is what would change.
 type Report struct {
@@ -91,30 +88,11 @@ type Shadowed struct {
 	New bool `json:"new,omitempty"`
 }
 
-// Record is one request of an access log (docs/access-log.md). It is valid during the call that it is given to.
-type Record struct {
-	// Line is the line's number, from 1.
-	Line      int64
-	Arrival   time.Time
-	Client    netip.Addr // the zero Addr for a unix socket
-	Listener  string
-	Proto     string
-	Method    string
-	Host      string
-	Target    string
-	Route     string
-	Upstream  string
-	Endpoint  string
-	Status    int
-	Fault     string
-	BytesIn   int64
-	BytesOut  int64
-	Duration  time.Duration
-	FirstByte time.Duration // 0: none was sent
-	Consumer  string
-	Verdicts  [][2]string // policy, and what it said
-	Match     [][2]string // selector, and a value that it had
-}
+// NoListener is the Fault of an [Outcome] whose config does not have the listener: no connection is accepted.
+const NoListener = "no_listener"
+
+// TooLarge is the fault of a body over its limit: how long the body was, nobody has seen.
+const TooLarge = "body_too_large"
 
 // Outcome is what one config makes of a recorded request.
 type Outcome struct {
@@ -131,12 +109,13 @@ type Outcome struct {
 	Upstreams []string
 	// Verdicts are the remarks of policies, "name:what", those in mode observe among them.
 	Verdicts []string
-	// Timeout bounds the exchange on that route; 0 is no bound.
-	Timeout time.Duration
+	// Timeout bounds the exchange on that route, BodyLimit its body in bytes; 0 is no bound.
+	Timeout   time.Duration
+	BodyLimit int64
 	// Missed are the selectors whose values decide and that the log did not write: the outcome is then unknown, and
 	// nothing else of it counts.
 	Missed []string
 }
 
-// Judge says what a config makes of a recorded request. It may be called for one record at a time.
+// Judge says what a config makes of a recorded request. It is called for one record at a time.
 type Judge func(*Record) Outcome

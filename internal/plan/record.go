@@ -1,0 +1,163 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Record is one request of an access log (docs/access-log.md). It is valid until the next one is read.
+type Record struct {
+	// Line is the line's number, from 1.
+	Line      int64
+	Arrival   time.Time
+	Client    netip.Addr // the zero Addr for a unix socket
+	Listener  string
+	Proto     string
+	Method    string
+	Host      string
+	Target    string
+	Route     string
+	Upstream  string
+	Endpoint  string
+	Status    int
+	Fault     string
+	BytesIn   int64
+	BytesOut  int64
+	Duration  time.Duration
+	FirstByte time.Duration // 0: none was sent
+	Attempts  int           // 0: Weir answered by itself
+	Consumer  string
+	Verdicts  [][2]string // policy, and what it said
+	Match     [][2]string // selector, and a value that it had
+
+	// Body is the length of the content as far as the log tells it: that many bytes at least if the Fault is [TooLarge].
+	Body int64
+}
+
+// line is a line of the log as it is written.
+type line struct {
+	TS        *int64      `json:"ts"`
+	Client    string      `json:"client"`
+	Listener  *string     `json:"listener"`
+	Proto     *string     `json:"proto"`
+	Method    string      `json:"method"`
+	Host      string      `json:"host"`
+	Target    string      `json:"target"`
+	Route     string      `json:"route"`
+	Upstream  string      `json:"upstream"`
+	Endpoint  string      `json:"endpoint"`
+	Status    int         `json:"status"`
+	Fault     string      `json:"fault"`
+	BytesIn   int64       `json:"bytes_in"`
+	BytesOut  int64       `json:"bytes_out"`
+	Duration  int64       `json:"dur_us"`
+	FirstByte int64       `json:"first_byte_us"`
+	Attempts  int         `json:"attempts"`
+	Consumer  string      `json:"consumer"`
+	Verdicts  [][2]string `json:"verdicts"`
+	Match     [][2]string `json:"match"`
+}
+
+// The numbers that a line may hold: beyond them time.Duration and time.Time overflow.
+const (
+	maxMicros = 9_000_000_000_000_000 // to the year 2255
+	maxBytes  = 1 << 62
+)
+
+// parse reads one line of the log into r.
+func (r *Record) parse(text []byte) error {
+	var l line
+	if err := json.Unmarshal(text, &l); err != nil {
+		return fmt.Errorf("not a line of Weir's JSON: %w", err)
+	}
+	if l.TS == nil || l.Listener == nil || l.Proto == nil {
+		return errors.New("JSON, but not of Weir's access log: ts, listener or proto is missing")
+	}
+	for _, n := range []int64{*l.TS, l.Duration, l.FirstByte} {
+		if n < 0 || n > maxMicros {
+			return fmt.Errorf("%d is no time", n)
+		}
+	}
+	if l.BytesIn < 0 || l.BytesIn > maxBytes {
+		return fmt.Errorf("%d is no number of bytes", l.BytesIn)
+	}
+	var client netip.Addr
+	if l.Client != "" {
+		var err error
+		if client, err = netip.ParseAddr(l.Client); err != nil {
+			return fmt.Errorf("client %.60q is no address", l.Client)
+		}
+	}
+	*r = Record{
+		Line: r.Line, Arrival: time.UnixMicro(*l.TS).UTC(), Client: client, Listener: *l.Listener, Proto: *l.Proto,
+		Method: l.Method, Host: l.Host, Target: l.Target, Route: l.Route, Upstream: l.Upstream, Endpoint: l.Endpoint,
+		Status: l.Status, Fault: l.Fault, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Attempts: l.Attempts, Consumer: l.Consumer,
+		Duration: time.Duration(l.Duration) * time.Microsecond, FirstByte: time.Duration(l.FirstByte) * time.Microsecond,
+		Verdicts: l.Verdicts, Match: l.Match, Body: l.BytesIn,
+	}
+	return nil
+}
+
+// session reports whether the line is that of a tcp session.
+func (r *Record) session() bool { return r.Proto == "tcp" }
+
+// unreadFaults are those of heads that no reader of the log can write again: what was wrong is not in the line.
+const unreadFaults = " bad_request_line bad_target bad_host bad_field bad_line_ending obs_fold bad_framing bad_content_length " +
+	"bad_connection unknown_transfer_coding http_version expectation head_too_large target_too_long misdirected loop "
+
+// unread reports whether there was no head that could be judged again.
+func (r *Record) unread() bool {
+	return r.Method == "" || r.Target == "" || r.Fault != "" && strings.Contains(unreadFaults, " "+r.Fault+" ")
+}
+
+// AppendHead appends the request as an HTTP/1.1 head with its empty line, as far as the log tells it: the request line,
+// Host, the fields and cookies of Match, and a Content-Length for a content. What would not stay on its line is left out;
+// ok is false if the request line itself is such.
+func (r *Record) AppendHead(dst []byte) (head []byte, ok bool) {
+	if broken(r.Method) || broken(r.Target) || broken(r.Host) {
+		return dst, false
+	}
+	dst = append(append(append(append(dst, r.Method...), ' '), r.Target...), " HTTP/1.1\r\n"...)
+	dst = appendField(dst, "Host", r.Host)
+	for _, m := range r.Match {
+		if name, ok := strings.CutPrefix(m[0], "header:"); ok && !ownField(name) && !broken(name+m[1]) {
+			dst = appendField(dst, name, m[1])
+		}
+	}
+	dst = r.appendCookies(dst)
+	if r.Body > 0 {
+		dst = appendField(dst, "Content-Length", strconv.FormatInt(r.Body, 10))
+	}
+	return append(dst, "\r\n"...), true
+}
+
+func (r *Record) appendCookies(dst []byte) []byte {
+	sep := "Cookie: "
+	for _, m := range r.Match {
+		if name, ok := strings.CutPrefix(m[0], "cookie:"); ok && !broken(name+m[1]) {
+			dst = append(append(append(append(dst, sep...), name...), '='), m[1]...)
+			sep = "; "
+		}
+	}
+	if sep == "; " {
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
+}
+
+func appendField(dst []byte, name, value string) []byte {
+	return append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
+}
+
+// ownField reports whether a field is one that AppendHead writes by itself.
+func ownField(name string) bool {
+	return strings.EqualFold(name, "host") || strings.EqualFold(name, "content-length") || strings.EqualFold(name, "transfer-encoding")
+}
+
+// broken reports whether s does not stay on its line.
+func broken(s string) bool { return strings.ContainsAny(s, "\r\n\x00") }
