@@ -366,7 +366,7 @@ func (c *conn) carry(x *exchange) (end turnEnd) {
 	}()
 	if f := x.Fault; f != nil {
 		x.close = true
-		x.Proto, x.Method, x.Target = x.head.Proto, x.head.Method, x.head.Target
+		x.refuseHead()
 		http7.FaultAnswer(&x.Exchange, f)
 		c.respond(x)
 	} else {

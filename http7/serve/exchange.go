@@ -46,6 +46,9 @@ type exchange struct {
 	rival      *rival        // the attempt beside
 	line       line
 
+	asked   int64 // the bound of a body that the match asks for; 0: it does not
+	unknown bool  // the body's bytes are not known: x is read from a log
+
 	status    int
 	headAt    time.Duration // when the attempt's head was there, since arrival
 	firstByte time.Duration // when the client was sent its first byte, since arrival
@@ -72,11 +75,16 @@ var exchanges = sync.Pool{New: func() any { return &exchange{out: make([]byte, 0
 func (e *Engine) take(c *conn) *exchange {
 	x := exchanges.Get().(*exchange)
 	c.site = e.site(c.site)
+	x.begin(c, time.Now())
+	return x
+}
+
+// begin makes x ready for a request on c that has arrived now.
+func (x *exchange) begin(c *conn, now time.Time) {
 	x.site = c.site
 	x.Conn, x.Client = &c.info, c.info.Peer.Addr()
-	x.Arrival = time.Now()
+	x.Arrival = now
 	x.parser.Reset()
-	return x
 }
 
 // site returns what e's listener serves now; was, if a reload has removed the listener.
@@ -111,7 +119,7 @@ func (e *Engine) release(x *exchange) {
 	x.grpc, x.hedgeAfter, x.rival = false, 0, nil
 	x.line.forget()
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
-	x.parsed = false
+	x.asked, x.unknown, x.parsed = 0, false, false
 	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()
@@ -138,6 +146,16 @@ func (x *exchange) adopt() {
 	x.close = !h.KeepAlive
 	x.continued = !h.Continue
 }
+
+// refuseHead leaves of a head that was refused what can be trusted, for the log and for the steps that see
+// the answer.
+func (x *exchange) refuseHead() {
+	x.Proto, x.Method, x.Target = x.head.Proto, x.head.Method, x.head.Target
+	x.Request.Reset(nil)
+	x.Path = slash
+}
+
+var slash = []byte("/")
 
 // wake wakes a parked exchange.
 func (x *exchange) wake() {

@@ -1,10 +1,9 @@
 package serve
 
 import (
+	"bytes"
 	"errors"
 	"math"
-	"runtime/debug"
-	"slices"
 	"strconv"
 	"time"
 
@@ -55,27 +54,69 @@ func (x *exchange) comeBack(after time.Duration) {
 
 var retryAfterField = http7.Known(http7.RetryAfter)
 
-var (
+const (
 	methodConnect = "CONNECT"
 	methodTrace   = "TRACE"
+	methodOptions = "OPTIONS"
 )
+
+var askedMethod, _ = http7.NewName("Access-Control-Request-Method")
 
 // admit applies what holds for every request, before any policy.
 func (c *conn) admit(x *exchange) *http7.Fault {
+	c.identify(x)
 	if string(x.Method) == methodConnect || string(x.Method) == methodTrace {
 		return http7.MethodRefused
+	}
+	if f := x.settlePath(); f != nil {
+		return f
+	}
+	if bytes.IndexByte(x.Authority, '%') >= 0 { // what an endpoint decodes, match does not
+		return http7.AmbiguousHost
 	}
 	if c.looped(x) {
 		return http7.LoopDetected
 	}
-	c.identify(x)
 	if len(x.head.Scheme) == len("https") && !x.Secure {
 		return http7.Misdirected // RFC 9110 §7.4
 	}
-	if string(x.Method) == "OPTIONS" && x.Request.Has(http7.MaxForwards) {
-		c.countHops(x)
+	if string(x.Method) == methodOptions {
+		c.options(x)
 	}
 	return nil
+}
+
+// settlePath brings the path into its canonical form: what is matched is what is forwarded. Target
+// stays as received.
+func (x *exchange) settlePath() *http7.Fault {
+	path, changed, f := x.site.Rules.Canonical(x.out[:0], x.Path)
+	if f != nil || !changed {
+		return f
+	}
+	out := append(x.Room(len(path)+1+len(x.Query)), path...)
+	if x.Query != nil {
+		out = append(append(out, '?'), x.Query...)
+	}
+	x.Path, x.Out = out[:len(path):len(path)], out
+	return nil
+}
+
+// options sees to what OPTIONS alone knows: Max-Forwards, and CORS preflights
+// (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+func (c *conn) options(x *exchange) {
+	if x.Request.Has(http7.MaxForwards) {
+		c.countHops(x)
+	}
+	if !x.Request.Has(http7.Origin) || x.head.Asterisk {
+		return
+	}
+	at := x.Request.Find(askedMethod, 0)
+	if at < 0 || x.Request.Find(askedMethod, at+1) >= 0 {
+		return
+	}
+	if method := x.Request.Value(at); http7.IsToken(method) {
+		x.Preflight = method
+	}
 }
 
 // countHops applies Max-Forwards (RFC 9110 §7.6.2): the last hop that it allows answers itself.
@@ -121,15 +162,20 @@ func (c *conn) decide(x *exchange) *http7.Fault {
 		case http7.Reply:
 			return v.Fault
 		case http7.Need:
+			if x.unknown {
+				x.Lacks("body")
+				return undecided
+			}
 			if f := c.collect(x, v.Bytes); f != nil {
 				return f
 			}
 			v = d.resume(x, http7.BodyReady)
 		case http7.Wait:
-			why := http7.Woken // a dry run takes every wait as granted
-			if !x.Dry {
-				why = c.park(x, v.Until)
+			if x.Dry { // takes every wait as granted
+				v = d.resume(x, http7.Woken)
+				continue
 			}
+			why := c.park(x, v.Until)
 			switch {
 			case c.left.Load():
 				return http7.ClientLeft
@@ -177,159 +223,11 @@ func (x *exchange) within(until time.Time) time.Duration {
 	return wait
 }
 
-// decider runs the steps of an exchange: the listener's early ones, the match, the route's. It does
-// no I/O; it is resumed, never restarted.
-type decider struct {
-	steps   []http7.Step
-	at      int
-	matched bool
-	held    []refusal // before the match
-	ends    []ending
-	// open says that the last of ends is of a step that has not come to its verdict.
-	open bool
-}
-
-// refusal is what an early step of a bundle said; it stands unless the route opts out.
-type refusal struct {
-	bundle string
-	fault  *http7.Fault
-}
-
-// ending is an End that is owed.
-type ending struct {
-	end  http7.Ender
-	word uint64
-}
-
-func (d *decider) reset() {
-	clear(d.ends)
-	clear(d.held)
-	*d = decider{ends: d.ends[:0], held: d.held[:0]}
-}
-
-// start decides from the beginning.
-func (d *decider) start(x *exchange) http7.Verdict {
-	d.steps = x.site.Early
-	return d.run(x)
-}
-
-// resume goes on behind the step that stopped.
-func (d *decider) resume(x *exchange, why http7.Event) http7.Verdict {
-	s := &d.steps[d.at]
-	d.open = s.End != nil
-	v := s.Request.(http7.Resumer).Resume(&x.Exchange, why)
-	if stop := d.take(x, s, v); stop.Act != http7.Go {
-		return stop
-	}
-	d.at++
-	return d.run(x)
-}
-
-// run takes the steps from d.at on, and the match between the early ones and the route's.
-func (d *decider) run(x *exchange) http7.Verdict {
-	for {
-		for ; d.at < len(d.steps); d.at++ {
-			s := &d.steps[d.at]
-			if s.Request == nil {
-				continue
-			}
-			x.Word = 0
-			d.owe(s)
-			v := s.Request.Request(&x.Exchange)
-			if stop := d.take(x, s, v); stop.Act != http7.Go {
-				return stop
-			}
-		}
-		if d.matched {
-			return http7.Continue
-		}
-		if f := d.match(x); f != nil {
-			return http7.Refuse(f)
-		}
-	}
-}
-
-// owe notes that s is about to be called: its End is due whatever comes of it, a panic included.
-func (d *decider) owe(s *http7.Step) {
-	if d.open = s.End != nil; d.open {
-		d.ends = append(d.ends, ending{end: s.End})
-	}
-}
-
-// close keeps the word of the step called last for its End.
-func (d *decider) close(x *exchange) {
-	if d.open {
-		d.ends[len(d.ends)-1].word = x.Word
-		d.open = false
-	}
-}
-
-// take notes what a step says. Before the match a refusal is held.
-func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdict {
-	d.close(x)
-	if v.Act == http7.Need || v.Act == http7.Wait {
-		return v
-	}
-	if v.Act == http7.Reply && v.Fault != nil && !d.matched {
-		d.held = append(d.held, refusal{s.Bundle, v.Fault})
-		return http7.Continue
-	}
-	return v
-}
-
-// match finds the route and its plan, and the refusal that stands.
-func (d *decider) match(x *exchange) *http7.Fault {
-	d.matched = true
-	if reads := x.site.Reads; reads != nil {
-		x.sights = reads.note(x.sights, x)
-	}
-	r := x.site.Table.Find(&x.Exchange, x.Method).Route
-	if r == nil {
-		if len(d.held) > 0 {
-			return d.held[0].fault
-		}
-		return http7.NoRoute
-	}
-	x.Route, x.plan = r, x.site.Plans[r.ID]
-	for i := range d.held {
-		if !slices.Contains(x.plan.Without, d.held[i].bundle) {
-			return d.held[i].fault
-		}
-	}
-	if r.Timeout > 0 {
-		x.limit = deadline.At(x.Arrival) + int64(r.Timeout)
-	}
-	if limit := x.bodyLimit(); limit > 0 && x.Body.Length > limit {
-		return http7.BodyTooLarge
-	}
-	d.steps, d.at = r.Steps, 0
-	return nil
-}
-
-// finish pays the Ends that are owed, the last step's first. One that panics takes none of the
-// others with it.
-func (d *decider) finish(x *exchange, panicked func(value any, stack []byte)) {
-	d.close(x)
-	for len(d.ends) > 0 {
-		d.pay(x, panicked)
-	}
-}
-
-func (d *decider) pay(x *exchange, panicked func(value any, stack []byte)) {
-	defer func() {
-		if v := recover(); v != nil && panicked != nil {
-			panicked(v, debug.Stack())
-		}
-	}()
-	for n := len(d.ends) - 1; n >= 0; n-- {
-		e := d.ends[n]
-		d.ends = d.ends[:n]
-		e.end.End(&x.Exchange, e.word)
-	}
-}
-
 // bodyLimit returns the bound of the request's body; 0 is none.
 func (x *exchange) bodyLimit() int64 {
+	if x.asked > 0 {
+		return x.asked
+	}
 	if x.plan != nil && x.Route.BodyLimit > 0 {
 		return x.Route.BodyLimit
 	}

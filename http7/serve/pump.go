@@ -208,6 +208,9 @@ func (c *conn) collect(x *exchange, n int64) *http7.Fault {
 	if limit == 0 {
 		limit = maxCollected
 	}
+	if max(x.Body.Length, int64(len(r.buf))) > limit && n < 0 {
+		return http7.BodyTooLarge
+	}
 	for !x.bodyDone && (n < 0 || int64(len(r.buf)) < n) {
 		chunk, s, f := x.nextRaw(&c.in)
 		switch s {

@@ -11,16 +11,8 @@ import (
 // appendRequest appends the head of x's request as endpoint e gets it at now.
 func (c *conn) appendRequest(dst []byte, x *exchange, e *lb.Endpoint, now int64) []byte {
 	h := &x.Request
-	target := x.Target
-	if x.head.Absolute {
-		target = x.Path
-	}
 	dst = append(append(dst, x.Method...), ' ')
-	dst = append(dst, target...)
-	if x.head.Absolute && x.Query != nil {
-		dst = append(append(dst, '?'), x.Query...)
-	}
-	dst = append(dst, " HTTP/1.1\r\n"...)
+	dst = append(x.appendTarget(dst), " HTTP/1.1\r\n"...)
 	skip := http7.HopByHop | http7.Names(http7.Expect)
 	dst, skip = appendHost(dst, x, e, skip)
 	dst, skip = x.appendTimeLeft(dst, skip, now)
@@ -38,6 +30,21 @@ func (c *conn) appendRequest(dst []byte, x *exchange, e *lb.Endpoint, now int64)
 	dst = append(dst, ' ')
 	dst = append(dst, c.e.via...)
 	return append(dst, "\r\n\r\n"...)
+}
+
+// appendTarget appends the target that the endpoint gets, never in absolute-form.
+func (x *exchange) appendTarget(dst []byte) []byte {
+	switch {
+	case x.Out != nil:
+		return append(dst, x.Out...)
+	case !x.head.Absolute:
+		return append(dst, x.Target...)
+	}
+	dst = append(dst, x.Path...)
+	if x.Query != nil {
+		dst = append(append(dst, '?'), x.Query...)
+	}
+	return dst
 }
 
 // appendHost writes the Host field first, unless the client's own goes as it is.

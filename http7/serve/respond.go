@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"slices"
+
 	"weir/http7"
 	"weir/http7/wire"
 	"weir/internal/deadline"
@@ -19,9 +21,7 @@ func (c *conn) respond(x *exchange) {
 	if c.pump.running && !c.joined() && (a.Status >= 300 || a.Local) {
 		c.stopPump()
 	}
-	x.filterAnswer()
-	x.frame = c.frame(x)
-	x.out = c.appendHead(x.out[:0], x, x.frame)
+	c.compose(x)
 	f := c.stream(x, x.frame == wire.Chunked)
 	if f == nil {
 		f = c.finishBody(x)
@@ -37,6 +37,13 @@ func (c *conn) respond(x *exchange) {
 			c.respond(x)
 		}
 	}
+}
+
+// compose makes the head of x's answer, once everybody has had a say.
+func (c *conn) compose(x *exchange) {
+	x.filterAnswer()
+	x.frame = c.frame(x)
+	x.out = c.appendHead(x.out[:0], x, x.frame)
 }
 
 // dropForLocal lets go of an attempt whose answer was not kept, or was replaced.
@@ -68,9 +75,18 @@ func (c *conn) responsePolicies(x *exchange) {
 	if x.plain {
 		return
 	}
-	steps := x.late()
+	answerPolicies(x, x.late(), nil)
+	if x.plan != nil {
+		answerPolicies(x, x.site.Early, x.plan.Without)
+	} else {
+		answerPolicies(x, x.site.Early, nil)
+	}
+}
+
+// answerPolicies runs the response steps of bundles that are not in without.
+func answerPolicies(x *exchange, steps []http7.Step, without []string) {
 	for i := len(steps) - 1; i >= 0; i-- {
-		if p := steps[i].Response; p != nil {
+		if p := steps[i].Response; p != nil && !slices.Contains(without, steps[i].Bundle) {
 			if v := p.Response(&x.Exchange); v.Act == http7.Reply && v.Fault != nil {
 				http7.FaultAnswer(&x.Exchange, v.Fault)
 			}

@@ -55,8 +55,7 @@ func (c *conn) send(x *exchange) *http7.Fault {
 // beginSend freezes the request.
 func (x *exchange) beginSend(in *sock.Reader) sending {
 	p := x.plan
-	x.filterRequest(in)
-	x.heedTimeout()
+	x.freeze(in)
 	st := newSending(&p.Retry, x.Method, x.limit)
 	x.replay.begin(x, st.repeatable)
 	g := p.Upstream.Gate()
@@ -65,6 +64,12 @@ func (x *exchange) beginSend(in *sock.Reader) sending {
 		x.hedgeAfter = p.Hedge.after(g)
 	}
 	return st
+}
+
+// freeze fixes what is sent: from here on nobody edits the request.
+func (x *exchange) freeze(in *sock.Reader) {
+	x.filterRequest(in)
+	x.heedTimeout()
 }
 
 // wheel returns the time on the wheel's clock that is since behind x's arrival.

@@ -7,6 +7,7 @@ import (
 	"weir/http7"
 	"weir/http7/forward"
 	"weir/http7/match"
+	"weir/http7/paths"
 	"weir/http7/selector"
 	"weir/http7/sticky"
 	"weir/http7/wire"
@@ -33,6 +34,9 @@ type Site struct {
 	// Response and Trailer see the answer all the same; the steps of a route have them already.
 	Late   []http7.Step
 	Limits Limits
+	// Rules say which paths are refused and how the others are written. The zero value refuses every
+	// path that could be read in two ways.
+	Rules paths.Rules
 	// Trusted are the proxies whose word on the client's address is believed.
 	Trusted   []netip.Prefix
 	Forwarded Forwarded
@@ -74,7 +78,9 @@ type Plan struct {
 	Split *Split
 	// Local answers from here without a body; nil where a handler or an endpoint answers.
 	Local http7.Action
-	// Upstream, whose Name the log has, and what belongs to it are nil for a route that answers from here.
+	// UpstreamName is the name of Upstream, for the log; "": it is the route's.
+	UpstreamName string
+	// Upstream and what belongs to it are nil for a route that answers from here.
 	Upstream       *lb.Upstream
 	Transport      *forward.Transport
 	UpstreamSeries *obs.UpstreamSeries
@@ -99,13 +105,10 @@ type HostRule struct {
 	Name string
 }
 
-// upstreamName returns the upstream's, "" where none is asked.
+// upstreamName returns the name of the upstream, "" where none is asked, or as long as there is no side.
 func (p *Plan) upstreamName() string {
-	switch {
-	case p.Upstream != nil:
-		return p.Upstream.Name()
-	case p.Split != nil: // refused before it had a side
-		return ""
+	if p.UpstreamName != "" {
+		return p.UpstreamName
 	}
 	return p.Route.Upstream
 }

@@ -14,6 +14,8 @@ type Split struct {
 	// By is what keeps a user on one side: whoever has the same values always has the same side, as
 	// long as sides and weights stay. nil, or who has no value: drawn for each request.
 	By *selector.Selection
+	// Words is By as the config writes it, for people.
+	Words string
 	// Sides are in order; at least one has a weight.
 	Sides []Side
 }

@@ -1,0 +1,305 @@
+package serve
+
+import (
+	"runtime/debug"
+	"slices"
+
+	"weir/http7"
+	"weir/http7/match"
+	"weir/internal/deadline"
+)
+
+// decider runs the steps of an exchange: the listener's early ones, the match, the route's. It does
+// no I/O; it is resumed, never restarted.
+type decider struct {
+	steps   []http7.Step
+	at, end int // the next step, and where the stretch ends
+	place   stretch
+	// matched says that the table has been asked.
+	matched bool
+	// waits says that the match has asked for the body.
+	waits bool
+	// asked is the route of what a preflight asks for: its guards have run.
+	asked *http7.Route
+	// flown says that a preflight was matched, and that nobody has answered it.
+	flown bool
+	held  []refusal // before the match
+	ends  []ending
+	// open says that the last of ends is of a step that has not come to its verdict.
+	open bool
+	// by is the step that has answered or refused.
+	by string
+	// trace is told what each step says; nil but for an explanation.
+	trace *trace
+}
+
+// stretch is a run of steps.
+type stretch uint8
+
+const (
+	early  stretch = iota // the listener's, before the match
+	guards                // of the route that a preflight asks for
+	offers                // the answers that this route's steps have for a preflight
+	behind                // the route's, behind the match
+)
+
+// refusal is what an early step of a bundle said; it stands unless the route opts out.
+type refusal struct {
+	step  *http7.Step
+	fault *http7.Fault
+}
+
+// ending is an End that is owed.
+type ending struct {
+	end  http7.Ender
+	word uint64
+}
+
+// undecided ends a dry run of a request whose log lacks what decides.
+var undecided = &http7.Fault{Side: http7.Internal, Kind: http7.Refused, Name: "undecided"}
+
+func (d *decider) reset() {
+	clear(d.ends)
+	clear(d.held)
+	*d = decider{ends: d.ends[:0], held: d.held[:0]}
+}
+
+// start decides from the beginning.
+func (d *decider) start(x *exchange) http7.Verdict {
+	d.steps = x.site.Early
+	d.end = len(d.steps)
+	if x.Preflight != nil {
+		d.end = guardsOf(d.steps)
+	}
+	return d.run(x)
+}
+
+// guardsOf returns how many steps the guards are, which come first.
+func guardsOf(steps []http7.Step) (n int) {
+	for n < len(steps) && steps[n].Stage == http7.Guard {
+		n++
+	}
+	return n
+}
+
+// resume goes on behind the step that stopped, or with the match.
+func (d *decider) resume(x *exchange, why http7.Event) http7.Verdict {
+	if d.waits {
+		d.waits, x.asked = false, 0
+		return d.run(x)
+	}
+	s := &d.steps[d.at]
+	d.open = s.End != nil && d.place != offers
+	v := d.policy(s).(http7.Resumer).Resume(&x.Exchange, why)
+	if stop := d.take(x, s, v); stop.Act != http7.Go {
+		return stop
+	}
+	d.at++
+	return d.run(x)
+}
+
+// run takes the steps from d.at on, and what lies between the stretches.
+func (d *decider) run(x *exchange) http7.Verdict {
+	for {
+		for ; d.at < d.end; d.at++ {
+			s := &d.steps[d.at]
+			p := d.policy(s)
+			if p == nil {
+				continue
+			}
+			x.Word = 0
+			d.owe(s)
+			v := p.Request(&x.Exchange)
+			if stop := d.take(x, s, v); stop.Act != http7.Go {
+				return stop
+			}
+		}
+		if d.place == behind {
+			return http7.Continue
+		}
+		if stop := d.turn(x); stop.Act != http7.Go {
+			return stop
+		}
+	}
+}
+
+// policy returns what is to be asked of s on this stretch, nil for nothing.
+func (d *decider) policy(s *http7.Step) http7.Policy {
+	switch {
+	case d.place == offers:
+		return s.Preflight
+	case d.asked != nil && d.place == behind && s.Stage == http7.Guard && d.guarded(s):
+		return nil
+	}
+	return s.Request
+}
+
+// guarded reports whether the guard s has run for the route that a preflight asked for.
+func (d *decider) guarded(s *http7.Step) bool {
+	steps := d.asked.Steps
+	return slices.ContainsFunc(steps[:guardsOf(steps)], func(g http7.Step) bool { return g.Name == s.Name })
+}
+
+// turn goes on to the next stretch.
+func (d *decider) turn(x *exchange) http7.Verdict {
+	switch {
+	case d.place == guards:
+		d.place, d.at, d.end = offers, 0, len(d.steps)
+	case d.place == offers:
+		d.ordinary(x)
+	case x.Preflight != nil && !d.flown:
+		return d.matchAsked(x)
+	default:
+		return d.match(x)
+	}
+	return http7.Continue
+}
+
+// ordinary goes on with a preflight as an OPTIONS like others.
+func (d *decider) ordinary(x *exchange) {
+	x.Route, x.plan, x.limit = nil, nil, 0
+	d.flown, d.place = true, early
+	d.steps = x.site.Early
+	d.at, d.end = guardsOf(d.steps), len(d.steps)
+}
+
+// matchAsked finds the route of what a preflight asks for. Whoever takes the preflight for that route sees
+// it behind the guards, and before anybody asks who it is: browsers send no credentials with it.
+func (d *decider) matchAsked(x *exchange) http7.Verdict {
+	stop := d.find(x, x.Preflight)
+	switch {
+	case stop.Act == http7.Need || stop.Fault == undecided:
+		return stop
+	case x.Route == nil:
+		d.ordinary(x)
+		return http7.Continue
+	case stop.Act != http7.Go:
+		return stop
+	}
+	d.asked, d.place = x.Route, guards
+	d.steps, d.at, d.end = x.Route.Steps, 0, guardsOf(x.Route.Steps)
+	return http7.Continue
+}
+
+// match finds the route and its plan, and the refusal that stands.
+func (d *decider) match(x *exchange) http7.Verdict {
+	if stop := d.find(x, x.Method); stop.Act != http7.Go {
+		return stop
+	}
+	d.place = behind
+	d.steps, d.at, d.end = x.Route.Steps, 0, len(x.Route.Steps)
+	return http7.Continue
+}
+
+// find asks the table as if x's method were method.
+func (d *decider) find(x *exchange, method []byte) http7.Verdict {
+	if reads := x.site.Reads; reads != nil {
+		x.sights = reads.note(x.sights[:0], x)
+	}
+	d.matched = true
+	found := x.site.Table.Find(&x.Exchange, method)
+	switch r := found.Route; {
+	case found.Undecided:
+		return http7.Refuse(undecided)
+	case found.Need:
+		return d.ask(x, found.Asks)
+	case r != nil:
+		return d.enter(x, r)
+	}
+	if len(d.held) > 0 {
+		return d.refuse(d.held[0])
+	}
+	if found.Fault != nil {
+		return http7.Refuse(found.Fault)
+	}
+	return http7.Refuse(http7.NoRoute)
+}
+
+// ask asks for the whole body, which a condition of route r is about.
+func (d *decider) ask(x *exchange, r *http7.Route) http7.Verdict {
+	limit := x.site.Limits.BodyBytes
+	if r != nil && r.BodyLimit > 0 {
+		limit = r.BodyLimit
+	}
+	if limit == 0 || limit > match.MostContent {
+		limit = match.MostContent
+	}
+	d.waits, x.asked = true, limit
+	return http7.NeedBody(-1)
+}
+
+// enter takes r for x's route, unless a refusal stands.
+func (d *decider) enter(x *exchange, r *http7.Route) http7.Verdict {
+	x.Route, x.plan = r, x.site.Plans[r.ID]
+	for i := range d.held {
+		if !slices.Contains(x.plan.Without, d.held[i].step.Bundle) {
+			return d.refuse(d.held[i])
+		}
+	}
+	if r.Timeout > 0 {
+		x.limit = deadline.At(x.Arrival) + int64(r.Timeout)
+	}
+	if limit := x.bodyLimit(); limit > 0 && max(x.Body.Length, x.bytesIn) > limit {
+		return http7.Refuse(http7.BodyTooLarge)
+	}
+	return http7.Continue
+}
+
+func (d *decider) refuse(r refusal) http7.Verdict {
+	d.by = r.step.Name
+	return http7.Refuse(r.fault)
+}
+
+// owe notes that s is about to be called: its End is due whatever comes of it, a panic included.
+func (d *decider) owe(s *http7.Step) {
+	if d.open = s.End != nil && d.place != offers; d.open {
+		d.ends = append(d.ends, ending{end: s.End})
+	}
+}
+
+// close keeps the word of the step called last for its End.
+func (d *decider) close(x *exchange) {
+	if d.open {
+		d.ends[len(d.ends)-1].word = x.Word
+		d.open = false
+	}
+}
+
+// take notes what a step says. Before the match a refusal is held.
+func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdict {
+	d.close(x)
+	if d.trace != nil {
+		d.trace.note(x, s, v)
+	}
+	switch {
+	case v.Act != http7.Reply:
+		return v
+	case v.Fault != nil && d.place == early:
+		d.held = append(d.held, refusal{s, v.Fault})
+		return http7.Continue
+	}
+	d.by = s.Name
+	return v
+}
+
+// finish pays the Ends that are owed, the last step's first. One that panics takes none of the
+// others with it.
+func (d *decider) finish(x *exchange, panicked func(value any, stack []byte)) {
+	d.close(x)
+	for len(d.ends) > 0 {
+		d.pay(x, panicked)
+	}
+}
+
+func (d *decider) pay(x *exchange, panicked func(value any, stack []byte)) {
+	defer func() {
+		if v := recover(); v != nil && panicked != nil {
+			panicked(v, debug.Stack())
+		}
+	}()
+	for n := len(d.ends) - 1; n >= 0; n-- {
+		e := d.ends[n]
+		d.ends = d.ends[:n]
+		e.end.End(&x.Exchange, e.word)
+	}
+}

@@ -1,0 +1,338 @@
+package serve
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"weir/http7"
+	"weir/http7/match"
+	"weir/internal/explain"
+	"weir/lb"
+)
+
+// Explain says at length what would become of q at site, by the code that serves. Nothing is consumed: no token is
+// taken, no counter moved, no endpoint picked. Places in the config are left to the caller. It is safe for
+// concurrent use.
+func (s *Shared) Explain(site *Site, q *Question) *explain.Report {
+	e := explanation{trace: new(trace)}
+	e.rehearsal = s.rehearse(site, q, e.trace)
+	defer e.end()
+	e.report = &explain.Report{Listener: site.Listener}
+	e.request(q)
+	e.candidates()
+	e.route()
+	e.policies()
+	e.outcome()
+	return e.report
+}
+
+// explanation is a report in the making.
+type explanation struct {
+	*rehearsal
+	trace  *trace
+	report *explain.Report
+}
+
+func (e *explanation) noteFor(text string) { e.report.Notes = append(e.report.Notes, text) }
+
+// request tells how the request is understood.
+func (e *explanation) request(q *Question) {
+	x := e.x
+	r := &e.report.Request
+	*r = explain.Request{
+		Method: string(x.Method), Target: string(x.Target), Host: plainHost(x.Authority),
+		Path: string(x.Path), Query: string(x.Query), Secure: x.Secure, SNI: q.SNI, Preflight: string(x.Preflight),
+		Country: x.Country, Consumer: x.Consumer, RequestID: string(x.RequestID), Body: max(x.bytesIn, x.Body.Length),
+	}
+	r.Changed = !bytes.Equal(x.Path, x.head.Path)
+	if x.Client.IsValid() {
+		r.Client = x.Client.String()
+	}
+	if q.Peer.IsValid() {
+		r.Peer = q.Peer.String()
+	}
+}
+
+// plainHost returns the name that routes are compared with.
+func plainHost(authority []byte) string {
+	host := strings.ToLower(string(authority))
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
+	}
+	return strings.TrimSuffix(host, ".")
+}
+
+// candidates tells which routes came into question, if the request came as far as the match.
+func (e *explanation) candidates() {
+	x := e.x
+	if !x.decider.matched {
+		return
+	}
+	method := x.Method
+	if d := &x.decider; x.Preflight != nil && !d.flown {
+		method = x.Preflight
+	}
+	all, more := x.site.Table.Explain(&x.Exchange, method)
+	e.report.More = more
+	taken := false
+	for i := range all {
+		c := candidate(&all[i])
+		switch {
+		case c.Failed != nil:
+		case taken:
+			c.Why = "less specific than " + x.Route.Name
+		case all[i].Route == x.Route:
+			c.Taken, taken = true, true
+		}
+		e.report.Candidates = append(e.report.Candidates, c)
+	}
+}
+
+func candidate(m *match.Candidate) explain.Candidate {
+	c := explain.Candidate{Route: m.Route.Name, Pattern: m.Host + m.Path}
+	if len(m.Route.Methods) > 0 {
+		c.Pattern = strings.Join(m.Route.Methods, ",") + " " + c.Pattern
+	}
+	if m.Failed != "" {
+		c.Failed = &explain.Failed{Key: m.Failed, Want: m.Want, Saw: m.Saw, Absent: m.Saw == "" && !m.Unknown}
+		if m.Unknown {
+			c.Why = "unknown"
+		}
+	}
+	return c
+}
+
+func (e *explanation) route() {
+	x := e.x
+	if x.Route == nil {
+		return
+	}
+	r := &explain.Route{Name: x.Route.Name, BodyLimit: x.bodyLimit()}
+	if x.Route.Timeout > 0 {
+		r.Timeout = x.Route.Timeout.String()
+	}
+	for i := range x.Captures.Len() {
+		name, value := x.Captures.At(i)
+		r.Captures = append(r.Captures, explain.Field{Name: name, Value: string(value)})
+	}
+	for i := range e.report.Candidates {
+		if c := &e.report.Candidates[i]; c.Taken {
+			r.Pattern = c.Pattern
+		}
+	}
+	e.report.Route = r
+}
+
+// policies tells what every step says.
+func (e *explanation) policies() {
+	x := e.x
+	var without []string
+	if x.plan != nil {
+		without = x.plan.Without
+	}
+	for i := range x.site.Early {
+		e.policy(&x.site.Early[i], "listener", without)
+	}
+	steps := x.late()
+	for i := range steps {
+		e.policy(&steps[i], e.whose(&steps[i]), nil)
+	}
+	for i := range x.site.Late {
+		if s := &x.site.Late[i]; slices.Contains(without, s.Bundle) {
+			e.policy(s, "listener", without)
+		}
+	}
+}
+
+// whose returns whether a step behind the match is the listener's or the route's.
+func (e *explanation) whose(s *http7.Step) string {
+	if slices.ContainsFunc(e.x.site.Late, func(l http7.Step) bool { return l.Name == s.Name }) {
+		return "listener"
+	}
+	return "route"
+}
+
+var modes = [...]string{http7.Enforce: "enforce", http7.Observe: "observe", http7.Off: "off"}
+
+// policy tells what one step says.
+func (e *explanation) policy(s *http7.Step, from string, without []string) {
+	p := explain.Policy{Name: s.Name, Stage: s.Stage.String(), Mode: modes[s.Mode], From: from}
+	one := e.trace.of(s)
+	switch {
+	case slices.Contains(without, s.Bundle):
+		p.Verdict = explain.OptedOut
+	case one != nil:
+		one.tell(&p)
+	case s.Request == nil && s.Preflight == nil, e.x.Route == nil:
+		p.Verdict = explain.OnAnswer
+	default:
+		p.Verdict = explain.NotReached
+	}
+	e.report.Policies = append(e.report.Policies, p)
+}
+
+// tell fills in p.
+func (s *said) tell(p *explain.Policy) {
+	p.Status, p.Why = s.status, s.why
+	switch {
+	case s.last.Act == http7.Reply && s.last.Fault != nil:
+		p.Verdict, p.Fault = explain.Refuses, s.last.Fault.Name
+	case s.last.Act == http7.Reply:
+		p.Verdict = explain.Answers
+	case s.last.Act == http7.Need, strings.Contains(s.why, "unknown: would ask"):
+		p.Verdict = explain.Unknown
+	case s.waited:
+		p.Verdict = explain.Waits
+	default:
+		p.Verdict = explain.Continues
+	}
+}
+
+// outcome tells who answers.
+func (e *explanation) outcome() {
+	x, r := e.x, e.report
+	switch {
+	case e.fault == undecided:
+		r.Action = explain.Refused
+		e.noteFor("what decides is in the body, whose bytes are not known")
+		return
+	case e.fault != nil:
+		r.Action = explain.Refused
+	case x.decider.by != "":
+		r.Action = explain.Answered
+	case x.Answer == nil && x.plan.Split != nil:
+		r.Action = explain.Divided
+	case x.Answer == nil && x.plan.Route.Handler != nil:
+		r.Action = explain.Handled
+	case x.Answer == nil:
+		r.Action = explain.Forwarded
+	case x.Answer.Header.Has(http7.Location):
+		r.Action = explain.Redirected
+	default:
+		r.Action = explain.Responded
+	}
+	if x.Answer != nil || e.fault != nil {
+		e.answer()
+		return
+	}
+	e.split()
+	x.freeze(&e.c.in)
+	for _, p := range e.plans() {
+		e.upstream(p)
+	}
+}
+
+// answer tells what Weir itself answers, as far as response policies have their say.
+func (e *explanation) answer() {
+	x := e.x
+	a := &explain.Answer{By: cmp.Or(x.decider.by, "route")}
+	if f := e.fault; f != nil {
+		a.By = cmp.Or(x.decider.by, "protocol")
+		a.Fault, a.Title, a.Detail = f.Name, f.Title, f.Detail
+		e.c.fail(x, f)
+	}
+	e.report.Answer = a
+	if x.Answer == nil {
+		return
+	}
+	e.c.responsePolicies(x)
+	e.c.compose(x)
+	a.Status, a.Body = x.Answer.Status, max(x.Answer.Length, 0)
+	a.Location = string(x.Answer.Header.Get(http7.Location))
+	_, a.Fields = fieldsOf(x.out)
+}
+
+// fieldsOf takes a head apart.
+func fieldsOf(head []byte) (first string, fields []explain.Field) {
+	first, rest, _ := strings.Cut(string(head), "\r\n")
+	for line := range strings.SplitSeq(rest, "\r\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			fields = append(fields, explain.Field{Name: name, Value: strings.Trim(value, " \t")})
+		}
+	}
+	return first, fields
+}
+
+// split tells the sides, and which of them the request's user is on.
+func (e *explanation) split() {
+	s := e.x.plan.Split
+	if s == nil {
+		return
+	}
+	at, kept := s.choose(e.x)
+	total := s.total()
+	r := &explain.Split{By: s.Words}
+	for i, side := range s.Sides {
+		r.Sides = append(r.Sides, explain.Side{
+			Upstream: side.Plan.upstreamName(), Weight: side.Weight, Share: float64(side.Weight) / float64(max(total, 1)),
+			Chosen: kept && i == at,
+		})
+	}
+	e.report.Split = r
+}
+
+// upstream tells what the endpoint would be chosen from, and what it would be sent.
+func (e *explanation) upstream(p *Plan) {
+	x := e.x
+	u := explain.Upstream{Name: p.upstreamName()}
+	if p.Upstream == nil {
+		u.Note = "nobody knows its endpoints here"
+		e.report.Upstreams = append(e.report.Upstreams, u)
+		return
+	}
+	x.plan = p
+	x.placing.reset()
+	v := p.Upstream.Preview(e.c.key(x), lb.Tried{})
+	u.Balance, u.Breaker, u.Queued, u.Panic = v.Balance, v.Breaker, v.Waiting, v.Panic
+	if u.Breaker == "off" {
+		u.Breaker = ""
+	}
+	if v.By == "" {
+		u.Note = v.Reason.String()
+	} else {
+		u.Note = v.By
+	}
+	slices.SortStableFunc(v.Endpoints, func(a, b lb.EndpointPreview) int {
+		return cmp.Or(firstBool(a.Address == v.Choice, b.Address == v.Choice), cmp.Compare(b.Chance, a.Chance))
+	})
+	for i := range v.Endpoints {
+		u.Endpoints = append(u.Endpoints, endpoint(&v.Endpoints[i]))
+	}
+	if len(v.Endpoints) > 0 && v.By != "" {
+		u.Request = e.outgoing(p.Upstream.Find([]byte(v.Endpoints[0].Address)))
+	}
+	e.report.Upstreams = append(e.report.Upstreams, u)
+}
+
+// firstBool orders what is true first.
+func firstBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+func endpoint(p *lb.EndpointPreview) explain.Endpoint {
+	return explain.Endpoint{
+		Address: p.Address, State: p.State.String(), Tier: p.Tier, Zone: p.Zone, Weight: p.Weight,
+		InFlight: p.InFlight, Limit: p.Limit, LatencyUS: p.Latency.Microseconds(),
+		Score: p.Score, Chance: p.Chance, Why: p.Why,
+	}
+}
+
+// outgoing tells the request as endpoint to would get it.
+func (e *explanation) outgoing(to *lb.Endpoint) *explain.Outgoing {
+	if to == nil { // it has just gone
+		return nil
+	}
+	x := e.x
+	first, fields := fieldsOf(e.c.appendRequest(nil, x, to, x.wheel(0)))
+	method, rest, _ := strings.Cut(first, " ")
+	target, _, _ := strings.Cut(rest, " ")
+	return &explain.Outgoing{Method: method, Target: target, Fields: fields, Body: max(x.bytesIn, x.Body.Length)}
+}
