@@ -38,17 +38,20 @@ func (p *Problems) Between(key string, n, lo, hi int) {
 
 // Quoted lists words for a person: `"a", "b" or "c"`.
 func Quoted(words []string, last string) string {
-	var b strings.Builder
+	quoted := make([]string, len(words))
 	for i, w := range words {
-		switch {
-		case i > 0 && i == len(words)-1:
-			b.WriteString(" " + last + " ")
-		case i > 0:
-			b.WriteString(", ")
-		}
-		b.WriteString(strconv.Quote(w))
+		quoted[i] = strconv.Quote(w)
 	}
-	return b.String()
+	return List(quoted, last)
+}
+
+// List lists words as a sentence does: "a, b and c" with last "and".
+func List(words []string, last string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	n := len(words) - 1
+	return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 }
 
 // Nearest returns the candidate that word was probably meant to be, or "". Of two equally near

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +27,7 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	}
 	for _, name := range c.PolicyNames() {
 		checkName(p.At(c.Policies[name].Path), name)
-		c.Policies[name].Headers.Check(p.At(c.Policies[name].Path).In("headers"))
+		c.Policies[name].check(p.At(c.Policies[name].Path))
 	}
 	for _, name := range c.UpstreamNames() {
 		checkName(p.At(c.Upstreams[name].Path), name)
@@ -50,6 +52,20 @@ func (s *Shutdown) check(p *conf.Problems) {
 
 const longestName = 64
 
+// check notes what is wrong with the sections of a policy.
+func (b *Policy) check(p *conf.Problems) {
+	b.Headers.Check(p.In("headers"))
+	if b.CORS != nil {
+		b.CORS.Check(p.In("cors"))
+	}
+	if b.RequestID != nil {
+		b.RequestID.Check(p.In("request_id"))
+	}
+	if b.Compress != nil {
+		b.Compress.Check(p.In("compress"))
+	}
+}
+
 // checkName keeps names fit for metrics, commands and URLs of the admin API.
 func checkName(p *conf.Problems, name string) {
 	odd := func(r rune) bool {
@@ -60,13 +76,12 @@ func checkName(p *conf.Problems, name string) {
 	}
 }
 
-// refer notes a problem unless name is one of names. noun is what it names: "upstream".
-func refer(p *conf.Problems, key, name, noun string, names []string) {
-	for _, n := range names {
-		if n == name {
-			return
-		}
+// refer notes a problem unless name is one of entries. noun is what it names: "upstream".
+func refer[T any](p *conf.Problems, key, name, noun string, entries map[string]T) {
+	if _, known := entries[name]; known {
+		return
 	}
+	names := slices.Sorted(maps.Keys(entries))
 	hint := "the " + table(noun) + " are " + conf.Quoted(names, "and")
 	if len(names) == 0 {
 		hint = "write [" + table(noun) + "." + name + "]"
@@ -84,14 +99,12 @@ func table(noun string) string {
 }
 
 // referAll is refer for a list; it also notes names that are written twice.
-func referAll(p *conf.Problems, key string, list []string, noun string, names []string) {
-	seen := map[string]bool{}
+func referAll[T any](p *conf.Problems, key string, list []string, noun string, entries map[string]T) {
 	for i, name := range list {
-		if seen[name] {
+		if slices.Contains(list[:i], name) {
 			p.Index(key, i).Add("", strconv.Quote(name)+" is written twice", "leave one out")
 		}
-		seen[name] = true
-		refer(p.Index(key, i), "", name, noun, names)
+		refer(p.Index(key, i), "", name, noun, entries)
 	}
 }
 
@@ -122,7 +135,7 @@ func (c *Config) checkUse(p *conf.Problems) {
 	c.checkZones(p)
 	upstreams, policies, served := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range c.Routes {
-		upstreams[r.Upstream] = true
+		mark(upstreams, r.Upstreams())
 		mark(policies, r.Policies)
 		mark(served, r.Listeners)
 		served["*"] = served["*"] || len(r.Listeners) == 0

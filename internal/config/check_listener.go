@@ -53,8 +53,9 @@ func (c *Config) checkHTTPListener(p *conf.Problems, l *Listener, o Options) {
 		p.AddKey("upstream", "an http listener has routes, not an upstream", `write [[routes]] with upstream = `+strconv.Quote(l.Upstream)+`, or kind = "tcp" here`)
 	}
 	p.OneOf("forwarded", l.Forwarded, "a way to forward the client's address", ForwardedX, ForwardedRFC7239, ForwardedBoth, ForwardedOff)
-	referAll(p, "policies", l.Policies, "policy", c.PolicyNames())
+	referAll(p, "policies", l.Policies, "policy", c.Policies)
 	l.Limits.Check(p.In("limits"))
+	l.Paths.Check(p.In("paths"))
 	for i, b := range l.TrustedProxies {
 		if b.Value().Bits() == 0 {
 			p.Index("trusted_proxies", i).Warn("", "every client is trusted to say who it is", "write the addresses of your proxies")
@@ -69,7 +70,7 @@ func (c *Config) checkTCPListener(p *conf.Problems, l *Listener) {
 	if l.Upstream == "" {
 		p.Add("upstream", "a tcp listener needs an upstream", `write upstream = "name"`)
 	} else {
-		refer(p, "upstream", l.Upstream, "upstream", c.UpstreamNames())
+		refer(p, "upstream", l.Upstream, "upstream", c.Upstreams)
 	}
 	p.In("limits").Positive("idle_timeout", l.Limits.IdleTimeout)
 }

@@ -11,67 +11,24 @@ import (
 
 func (c *Config) checkRoute(p *conf.Problems, r *Route, o Options) {
 	c.checkAction(p, r, o)
-	referAll(p, "listeners", r.Listeners, "listener", c.ListenerNames())
+	referAll(p, "listeners", r.Listeners, "listener", c.Listeners)
 	for i, name := range r.Listeners {
 		if l := c.Listeners[name]; l != nil && l.Kind != KindHTTP {
 			p.Index("listeners", i).Add("", "listeners."+name+" is not an http listener; it has no routes", "")
 		}
 	}
-	referAll(p, "policies", r.Policies, "policy", c.PolicyNames())
+	referAll(p, "policies", r.Policies, "policy", c.Policies)
 	c.checkWithout(p, r)
 	r.Match.check(p.In("match"))
+	r.Match.checkFacts(p.In("match"))
 	p.Positive("timeout", r.Timeout)
-	if r.Retry != nil {
-		r.Retry.Check(p.In("retry"))
-		if r.Upstream == "" {
-			p.AddKey("retry", "there is nothing to retry without an upstream", "leave it out")
-		} else if u := c.Upstreams[r.Upstream]; u != nil && r.Retry.Budget != u.Retry.Budget {
-			p.In("retry").Add("budget", "the budget is one for all routes to an upstream", "write it in the upstream's retry table")
-		}
-	}
-	if r.Hedge != nil {
-		r.Hedge.Check(p.In("hedge"))
-		if r.Upstream == "" {
-			p.AddKey("hedge", "there is nothing to hedge without an upstream", "leave it out")
-		}
-	}
-}
-
-// checkAction wants exactly one of upstream, respond and handler.
-func (c *Config) checkAction(p *conf.Problems, r *Route, o Options) {
-	var actions []string
-	if r.Upstream != "" {
-		actions = append(actions, "upstream")
-		refer(p, "upstream", r.Upstream, "upstream", c.UpstreamNames())
-	}
-	if r.Respond != nil {
-		actions = append(actions, "respond")
-		r.Respond.check(p.In("respond"))
-	}
-	if r.Handler != "" {
-		actions = append(actions, "handler")
-		checkHandler(p, r.Handler, o.Handlers)
-	}
-	switch len(actions) {
-	case 1:
-	case 0:
-		p.Add("", "the route does not say who answers", `write one of upstream = "name", respond = { … } and handler = "name"`)
-	default:
-		p.AddKey(actions[len(actions)-1], "the route has "+strings.Join(actions, " and "), "a route has one of upstream, respond and handler")
-	}
-}
-
-func checkHandler(p *conf.Problems, name string, known []string) {
-	if len(known) == 0 {
-		p.Add("handler", "there is no handler "+strconv.Quote(name), "this program has no handler compiled in")
-		return
-	}
-	refer(p, "handler", name, "handler", known)
+	c.checkForwarding(p, r)
+	r.ErrorPages.Check(p.In("error_pages"))
 }
 
 // checkWithout wants policies that the route's listeners have.
 func (c *Config) checkWithout(p *conf.Problems, r *Route) {
-	referAll(p, "without", r.Without, "policy", c.PolicyNames())
+	referAll(p, "without", r.Without, "policy", c.Policies)
 	for i, name := range r.Without {
 		if c.Policies[name] != nil && !c.onListener(name, r.Listeners) {
 			p.Index("without", i).Warn("", "no listener of this route has the policy "+strconv.Quote(name), "leave it out")

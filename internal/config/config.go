@@ -11,7 +11,10 @@ import (
 
 	"weir/health"
 	"weir/http7/forward"
+	"weir/http7/policy/compress"
+	"weir/http7/policy/cors"
 	"weir/http7/policy/headers"
+	"weir/http7/policy/requestid"
 	"weir/http7/sticky"
 	"weir/internal/admin"
 	"weir/internal/conf"
@@ -75,8 +78,14 @@ type Shutdown struct {
 
 // Policy is a named bundle of sections.
 type Policy struct {
+	// CORS says which scripts of other sites may read the answers. Default: absent.
+	CORS *cors.Config `toml:"cors"`
+	// RequestID gives every request an id. Default: absent.
+	RequestID *requestid.Config `toml:"request_id"`
 	// Headers edits the header fields of requests and answers.
 	Headers headers.Config `toml:"headers"`
+	// Compress makes answers smaller for clients that take it. Default: absent.
+	Compress *compress.Config `toml:"compress"`
 
 	// Path is the policy's place, for [Report.Problems].
 	Path conf.Path `toml:"-"`

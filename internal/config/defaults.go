@@ -6,6 +6,7 @@ import (
 	"weir/health"
 	"weir/http7"
 	"weir/http7/forward"
+	"weir/http7/paths"
 	"weir/internal/admin"
 	"weir/internal/conf"
 	"weir/internal/obs"
@@ -31,6 +32,7 @@ func DefaultListener(kind string) Listener {
 	}
 	l.Forwarded = ForwardedX
 	l.Limits = http7.DefaultLimits()
+	l.Paths = paths.Default()
 	return l
 }
 
@@ -39,6 +41,9 @@ func DefaultTLS() TLS { return TLS{MinVersion: "1.2"} }
 
 // DefaultRoute returns the values of absent keys of a route, its name apart.
 func DefaultRoute() Route { return Route{Timeout: conf.OffDuration} }
+
+// DefaultSide returns the values of absent keys of one side of a split.
+func DefaultSide() Side { return Side{Weight: 1} }
 
 // DefaultRespond returns the values of absent keys of a respond table that is there.
 func DefaultRespond() Respond { return Respond{Status: 200} }

@@ -6,6 +6,9 @@ import (
 
 	"weir/health"
 	"weir/http7/forward"
+	"weir/http7/policy/compress"
+	"weir/http7/policy/cors"
+	"weir/http7/policy/requestid"
 	"weir/http7/sticky"
 	"weir/internal/conf"
 	"weir/internal/discover"
@@ -21,6 +24,7 @@ func fill(root *tomlfile.Node) {
 	defaults := root.Get("defaults")
 	eachEntry(root.Get("listeners"), func(n *tomlfile.Node) { fillListener(n, shared(defaults, "listeners")) })
 	eachEntry(root.Get("upstreams"), func(n *tomlfile.Node) { fillUpstream(n, shared(defaults, "upstreams")) })
+	eachEntry(root.Get("policies"), fillPolicy)
 	f := newRouteFiller(defaults, root.Get("upstreams"))
 	for _, n := range root.Get("routes").List() {
 		f.fill(n)
@@ -85,7 +89,7 @@ func kindOf(n, below *tomlfile.Node) string {
 }
 
 // httpOnly are the keys that a tcp listener does not have; of limits it has idle_timeout alone.
-var httpOnly = []string{"policies", "trusted_proxies", "forwarded", "tls"}
+var httpOnly = []string{"policies", "trusted_proxies", "forwarded", "paths", "tls"}
 
 // dropHTTP removes from a listener's tree what only http listeners have.
 func dropHTTP(n *tomlfile.Node) {
@@ -125,6 +129,13 @@ func fillUpstream(n, below *tomlfile.Node) {
 		child(n, key).Fill(tomlfile.FromValue(standard))
 	}
 	child(child(n, "health"), "http").Fill(tomlfile.FromValue(health.DefaultHTTP()))
+}
+
+// fillPolicy adds the defaults of the sections that a policy has.
+func fillPolicy(n *tomlfile.Node) {
+	child(n, "cors").Fill(tomlfile.FromValue(cors.Default()))
+	child(n, "request_id").Fill(tomlfile.FromValue(requestid.Default()))
+	child(n, "compress").Fill(tomlfile.FromValue(compress.Default()))
 }
 
 // tableDefaults are the values of absent keys in tables of an upstream that are there.

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"weir/http7/forward"
+	"weir/http7/policy/mirror"
+	"weir/http7/redirect"
 	"weir/internal/conf"
 	"weir/internal/tomlfile"
 )
@@ -11,9 +13,11 @@ import (
 // routeFiller adds to routes what the operator left out. Of routes there may be tens of thousands, so
 // what they have in common is made once.
 type routeFiller struct {
-	below, upstreams             *tomlfile.Node            // [defaults.routes] and [upstreams]
-	route, respond, retry, hedge *tomlfile.Node            // the defaults of the house
-	retries, hedges              map[string]*tomlfile.Node // those of upstreams, by name
+	below, upstreams *tomlfile.Node // [defaults.routes] and [upstreams]
+	// The defaults of the house.
+	route, respond, retry, hedge, mirror, side, redirect *tomlfile.Node
+	// Those of upstreams, by name.
+	retries, hedges map[string]*tomlfile.Node
 }
 
 func newRouteFiller(defaults, upstreams *tomlfile.Node) *routeFiller {
@@ -24,18 +28,29 @@ func newRouteFiller(defaults, upstreams *tomlfile.Node) *routeFiller {
 		respond:   tomlfile.FromValue(DefaultRespond()),
 		retry:     child(tomlfile.FromValue(forward.Default()), "retry"),
 		hedge:     tomlfile.FromValue(forward.DefaultHedge()),
+		mirror:    tomlfile.FromValue(mirror.Default()),
+		side:      tomlfile.FromValue(DefaultSide()),
+		redirect:  tomlfile.FromValue(redirect.Default()),
 		retries:   map[string]*tomlfile.Node{},
 		hedges:    map[string]*tomlfile.Node{},
 	}
 }
 
 // actions are the keys of a route that exclude each other: who answers.
-var actions = []string{"upstream", "respond", "handler"}
+var actions = []string{"upstream", "split", "redirect", "respond", "handler"}
+
+// forwarding are the keys of a route that need an endpoint that answers.
+var forwarding = []string{"retry", "hedge", "mirror", "rewrite", "split_by"}
 
 func (f *routeFiller) fill(n *tomlfile.Node) {
 	n.Fill(f.below, f.notFor(n)...)
 	n.Fill(f.route)
 	child(n, "respond").Fill(f.respond)
+	child(n, "redirect").Fill(f.redirect)
+	child(n, "mirror").Fill(f.mirror)
+	for _, side := range child(n, "split").List() {
+		side.Fill(f.side)
+	}
 	name := text(n, "upstream")
 	if retry := child(n, "retry"); retry != nil {
 		retry.Fill(f.of(f.retries, name, "retry"))
@@ -55,10 +70,17 @@ func (f *routeFiller) notFor(n *tomlfile.Node) (except []string) {
 			except = append(except, k)
 		}
 	}
-	if child(n, "upstream") == nil && (own || child(f.below, "upstream") == nil) {
-		except = append(except, "retry", "hedge")
+	acts := n
+	if !own {
+		acts = f.below
 	}
-	return except
+	switch {
+	case child(acts, "split") != nil:
+		return append(except, "retry", "hedge")
+	case child(acts, "upstream") != nil:
+		return append(except, "split_by")
+	}
+	return append(except, forwarding...)
 }
 
 // of returns the table at key of an upstream, called by where it is written; nil if it has none.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"weir/http7"
+	"weir/http7/paths"
 	"weir/internal/conf"
 )
 
@@ -36,6 +37,8 @@ type Listener struct {
 	// Forwarded is what is sent on about the client: "x" (X-Forwarded-For, -Host, -Proto),
 	// "rfc7239" (Forwarded), "both" or "off". Default: "x". Not on tcp.
 	Forwarded string `toml:"forwarded"`
+	// Paths says what is done with paths that two readers could see differently. Not on tcp.
+	Paths paths.Config `toml:"paths"`
 	// MaxConnections bounds the connections of this listener; further ones are
 	// closed at once, and counted.
 	// Default: from RLIMIT_NOFILE.

@@ -79,6 +79,9 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	if r.Failed() {
 		return nil, r
 	}
+	for _, route := range c.Routes {
+		route.Match.settle()
+	}
 	c.checkUse(r.problems)
 	return c, r
 }

@@ -1,17 +1,47 @@
 package config
 
 import (
-	"strconv"
+	"slices"
 	"strings"
 
+	"weir/http7/match"
 	"weir/internal/conf"
 )
 
-// lower puts hosts in lower case, in which they are compared (RFC 9110 §4.2.3).
-func (m *Match) lower() {
-	for i, h := range m.Hosts {
-		m.Hosts[i] = strings.ToLower(h)
-	}
+// Match says which requests a route takes: those that meet every condition that is there. The values of
+// headers, query, cookies, claims, sni and body are exact texts; "*" asks that there is one, "!"
+// that there is none, and "~" begins a regular expression (RE2), which is found anywhere in the value
+// unless it says ^ and $. Where a field occurs several times, all its values must fit.
+type Match struct {
+	// Hosts are exact names, or "*.example.com" for every name below it. Default: any.
+	Hosts []string `toml:"hosts"`
+	// Path is one or more of "/exact", "/prefix/*", which matches "/prefix" and all below it, either
+	// with "{name}" for one segment, and "~^/a/\\d+$", a regular expression. It is compared with
+	// the canonical path: see paths of a listener. Default: any.
+	Path []string `toml:"path"`
+	// Methods are exact, in capitals. Default: any.
+	Methods []string `toml:"methods"`
+	// Headers are what header fields hold, by name. Default: any.
+	Headers map[string]string `toml:"headers"`
+	// Query are what parameters of the query hold, decoded as those of a form. Default: any.
+	Query map[string]string `toml:"query"`
+	// Cookies are what cookies hold. Default: any.
+	Cookies map[string]string `toml:"cookies"`
+	// Claims are what the client's identity says. They need a policy on the listener that establishes
+	// one. Default: any.
+	Claims map[string]string `toml:"claims"`
+	// Clients are the blocks of addresses that clients come from. Default: any.
+	Clients []conf.Prefix `toml:"clients"`
+	// Country are the countries that clients come from, in two capitals (ISO 3166-1). They need geo
+	// on the listener. Default: any.
+	Country []string `toml:"country"`
+	// SNI is the server name that the client asked for when TLS began, in lower case. Default: any.
+	SNI string `toml:"sni"`
+	// Body are values in a JSON body, by keys such as "order.type" and "items.0.sku" ("*" for every
+	// index), or in an XML body, such as "/order/@type". Hazard: where nothing else decides, the
+	// body is read into memory first, up to the limit of the route, at most 1MiB.
+	// Default: any.
+	Body map[string]string `toml:"body"`
 }
 
 // name describes the condition in a few words: "GET api.example.com/v1/*".
@@ -29,85 +59,32 @@ func (m *Match) name() string {
 	return name + "/*"
 }
 
-func (m *Match) check(p *conf.Problems) {
-	checkEach(p, "hosts", m.Hosts, checkHost)
-	checkEach(p, "path", m.Path, checkPath)
-	checkEach(p, "methods", m.Methods, checkMethod)
+// lower puts hosts in lower case, in which they are compared (RFC 9110 §4.2.3).
+func (m *Match) lower() {
+	for i, h := range m.Hosts {
+		m.Hosts[i] = strings.ToLower(h)
+	}
 }
 
-// checkEach runs check, which returns what is wrong and the way out, on each element of a list, and
-// notes those written twice. An empty list would match nothing.
-func checkEach(p *conf.Problems, key string, list []string, check func(string) (text, hint string)) {
-	if list != nil && len(list) == 0 {
-		p.Add(key, "an empty list matches nothing", "leave the key out to match everything")
-	}
-	seen := map[string]bool{}
-	for i, s := range list {
-		if text, hint := check(s); text != "" {
-			p.Index(key, i).Add("", text, hint)
-		} else if seen[s] {
-			p.Index(key, i).Add("", strconv.Quote(s)+" is written twice", "leave one out")
+// settle brings hosts that have been checked into the form in which they are compared.
+func (m *Match) settle() {
+	for i, h := range m.Hosts {
+		if form, err := match.Host(h); err == nil {
+			m.Hosts[i] = form
 		}
-		seen[s] = true
 	}
 }
 
-func checkHost(host string) (text, hint string) {
-	bare := strings.TrimPrefix(host, "*.")
-	switch {
-	case host == "*":
-		return `"*" is not a host`, "leave hosts out to match every host"
-	case strings.Contains(host, "://"):
-		return strconv.Quote(host) + " is a URL, not a host", "write the host alone, such as \"api.example.com\""
-	case strings.Contains(bare, "*"):
-		return strconv.Quote(host) + " has a * that is not its first label", `write "*.example.com" for every name below example.com`
-	case strings.Contains(bare, ":") && !strings.HasPrefix(bare, "["):
-		return strconv.Quote(host) + " has a port", "hosts are compared without their port; leave it out"
-	case !validAuthority(bare):
-		return strconv.Quote(host) + " is not a host", "write a host name, or \"*.\" and a host name"
+// Captures returns the names that every path of the match captures; it is never nil.
+func (m *Match) Captures() []string {
+	common := []string{"rest"} // of a match without a path, which is "/*"
+	for i, path := range m.Path {
+		names, _ := match.CheckPattern(path)
+		if i == 0 {
+			common = names
+			continue
+		}
+		common = slices.DeleteFunc(common, func(n string) bool { return !slices.Contains(names, n) })
 	}
-	return "", ""
-}
-
-// validAuthority reports whether s is a host with or without a port.
-func validAuthority(s string) bool {
-	address := s
-	if !strings.Contains(s, ":") || strings.HasSuffix(s, "]") {
-		address = s + ":80"
-	}
-	a, err := conf.ParseAddress(address)
-	return err == nil && a.Host() != ""
-}
-
-func checkPath(path string) (text, hint string) {
-	prefix := strings.TrimSuffix(path, "/*")
-	switch {
-	case strings.HasPrefix(path, "~"):
-		return "regular expressions are not supported yet", `write "/exact" or "/prefix/*"`
-	case !strings.HasPrefix(path, "/"):
-		return strconv.Quote(path) + " does not begin with /", "write " + strconv.Quote("/"+path)
-	case strings.ContainsAny(path, "{}"):
-		return "{segments} are not supported yet", `write "/exact" or "/prefix/*"`
-	case strings.Contains(prefix, "*"):
-		return strconv.Quote(path) + " has a * that is not its end", `a prefix is written "/prefix/*"`
-	case strings.ContainsAny(path, "?#"):
-		return strconv.Quote(path) + " has more than a path", "the query is not matched here; write the path alone"
-	case strings.Contains(path, "//"), strings.Contains(path+"/", "/./"), strings.Contains(path+"/", "/../"):
-		return strconv.Quote(path) + " is not a plain path", "write it without //, /./ and /../"
-	case strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return strconv.Quote(path) + " has characters that no path has", "write them percent-encoded, such as %20"
-	}
-	return "", ""
-}
-
-func checkMethod(m string) (text, hint string) {
-	switch {
-	case m == "CONNECT" || m == "TRACE":
-		return m + " is refused before any route is looked for", "leave it out"
-	case m != strings.ToUpper(m):
-		return strconv.Quote(m) + " is not a method", "did you mean " + strconv.Quote(strings.ToUpper(m)) + "? methods are written in capitals"
-	case m == "" || strings.ContainsFunc(m, func(r rune) bool { return r != '-' && (r < 'A' || r > 'Z') }):
-		return strconv.Quote(m) + " is not a method", `write such as "GET"`
-	}
-	return "", ""
+	return append([]string{}, common...)
 }

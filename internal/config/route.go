@@ -2,10 +2,14 @@ package config
 
 import (
 	"weir/http7/forward"
+	"weir/http7/policy/errorpages"
+	"weir/http7/policy/mirror"
+	"weir/http7/policy/rewrite"
+	"weir/http7/redirect"
 	"weir/internal/conf"
 )
 
-// Route says which requests go where. It has one of Upstream, Respond and Handler.
+// Route says which requests go where. It has one of Upstream, Split, Redirect, Respond and Handler.
 type Route struct {
 	// Name is the route's name in metrics, logs and commands. Default: from methods, host and path.
 	Name string `toml:"name"`
@@ -15,6 +19,20 @@ type Route struct {
 	Match Match `toml:"match"`
 	// Upstream answers the requests.
 	Upstream string `toml:"upstream"`
+	// Split divides the requests among upstreams by weight.
+	Split []Side `toml:"split"`
+	// SplitBy are the selectors that tell users apart, such as "cookie:uid": the same user stays on
+	// the same side for as long as the sides are the same. A request that has none of what is selected
+	// is drawn. Default: every request is drawn.
+	SplitBy conf.Selectors `toml:"split_by"`
+	// Mirror sends copies of the requests to another upstream; clients never see its answers. Only
+	// beside upstream and split. Default: absent.
+	Mirror *mirror.Config `toml:"mirror"`
+	// Rewrite changes the path that the endpoint is asked for. Only beside upstream and split.
+	// Default: absent.
+	Rewrite *rewrite.Config `toml:"rewrite"`
+	// Redirect sends clients elsewhere.
+	Redirect *redirect.Config `toml:"redirect"`
 	// Respond answers the requests from here.
 	Respond *Respond `toml:"respond"`
 	// Handler is the name of a handler compiled into this program.
@@ -31,6 +49,10 @@ type Route struct {
 	Retry *forward.RetryConfig `toml:"retry"`
 	// Hedge holds keys that stand in place of the upstream's. Default: the upstream's.
 	Hedge *forward.HedgeConfig `toml:"hedge"`
+	// ErrorPages are files whose content stands in for error answers, by sets of statuses: "404",
+	// "502,503", "500-504", "5xx"; the smaller set decides. Of several files with different extensions, the
+	// client's Accept chooses. A page may hold {status}, {title} and {request_id}. Default: none.
+	ErrorPages errorpages.Config `toml:"error_pages"`
 	// Priority decides between routes that match equally well; the higher wins. Default: 0.
 	Priority int `toml:"priority"`
 
@@ -38,15 +60,12 @@ type Route struct {
 	Path conf.Path `toml:"-"`
 }
 
-// Match says which requests a route takes: those that meet every condition that is there.
-type Match struct {
-	// Hosts are exact names, or "*.example.com" for every name below it. Default: any.
-	Hosts []string `toml:"hosts"`
-	// Path is one or more of "/exact" and "/prefix/*", which matches "/prefix" and all below it.
-	// Default: any.
-	Path []string `toml:"path"`
-	// Methods are exact, in capitals. Default: any.
-	Methods []string `toml:"methods"`
+// Side is one side of a split.
+type Side struct {
+	// Upstream answers the requests of this side. Required.
+	Upstream string `toml:"upstream"`
+	// Weight is the side's part of the sum of all weights, from 0 (none) to 1000000. Default: 1.
+	Weight int `toml:"weight"`
 }
 
 // RouteLimits bound the requests of one route.

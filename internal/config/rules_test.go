@@ -148,7 +148,7 @@ func TestRulesOfRoutes(t *testing.T) {
 		{text: `upstream = "api2"`, want: `routes[1].upstream: there is no upstream "api2"`},
 		{text: `name = "x"`, want: `routes[1]: the route does not say who answers`},
 		{text: "upstream = \"api\"\nhandler = \"echo\"", want: `routes[1].handler: the route has upstream and handler`},
-		{text: "upstream = \"api\"\nhandler = \"echo\"\nrespond = {}", want: `routes[1].handler: the route has upstream and respond and handler`},
+		{text: "upstream = \"api\"\nhandler = \"echo\"\nrespond = {}", want: `routes[1].handler: the route has upstream, respond and handler`},
 		{text: "upstream = \"api\"\nlisteners = \"web\""},
 		{text: "upstream = \"api\"\nlisteners = \"wep\"", want: `routes[1].listeners[0]: there is no listener "wep"`},
 		{text: "upstream = \"api\"\nlisteners = [\"web\", \"web\"]", want: `routes[1].listeners[1]: "web" is written twice`},
@@ -170,6 +170,48 @@ func TestRulesOfRoutes(t *testing.T) {
 		{text: "upstream = \"api\"\nname = \"a\\nb\"", want: `routes[1].name: this is not a name`},
 		{text: "upstream = \"api\"\nname = \"" + strings.Repeat("x", 201) + "\"", want: `routes[1].name: this is not a name`},
 		{text: "upstream = \"api\"\nname = \"/other\"", want: ``},
+	})
+}
+
+func TestRulesOfActions(t *testing.T) {
+	follow(t, routeFrame+"[upstreams.next]\nendpoints = \"127.0.0.1:2\"\n[[routes]]\nmatch.path = \"/next\"\nupstream = \"next\"\n", []rule{
+		{text: "split = [{ upstream = \"api\", weight = 95 }, { upstream = \"next\", weight = 5 }]\nsplit_by = \"cookie:uid\""},
+		{text: "split = [{ upstream = \"api\" }, { upstream = \"next\" }]"},
+		{text: "split = { upstream = \"next\", weight = 1 }\nsplit_by = [\"client\", \"header:X-User\"]"},
+		{text: "split = []", want: `routes[1].split: an empty list sends nobody anywhere`},
+		{text: "split = [{ weight = 1 }]", want: `routes[1].split[0].upstream: the side has no upstream`},
+		{text: "split = [{ upstream = \"nxt\", weight = 1 }]", want: `routes[1].split[0].upstream: there is no upstream "nxt"`},
+		{text: "split = [{ upstream = \"next\", weight = -1 }]", want: `routes[1].split[0].weight: -1 is out of range`},
+		{text: "split = [{ upstream = \"next\", weight = 1000001 }]", want: `routes[1].split[0].weight: 1000001 is out of range`},
+		{text: "split = [{ upstream = \"next\", weight = 0 }]", want: `routes[1].split: no side has a weight`},
+		{text: "split = [{ upstream = \"next\" }, { upstream = \"next\" }]", want: `routes[1].split[1].upstream: "next" is a side already`},
+		{text: "split = [{ upstream = \"next\" }]\nupstream = \"api\"", want: `routes[1].split: the route has upstream and split`},
+		{text: "split = [{ upstream = \"next\" }]\nretry.attempts = 1", want: `routes[1].retry: the sides of a split have their upstreams' own`},
+		{text: "split = [{ upstream = \"next\" }]\nhedge = {}", want: `routes[1].hedge: the sides of a split have their upstreams' own`},
+		{text: "upstream = \"api\"\nsplit_by = \"client\"", want: `routes[1].split_by: there is nothing to split`},
+		{text: "split = [{ upstream = \"next\" }]\nsplit_by = \"claim:sub\"", want: `routes[1].split_by: "claim:sub" needs a policy that finds out who the client is`},
+		{text: "upstream = \"api\"\nmirror = { upstream = \"next\", sample = \"10%\", compare = true }"},
+		{text: "upstream = \"api\"\nmirror = { upstream = \"nxt\" }", want: `routes[1].mirror.upstream: there is no upstream "nxt"`},
+		{text: "upstream = \"api\"\nmirror = {}", want: `routes[1].mirror.upstream: a mirror needs an upstream`},
+		{text: "respond = {}\nmirror = { upstream = \"next\" }", want: `routes[1].mirror: there is nothing to mirror without an upstream`},
+		{text: "upstream = \"api\"\nerror_pages = { \"5xx\" = \"testdata/good/token\" }"},
+		{text: "upstream = \"api\"\nerror_pages = { \"sorry\" = \"testdata/good/token\" }", want: `routes[1].error_pages.sorry: "sorry" is not`},
+		{text: "redirect = { to = \"https://www.example.com/new/{path}\" }"},
+		{text: "redirect = { to = \"https://www.example.com/{path}\", status = 301 }"},
+		{text: "redirect = { to = \"/new\", status = 200 }", want: `routes[1].redirect.status: `},
+		{text: "redirect = {}", want: `routes[1].redirect.to: the redirect leads nowhere`},
+		{text: "redirect = { to = \"/new\" }\nupstream = \"api\"", want: `routes[1].redirect: the route has upstream and redirect`},
+		{text: "redirect = { to = \"/new\" }\nrewrite = { prefix = \"/v2\" }", want: `routes[1].rewrite: there is nothing to rewrite without an upstream`},
+		{text: "upstream = \"api\"\nrewrite = { strip_prefix = \"/site\", prefix = \"/v2\", regex = \"^/(.*)\\\\.php$\", to = \"/$1\" }"},
+	})
+}
+
+func TestRulesOfPathsOfListeners(t *testing.T) {
+	follow(t, listenerFrame, []rule{
+		{text: "address = \":80\"\npaths = { empty_segments = \"merge\", dot_segments = \"resolve\", encoded_slash = \"keep\", parameters = \"keep\" }"},
+		{text: "address = \":80\"\npaths.dot_segments = \"keep\"", want: `listeners.web.paths.dot_segments: "keep" is not a rule for paths`},
+		{text: "address = \":80\"\npaths.slashes = \"keep\"", want: `listeners.web.paths.slashes: there is no key "slashes"`},
+		{text: "address = \":80\"\nkind = \"tcp\"\npaths.parameters = \"keep\"", want: `listeners.web.paths: a tcp listener has no paths`},
 	})
 }
 
@@ -202,7 +244,29 @@ func TestRulesOfMatching(t *testing.T) {
 		{text: `methods = ""`, want: `routes[1].match.methods[0]: "" is not a method`},
 		{text: `methods = "CONNECT"`, want: `routes[1].match.methods[0]: CONNECT is refused before any route is looked for`},
 		{text: `methods = ["GET", "GET"]`, want: `routes[1].match.methods[1]: "GET" is written twice`},
-		{text: `headers = { X-A = "1" }`, want: `routes[1].match.headers: there is no key "headers"`},
+		{text: `headers = { X-A = "1", X-B = "*", X-C = "!", X-D = "~^a+$", X-E = "" }`},
+		{text: `headers = { X-A = "1", x-a = "2" }`, want: `routes[1].match.headers.x-a: "x-a" and "X-A" are the same field`},
+		{text: `headers = { host = "a" }`, want: `routes[1].match.headers.host: the Host field is not matched as a header`},
+		{text: `headers = { Cookie = "a" }`, want: `routes[1].match.headers.Cookie: the Cookie field is not matched as a header`},
+		{text: `headers = { "X A" = "1" }`, want: `routes[1].match.headers."X A": "X A" can't be the name of a header`},
+		{text: `headers = { X-A = ["1"] }`, want: `routes[1].match.headers.X-A: a list is not a text`},
+		{text: `headers = "X-A"`, want: `routes[1].match.headers: "X-A" is not a table`},
+		{text: `query = { version = "2", "a b" = "!" }`},
+		{text: `query = { "" = "2" }`, want: `routes[1].match.query."": the name is empty`},
+		{text: `cookies = { cohort = "b" }`},
+		{text: `cookies = { "a=b" = "c" }`, want: `routes[1].match.cookies."a=b": "a=b" can't be the name of a cookie`},
+		{text: `claims = { plan = "gold" }`, want: `routes[1].match.claims: no policy of this listener establishes who a client is`},
+		{text: `country = ["DE", "FR"]`, want: `routes[1].match.country: no policy of this listener finds out where a client is`},
+		{text: `country = "de"`, want: `routes[1].match.country[0]: "de" is not a country`},
+		{text: `country = "DEU"`, want: `routes[1].match.country[0]: "DEU" is not a country`},
+		{text: `clients = ["192.0.2.0/24", "2001:db8::1"]`},
+		{text: `clients = []`, want: `routes[1].match.clients: an empty list matches nothing`},
+		{text: `clients = "192.0.2.1/24"`, want: `routes[1].match.clients[0]: "192.0.2.1/24" is not a block of IP addresses`},
+		{text: `sni = "api.example.com"`},
+		{text: `sni = "*"`},
+		{text: `sni = "*.example.com"`, want: `routes[1].match.sni: "*.example.com" is compared as it stands`},
+		{text: `body = { "order.type" = "refund", "/order/@type" = "!" }`},
+		{text: `haeders = {}`, want: `routes[1].match.haeders: there is no key "haeders"`},
 	})
 }
 

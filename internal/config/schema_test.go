@@ -14,6 +14,11 @@ import (
 
 	"weir/health"
 	"weir/http7/forward"
+	"weir/http7/policy/compress"
+	"weir/http7/policy/cors"
+	"weir/http7/policy/mirror"
+	"weir/http7/policy/requestid"
+	"weir/http7/redirect"
 	"weir/http7/sticky"
 	"weir/internal/conf"
 	"weir/internal/discover"
@@ -45,6 +50,12 @@ func newManual(t *testing.T) *manual {
 		reflect.TypeFor[forward.HedgeConfig](): forward.DefaultHedge(),
 		reflect.TypeFor[health.HTTPConfig]():   health.DefaultHTTP(),
 		reflect.TypeFor[lb.EndpointConfig]():   lb.DefaultEndpoint(),
+		reflect.TypeFor[cors.Config]():         cors.Default(),
+		reflect.TypeFor[requestid.Config]():    requestid.Default(),
+		reflect.TypeFor[compress.Config]():     compress.Default(),
+		reflect.TypeFor[mirror.Config]():       mirror.Default(),
+		reflect.TypeFor[redirect.Config]():     redirect.Default(),
+		reflect.TypeFor[Side]():                DefaultSide(),
 	}}
 }
 
