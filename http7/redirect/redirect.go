@@ -47,23 +47,17 @@ func (r *Redirect) Act(x *http7.Exchange) *http7.Fault {
 
 var locationName = http7.Known(http7.Location)
 
-// location returns the absolute or relative URL, with the client's query unless the text has its own.
+// location returns the URL that the client is sent to.
 func (r *Redirect) location(x *http7.Exchange) ([]byte, *http7.Fault) {
 	dst, f := r.to.AppendPath(x.Room(room), x, template.Match{})
 	if f != nil {
 		return nil, f
 	}
-	mark := len(dst)
-	dst = append(dst, '?')
-	if r.to.HasQuery() {
-		dst = r.to.AppendQuery(dst, x, template.Match{})
-	} else {
-		dst = append(dst, x.Query...)
+	end := len(dst)
+	if dst = r.to.AppendQuery(append(dst, '?'), x, template.Match{}); len(dst) == end+1 {
+		dst = dst[:end] // an empty query is none
 	}
-	if len(dst) == mark+1 {
-		dst = dst[:mark]
-	}
-	return r.to.AppendFragment(dst, x, template.Match{}), nil
+	return r.to.AppendFragment(dst, x), nil
 }
 
 // room is what most locations fit in.

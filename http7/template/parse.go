@@ -148,8 +148,11 @@ func unknown(name string, o options) error {
 
 // near returns the variable that a wrong name was probably meant to be, or "".
 func near(name string, o options) string {
-	if slices.Contains(o.captures, name) {
+	switch {
+	case slices.Contains(o.captures, name):
 		return captureName(name)
+	case name == "sni":
+		return plainNames[sni]
 	}
 	if kind, of, ok := strings.Cut(name, "."); ok && of != "" {
 		if k := conf.Nearest(kind, []string{"path", "header", "cookie", "query", "jwt", "claim"}); k != "" && kinds[kind] == literal {

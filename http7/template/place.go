@@ -4,21 +4,27 @@ import (
 	"weir/http7"
 )
 
-// fit makes the value dst[at:] fit for the place where it stands.
-func (p *part) fit(dst []byte, at int) ([]byte, *http7.Fault) {
+// fitPath makes the value dst[at:] fit for a path. Parts of a canonical path are; the whole of one
+// begins with a slash, but for the "*" of OPTIONS.
+func (p *part) fitPath(dst []byte, at int) []byte {
 	switch {
-	case p.place == inHost:
-		return p.fitHost(dst, at)
-	case p.place == inPath && p.escaped():
-		return dst, nil
-	case p.place == inPath:
-		return escapeFrom(dst, at, keptInPath), nil
-	case p.of == query:
-		return escapeFrom(dst, at, keptOfQuery), nil
+	case p.of == path && (len(dst) == at || dst[at] != '/'):
+		return append(dst[:at], '/')
 	case p.escaped():
-		return escapeFrom(dst, at, keptOfPath), nil
+		return dst
 	}
-	return escapeFrom(dst, at, keptInQuery), nil
+	return escapeFrom(dst, at, keptInPath)
+}
+
+// keptBehind is what the variable's value keeps behind a "?".
+func (p *part) keptBehind() uint8 {
+	switch {
+	case p.of == query:
+		return keptOfQuery
+	case p.escaped():
+		return keptOfPath
+	}
+	return keptInQuery
 }
 
 // Bytes that a value keeps, by what it is and where it stands.
@@ -81,28 +87,30 @@ func escapeFrom(dst []byte, at int, keep uint8) []byte {
 const upperHex = "0123456789ABCDEF"
 
 // fitHost judges a value that makes up a host or a part of one.
-func (p *part) fitHost(dst []byte, at int) ([]byte, *http7.Fault) {
-	v := dst[at:]
-	keep := keptInLabel
+func (p *part) fitHost(v []byte) *http7.Fault {
+	keep, most := keptInLabel, maxLabel
 	if p.of == host {
-		keep = keptInHost
 		if isIPv6(v) {
-			return dst, nil
+			return nil
 		}
+		keep, most = keptInHost, maxName
 	}
 	for _, c := range v {
 		if kept[c]&keep == 0 {
-			return dst, http7.AmbiguousHost
+			return http7.AmbiguousHost
 		}
 	}
-	if len(v) == 0 || p.of != host && len(v) > maxLabel {
-		return dst, http7.AmbiguousHost
+	if len(v) == 0 || len(v) > most {
+		return http7.AmbiguousHost
 	}
-	return dst, nil
+	return nil
 }
 
-// maxLabel is the longest label of a name (RFC 1035 §2.3.4).
-const maxLabel = 63
+// The longest label and the longest name (RFC 1035 §2.3.4).
+const (
+	maxLabel = 63
+	maxName  = 255
+)
 
 // isIPv6 reports whether v looks like an IPv6 address of an authority. The parser of requests has
 // seen to the rest.

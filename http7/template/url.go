@@ -9,6 +9,7 @@ import (
 type URL struct {
 	path, query, fragment parts // path with scheme and host, if it has them
 	hasQuery              bool
+	bare                  bool // for a client, and without a host
 	reads                 []string
 }
 
@@ -27,43 +28,75 @@ func (u *URL) HasQuery() bool { return u.hasQuery }
 
 // Constant reports whether the text has no variable.
 func (u *URL) Constant() bool {
-	return u.path.constant() && u.query.constant() && u.fragment.constant()
+	return u.path.constant() && (u.query.constant() || !u.hasQuery) && u.fragment.constant()
 }
 
 // Reads is like [Template.Reads].
 func (u *URL) Reads() []string { return u.reads }
 
 // AppendPath appends what stands before the "?": the path, behind scheme and host if the text has them.
-// f says why there is none: a host that would not be the one that the text names.
+// f is [http7.AmbiguousHost] if a value can't stand in the host, lest it be another than the one that the
+// text names. A path without host begins with one slash alone: browsers take two, which an absent
+// value or a listener that keeps empty segments could make, for the beginning of a host.
 func (u *URL) AppendPath(dst []byte, x *http7.Exchange, m Match) (out []byte, f *http7.Fault) {
-	return u.path.append(dst, x, m)
-}
-
-// AppendQuery appends what stands behind the "?".
-func (u *URL) AppendQuery(dst []byte, x *http7.Exchange, m Match) []byte {
-	dst, _ = u.query.append(dst, x, m)
-	return dst
-}
-
-// AppendFragment appends what stands behind the "#", with it; nothing if the text has none.
-func (u *URL) AppendFragment(dst []byte, x *http7.Exchange, m Match) []byte {
-	dst, _ = u.fragment.append(dst, x, m)
-	return dst
-}
-
-func (p parts) append(dst []byte, x *http7.Exchange, m Match) ([]byte, *http7.Fault) {
-	for i := range p {
-		part := &p[i]
-		if part.of == literal {
-			dst = append(dst, part.text...)
+	at := len(dst)
+	for i := range u.path {
+		p := &u.path[i]
+		if p.of == literal {
+			dst = append(dst, p.text...)
 			continue
 		}
-		at := len(dst)
-		dst = part.value(dst, x, m)
-		var f *http7.Fault
-		if dst, f = part.fit(dst, at); f != nil {
+		from := len(dst)
+		dst = p.value(dst, x, m)
+		switch p.place {
+		case inHost:
+			f = p.fitHost(dst[from:])
+		case inPath:
+			dst = p.fitPath(dst, from)
+		}
+		if f != nil {
 			return dst[:at], f
 		}
 	}
+	if u.bare {
+		dst = oneSlash(dst, at)
+	}
 	return dst, nil
+}
+
+// oneSlash drops all but one of the slashes that dst[at:] begins with.
+func oneSlash(dst []byte, at int) []byte {
+	n := 0
+	for at+n < len(dst) && dst[at+n] == '/' {
+		n++
+	}
+	if n < 2 {
+		return dst
+	}
+	return append(dst[:at+1], dst[at+n:]...)
+}
+
+// AppendQuery appends what stands behind the "?". A URL for a client without one of its own has the
+// client's.
+func (u *URL) AppendQuery(dst []byte, x *http7.Exchange, m Match) []byte {
+	return u.query.append(dst, x, m)
+}
+
+// AppendFragment appends what stands behind the "#", with it; nothing if the text has none.
+func (u *URL) AppendFragment(dst []byte, x *http7.Exchange) []byte {
+	return u.fragment.append(dst, x, Match{})
+}
+
+// append appends a query or a fragment.
+func (p parts) append(dst []byte, x *http7.Exchange, m Match) []byte {
+	for i := range p {
+		if p[i].of == literal {
+			dst = append(dst, p[i].text...)
+			continue
+		}
+		at := len(dst)
+		dst = p[i].value(dst, x, m)
+		dst = escapeFrom(dst, at, p[i].keptBehind())
+	}
+	return dst
 }

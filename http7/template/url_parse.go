@@ -20,11 +20,18 @@ func CompileURL(text string, names ...string) (*URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest, err := placeAuthority(p)
+	before, after, err := cutAuthority(p)
 	if err != nil {
 		return nil, err
 	}
-	return newURL(p, rest)
+	u := &URL{path: before, bare: len(before) == 0, reads: p.reads()}
+	if err := u.place(after); err != nil {
+		return nil, err
+	}
+	if !u.hasQuery {
+		u.query = parts{{of: query, place: inQuery}}
+	}
+	return u, nil
 }
 
 // CompileTarget reads the text of a path, or of part of one, and of the query that may follow it. In it
@@ -35,53 +42,60 @@ func CompileTarget(text string, groups []string, names ...string) (*URL, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newURL(p, 0)
-}
-
-// newURL places the parts of p from index rest on, where the path begins, and escapes fixed text.
-func newURL(p parts, rest int) (*URL, error) {
-	u := &URL{path: p[:rest:rest], reads: p.reads()}
-	into, place := &u.path, inPath
-	for _, part := range p[rest:] {
-		if part.of != literal {
-			part.place = place
-			*into = append(*into, part)
-			continue
-		}
-		text := part.text
-		for {
-			stop := "?#"
-			if place == inQuery {
-				stop = "#"
-			}
-			if into == &u.fragment {
-				stop = ""
-			}
-			i := strings.IndexAny(text, stop)
-			if i < 0 {
-				i = len(text)
-			}
-			fixed, err := fixedText(text[:i], place)
-			if err != nil {
-				return nil, err
-			}
-			if fixed != "" {
-				*into = append(*into, partOf(fixed, place))
-			}
-			if i == len(text) {
-				break
-			}
-			place = inQuery
-			if text[i] == '?' {
-				into, u.hasQuery = &u.query, true
-			} else {
-				into = &u.fragment
-				u.fragment = append(u.fragment, partOf("#", place))
-			}
-			text = text[i+1:]
-		}
+	u := &URL{reads: p.reads()}
+	if err := u.place(p); err != nil {
+		return nil, err
+	}
+	if len(u.fragment) > 0 {
+		return nil, &conf.BadValue{Text: `what is behind "#" never leaves a browser`, Hint: `write "%23" for the character`}
 	}
 	return u, nil
+}
+
+// place sorts the parts behind the host into path, query and fragment, and escapes fixed text.
+func (u *URL) place(p parts) error {
+	at, where := &u.path, inPath
+	for _, part := range p {
+		if part.of != literal {
+			part.place = where
+			*at = append(*at, part)
+			continue
+		}
+		path, query, fragment := part.text, "", ""
+		hasQuery, hasFragment := false, false
+		if at != &u.fragment {
+			path, fragment, hasFragment = strings.Cut(path, "#")
+		}
+		if at == &u.path {
+			path, query, hasQuery = strings.Cut(path, "?")
+		}
+		if err := at.add(path, where); err != nil {
+			return err
+		}
+		if hasQuery {
+			at, where, u.hasQuery = &u.query, inQuery, true
+			if err := at.add(query, where); err != nil {
+				return err
+			}
+		}
+		if hasFragment {
+			at, where = &u.fragment, inQuery
+			*at = append(*at, partOf("#", where))
+			if err := at.add(fragment, where); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// add appends fixed text, escaped for its place.
+func (p *parts) add(text string, where place) error {
+	text, err := fixedText(text, where)
+	if err == nil && text != "" {
+		*p = append(*p, partOf(text, where))
+	}
+	return err
 }
 
 func partOf(text string, where place) part { return part{text: text, place: where} }
@@ -93,7 +107,7 @@ func fixedText(text string, where place) (string, error) {
 		keep = keptInPath
 	}
 	b := make([]byte, 0, len(text))
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		c := text[i]
 		switch {
 		case c == '\\':
