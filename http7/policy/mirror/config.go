@@ -33,7 +33,7 @@ type Config struct {
 	// "items.0.id", "items.*.id". Default: none.
 	Ignore []string `toml:"ignore"`
 	// MaxBody bounds what is kept of a request's body, and of each answer's for compare. A request whose body is
-	// larger is not mirrored; of larger answers, compare sees the beginning, and of JSON nothing. Default: 64KiB.
+	// larger is not mirrored; of larger answers, compare looks at the status and the fields. Default: 64KiB.
 	MaxBody conf.Size `toml:"max_body"`
 	// Timeout bounds a copy from its sending to the last byte of its answer. Default: 10s.
 	Timeout conf.Duration `toml:"timeout"`
@@ -79,6 +79,9 @@ func (c *Config) checkComparison(p *conf.Problems) {
 	for i, h := range c.Headers {
 		if _, ok := http7.NewName(h); !ok {
 			p.Index("headers", i).Add("", strconv.Quote(h)+" is not a field name", "a name has letters, digits and hyphens")
+		}
+		if http7.EqualFold(h, "Date") || http7.EqualFold(h, "Age") {
+			p.Index("headers", i).Warn("", "two answers are rarely made at the same moment", "leave it out")
 		}
 	}
 	for i, path := range c.Ignore {

@@ -1,0 +1,195 @@
+package mirror
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// laneWorkers is how many of the pool's workers one mirror may have: one that is slow leaves the other half.
+	laneWorkers = poolWorkers / 2
+	// laneQueue is how many copies may wait for them.
+	laneQueue = 256
+	// restFor is how long a worker without work stays.
+	restFor = time.Second
+	// deadAfter is after how many failures in a row the upstream is taken for dead, and probeEvery how often
+	// a copy then finds out whether it still is. The others are not made.
+	deadAfter  = 5
+	probeEvery = time.Second
+)
+
+// lane is what one mirror has of the pool: its queue, its workers, what is known of its upstream, and its figures.
+// It is found by route and upstream, so it survives reloads that leave these alone.
+type lane struct {
+	pool            *Pool
+	route, upstream string
+
+	sent, failed                     atomic.Uint64
+	full, down, tooLarge, incomplete atomic.Uint64
+	equal, different, unequalled     atomic.Uint64
+
+	fails   atomic.Uint32 // in a row
+	probeAt atomic.Int64  // since the pool's epoch: when the dead upstream is asked next
+
+	queue   chan *copied
+	mu      sync.Mutex // guards what follows, and that nothing is queued that nobody comes for
+	closed  bool
+	workers int
+	pending int // copies that were queued and are not over
+
+	reports reports
+}
+
+func newLane(p *Pool, route, upstream string) *lane {
+	return &lane{pool: p, route: route, upstream: upstream, queue: make(chan *copied, laneQueue)}
+}
+
+// alive reports whether a copy may be made, and whether it is the one that finds out.
+func (l *lane) alive() (probe, ok bool) {
+	if l.fails.Load() < deadAfter {
+		return false, true
+	}
+	now := l.pool.now()
+	at := l.probeAt.Load()
+	ok = now >= at && l.probeAt.CompareAndSwap(at, now+int64(probeEvery))
+	return ok, ok
+}
+
+// lost notes that the upstream gave no answer.
+func (l *lane) lost() {
+	if l.fails.Add(1) == deadAfter {
+		l.probeAt.Store(l.pool.now() + int64(probeEvery))
+	}
+}
+
+// reached notes that it gave one.
+func (l *lane) reached() {
+	if l.fails.Load() != 0 {
+		l.fails.Store(0)
+	}
+}
+
+// enqueue hands c to a worker, now or as soon as one has time. It never blocks; what there is no room for is
+// dropped.
+func (l *lane) enqueue(c *copied) {
+	if !l.accept(c) {
+		l.full.Add(1)
+		c.release()
+	}
+}
+
+func (l *lane) accept(c *copied) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.queue) == cap(l.queue) {
+		return false
+	}
+	if l.pending >= l.workers && l.workers < laneWorkers && l.pool.crew.hire() {
+		l.workers++
+		go l.work()
+	}
+	if l.workers == 0 { // nobody would come for it
+		return false
+	}
+	l.pending++
+	l.queue <- c // there is room, and only this function fills it
+	return true
+}
+
+// work is the goroutine "mirror": it sends copies until there has been none for restFor, or the lane is closed.
+// The lane owns it.
+func (l *lane) work() {
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("weir", "mirror", "route", l.route)))
+	rest := time.NewTimer(restFor)
+	defer rest.Stop()
+	for {
+		select {
+		case c, open := <-l.queue:
+			if open {
+				l.serve(c)
+				rest.Reset(restFor)
+				continue
+			}
+		case <-rest.C:
+		}
+		if l.leave() {
+			return
+		}
+		rest.Reset(restFor)
+	}
+}
+
+// leave ends the worker, unless there is something to do after all.
+func (l *lane) leave() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) > 0 {
+		return false
+	}
+	l.workers--
+	l.pool.crew.dismiss()
+	return true
+}
+
+// serve sends one copy. What waited while its upstream died, or its lane was closed, is dropped.
+func (l *lane) serve(c *copied) {
+	defer l.over(c)
+	switch {
+	case l.gone():
+		l.full.Add(1)
+	case l.fails.Load() >= deadAfter && !c.probe:
+		l.down.Add(1)
+	default:
+		defer l.recover()
+		c.send()
+	}
+}
+
+func (l *lane) over(c *copied) {
+	c.release()
+	l.mu.Lock()
+	l.pending--
+	l.mu.Unlock()
+}
+
+// recover ends a copy that panicked: the process lives.
+func (l *lane) recover() {
+	if v := recover(); v != nil {
+		l.failed.Add(1)
+		l.pool.log.Error("mirror panicked", "route", l.route, "panic", v, "stack", string(debug.Stack()))
+	}
+}
+
+func (l *lane) gone() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// close has what waits dropped and lets the workers go.
+func (l *lane) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.closed = true
+		close(l.queue)
+	}
+}
+
+func (l *lane) stats() Stats {
+	l.mu.Lock()
+	waiting := len(l.queue)
+	flying := l.pending - waiting
+	l.mu.Unlock()
+	return Stats{
+		Route: l.route, Upstream: l.upstream,
+		Sent: l.sent.Load(), Failed: l.failed.Load(),
+		Full: l.full.Load(), Down: l.down.Load(), TooLarge: l.tooLarge.Load(), Incomplete: l.incomplete.Load(),
+		Equal: l.equal.Load(), Different: l.different.Load(), Unequalled: l.unequalled.Load(),
+		Waiting: waiting, InFlight: flying,
+	}
+}
