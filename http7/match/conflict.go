@@ -13,15 +13,6 @@ type Findings struct {
 	Shadows   []Shadow
 }
 
-// Shadow says that a route can never match.
-type Shadow struct {
-	Route *http7.Route
-	// By is the route that takes what Route asks for, nil if Route stands in its own way.
-	By *http7.Route
-	// Why goes on where "route X can never match: " ends, and names By.
-	Why string
-}
-
 // Conflict says that two routes take the same requests and neither is more specific.
 type Conflict struct {
 	// First is the earlier one in the config.
@@ -33,57 +24,143 @@ type Conflict struct {
 }
 
 // conflicts finds, for every route, the earlier ones that it ties with. rules are sorted, so equals
-// are neighbours, in the order of the config. Each pair of routes is reported once, and of several
-// that tie in the same place each only with the first that it meets: n equal routes make n-1.
-func conflicts(rules []rule, order map[*http7.Route]int) (found []Conflict) {
-	type pair struct{ first, second *http7.Route }
-	seen := map[pair]bool{}
+// are neighbours, in the order of the config. Each pair of routes is reported once, and of many that
+// tie in the same place each only with those that tie with none before: n equal routes make n-1.
+func conflicts(rules []rule) (found []Conflict) {
+	t := ties{seen: map[[2]*http7.Route]bool{}}
 	for at := 0; at < len(rules); {
 		n := at + 1
-		for n < len(rules) && compareRules(rules[at], rules[n]) == 0 {
+		for n < len(rules) && compareRules(&rules[at], &rules[n]) == 0 {
 			n++
 		}
-		for _, c := range ties(rules[at:n]) {
-			if p := (pair{c.First, c.Second}); !seen[p] {
-				seen[p] = true
-				found = append(found, c)
-			}
+		if n > at+1 {
+			t.among(pointers(rules[at:n]))
 		}
 		at = n
 	}
-	slices.SortStableFunc(found, func(a, b Conflict) int {
-		if a.Second != b.Second {
-			return order[a.Second] - order[b.Second]
+	slices.SortStableFunc(t.found, func(a, b tie) int {
+		if a.second.order != b.second.order {
+			return a.second.order - b.second.order
 		}
-		return order[a.First] - order[b.First]
+		return a.first.order - b.first.order
 	})
+	for _, t := range t.found {
+		found = append(found, t.conflict())
+	}
 	return found
 }
 
-// ties finds the conflicts among rules of equal rank: those that share a method.
-func ties(equal []rule) (found []Conflict) {
-	if len(equal) == 1 {
-		return nil
+func pointers(rules []rule) (out []*rule) {
+	for i := range rules {
+		out = append(out, &rules[i])
 	}
-	owner := map[string]*http7.Route{} // of a method; "" of all
-	for _, r := range equal {
-		shared := map[*http7.Route]int{} // the place in found
-		for _, m := range slices.Compact(slices.Sorted(slices.Values(orAny(r.route.Methods)))) {
-			first := owner[m]
-			if first == nil {
-				owner[m] = r.route
-				continue
-			}
-			at, known := shared[first]
-			if !known {
-				at = len(found)
-				shared[first] = at
-				found = append(found, Conflict{First: first, Second: r.route, Host: r.host.String(), Path: r.path.String()})
-			}
-			if m != "" {
-				found[at].Methods = append(found[at].Methods, m)
-			}
+	return out
+}
+
+// tie is a pair of rules that neither order nor exclusion tells apart.
+type tie struct{ first, second *rule }
+
+func (t tie) conflict() Conflict {
+	c := Conflict{First: t.first.route, Second: t.second.route, Host: t.second.host.String(), Path: t.second.path.text}
+	for _, m := range t.second.route.Methods {
+		if slices.Contains(t.first.route.Methods, m) {
+			c.Methods = append(c.Methods, m)
 		}
 	}
-	return found
+	slices.Sort(c.Methods)
+	return c
+}
+
+type ties struct {
+	seen  map[[2]*http7.Route]bool
+	found []tie
+}
+
+// among finds the ties among rules of equal rank.
+func (t *ties) among(equal []*rule) {
+	if groups := split(equal); len(groups) > 1 {
+		for _, g := range groups {
+			t.among(g)
+		}
+		return
+	}
+	var alone, tied []*rule
+	for _, r := range equal {
+		one := t.with(r, alone, false)
+		if !one {
+			one = t.with(r, tied, true)
+		}
+		if one {
+			tied = append(tied, r)
+		} else {
+			alone = append(alone, r)
+		}
+	}
+}
+
+// with notes the ties of r with others, or the first one alone, and reports whether there is one.
+func (t *ties) with(r *rule, others []*rule, firstAlone bool) (any bool) {
+	for _, o := range others {
+		if o.route == r.route || excludes(o, r) {
+			continue
+		}
+		any = true
+		if pair := [2]*http7.Route{o.route, r.route}; !t.seen[pair] {
+			t.seen[pair] = true
+			t.found = append(t.found, tie{o, r})
+		}
+		if firstAlone {
+			break
+		}
+	}
+	return any
+}
+
+// split parts rules that all ask for a value of the same thing by that value: those of different parts
+// exclude each other, and large parts are not compared pair by pair. Without such a thing, or when
+// the value is the same, it returns one part.
+func split(rules []*rule) [][]*rule {
+	if len(rules) < 3 || rules[0].demands == nil {
+		return [][]*rule{rules}
+	}
+	for i := range rules[0].demands.conditions {
+		if parts := splitBy(rules, &rules[0].demands.conditions[i]); len(parts) > 1 {
+			return parts
+		}
+	}
+	return [][]*rule{rules}
+}
+
+func splitBy(rules []*rule, like *condition) (parts [][]*rule) {
+	if like.is.Test != http7.Equals {
+		return nil
+	}
+	number := map[string]int{}
+	for _, r := range rules {
+		c := r.same(like)
+		if c == nil || c.is.Test != http7.Equals {
+			return nil
+		}
+		n, ok := number[c.value]
+		if !ok {
+			n = len(parts)
+			number[c.value] = n
+			parts = append(parts, nil)
+		}
+		parts[n] = append(parts[n], r)
+	}
+	return parts
+}
+
+// same returns r's condition on what c is on, nil if it has none.
+func (r *rule) same(c *condition) *condition {
+	if r.demands == nil {
+		return nil
+	}
+	for i := range r.demands.conditions {
+		if d := &r.demands.conditions[i]; d.sameSubject(c) {
+			return d
+		}
+	}
+	return nil
 }

@@ -188,10 +188,10 @@ func TestExplainNamesTheConditionThatFailed(t *testing.T) {
 	a, b, c, d := host("a", "/x"), path("/y"), path("/x", "PUT"), path("/*")
 	table, _ := Compile([]*http7.Route{a, b, c, d})
 	want := []Candidate{
-		{Route: a, Host: "a", Path: "/x", Failed: "hosts"},
-		{Route: c, Host: "*", Path: "/x", Failed: "methods"},
-		{Route: b, Host: "*", Path: "/y", Failed: "path"},
-		{Route: d, Host: "*", Path: "/*", Failed: ""},
+		{Route: c, Host: "*", Path: "/x", Failed: "methods", Want: "PUT", Saw: "GET"},
+		{Route: d, Host: "*", Path: "/*"},
+		{Route: b, Host: "*", Path: "/y", Failed: "path", Want: "/y", Saw: "/x"},
+		{Route: a, Host: "a", Path: "/x", Failed: "hosts", Want: "a", Saw: "h"},
 	}
 	x := ask("GET", "h", "/x")
 	got, _ := table.Explain(x, x.Method)

@@ -2,134 +2,104 @@ package match
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"weir/http7"
+	"weir/http7/paths"
 )
 
-// hostPattern is an exact host, a "*.suffix" or any.
-type hostPattern struct {
-	kind hostKind
-	text string // the host, or the suffix with its dot
-}
-
-type hostKind uint8
-
-const (
-	anyHost hostKind = iota
-	wildHost
-	exactHost
-)
-
-func newHost(text string) hostPattern {
-	var buf [maxHost]byte
-	switch suffix, wild := strings.CutPrefix(text, "*."); {
-	case text == "" || text == "*":
-		return hostPattern{}
-	case wild:
-		return hostPattern{wildHost, "." + string(bareHost(&buf, []byte(suffix)))}
-	}
-	return hostPattern{exactHost, string(bareHost(&buf, []byte(text)))}
-}
-
-// holds reports whether the pattern takes a host in its bare form.
-func (p hostPattern) holds(host []byte) bool {
-	switch p.kind {
-	case exactHost:
-		return string(host) == p.text
-	case wildHost:
-		n := len(host) - len(p.text)
-		return n > 0 && string(host[n:]) == p.text
-	}
-	return true
-}
-
-func (p hostPattern) String() string {
-	switch p.kind {
-	case wildHost:
-		return "*" + p.text
-	case anyHost:
-		return "*"
-	}
-	return p.text
-}
-
-// compareHosts orders the more specific first: exact, longest wildcard, any.
-func compareHosts(a, b hostPattern) int {
-	return cmp.Or(cmp.Compare(b.kind, a.kind), cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
-}
-
-// maxHost is the longest host that can match a name: DNS ends at 253 (RFC 1035 §2.3.4).
-const maxHost = 255
-
-// bareHost returns authority without its port and one trailing dot, in lower case: as it is, or in
-// buf. A longer host than buf holds is nil, which no name matches.
-func bareHost(buf *[maxHost]byte, authority []byte) []byte {
-	host := cutPort(authority)
-	if n := len(host); n > 1 && host[n-1] == '.' {
-		host = host[:n-1]
-	}
-	if len(host) > maxHost {
-		return nil
-	}
-	for i, c := range host {
-		if 'A' <= c && c <= 'Z' {
-			n := copy(buf[:], host)
-			for ; i < n; i++ {
-				if 'A' <= buf[i] && buf[i] <= 'Z' {
-					buf[i] |= 0x20
-				}
-			}
-			return buf[:n]
-		}
-	}
-	return host
-}
-
-// cutPort cuts ":port" off, minding the colons of "[::1]:80" (RFC 3986 §3.2.2).
-func cutPort(authority []byte) []byte {
-	end := byte(':')
-	if len(authority) > 0 && authority[0] == '[' {
-		end = ']'
-	}
-	for i, c := range authority {
-		if c == end {
-			if c == ']' {
-				i++
-			}
-			return authority[:i]
-		}
-	}
-	return authority
-}
-
-// pathPattern is an exact path, or a prefix of whole segments.
-type pathPattern struct {
-	segments []string // behind the first "/", none for "/*"
+// pattern is one path of a route: exact, a prefix of whole segments, either with {segments} that take
+// whatever is there, or a regular expression.
+type pattern struct {
+	text     string   // as the config writes it
+	segments []string // in canonical form; anySegment for a {segment}
 	rest     bool     // written "/*" at its end
+	re       *expression
+	captures *captures // nil without any
 }
 
-func newPath(text string) pathPattern {
-	if text == "" || text == "/*" {
-		return pathPattern{rest: true}
+// anySegment stands for a {segment}: no literal is written so.
+const anySegment = "{"
+
+// newPath takes a pattern as [CheckPattern] has passed it; "" is any path.
+func newPath(text string, known map[string]*expression) *pattern {
+	if expr, ok := strings.CutPrefix(text, "~"); ok {
+		e := newExpression(expr, known)
+		return &pattern{text: text, re: e, captures: e.captures}
 	}
-	text, rest := strings.CutSuffix(text, "/*")
-	return pathPattern{strings.Split(strings.TrimPrefix(text, "/"), "/"), rest}
+	if text == "" {
+		text = "/*"
+	}
+	p := &pattern{text: text}
+	body, rest := strings.CutSuffix(text, "/*")
+	p.rest = rest
+	if body != "" {
+		p.segments = strings.Split(strings.TrimPrefix(body, "/"), "/")
+	}
+	c := captures{rest: rest, depth: len(p.segments)}
+	for i, s := range p.segments {
+		name, ok := segmentName(s)
+		if !ok {
+			p.segments[i] = literal(s)
+			continue
+		}
+		p.segments[i] = anySegment
+		if len(c.names) < http7.MaxCaptures {
+			c.names, c.at = append(c.names, name), append(c.at, i)
+		}
+	}
+	if rest && len(c.names) < http7.MaxCaptures {
+		c.names = append(c.names, restName)
+	}
+	if len(c.names) > 0 {
+		p.captures = &c
+	}
+	return p
 }
 
-// holds reports whether the pattern takes path, which is compared byte for byte.
-func (p pathPattern) holds(path []byte) bool {
+// segmentName returns the name of a "{name}".
+func segmentName(segment string) (string, bool) {
+	name, ok := strings.CutPrefix(segment, "{")
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(name, "}")
+}
+
+// literal returns the canonical form of a segment, which is the only one that requests come with.
+func literal(segment string) string {
+	if form, fault := paths.Literal("/" + segment); fault == nil {
+		return form[1:]
+	}
+	return segment
+}
+
+// exact returns the only path that p takes, if it is one.
+func (p *pattern) exact() (path string, ok bool) {
+	if p.re != nil || p.rest || slices.Contains(p.segments, anySegment) {
+		return "", false
+	}
+	return "/" + strings.Join(p.segments, "/"), true
+}
+
+// holds reports whether the pattern takes a canonical path, by looking at each segment.
+func (p *pattern) holds(path []byte) bool {
+	if p.re != nil {
+		return p.re.holds(path)
+	}
 	for _, want := range p.segments {
 		if len(path) == 0 || path[0] != '/' {
 			return false
 		}
 		n := segment(path)
-		if string(path[1:n]) != want {
-			return false
+		if want == anySegment && n > 1 || string(path[1:n]) == want {
+			path = path[n:]
+			continue
 		}
-		path = path[n:]
+		return false
 	}
-	return p.rest || len(path) == 0
+	return len(path) == 0 || p.rest && (path[0] == '/' || len(p.segments) == 0)
 }
 
 // segment returns where the segment that path begins with ends; path begins with "/".
@@ -142,23 +112,21 @@ func segment(path []byte) int {
 	return len(path)
 }
 
-func (p pathPattern) String() string {
-	s := strings.Join(p.segments, "/")
-	switch {
-	case len(p.segments) > 0 && p.rest:
-		return "/" + s + "/*"
-	case p.rest:
-		return "/*"
+// comparePaths orders the more specific first: segment by segment from the left, a literal before a
+// {segment} before the rest, the path's end before the rest; then regular expressions, those with the
+// longest literal prefix first. It returns 0 for patterns that take the same paths, and for regular
+// expressions with the same literal prefix; others that no rule orders share no path.
+func comparePaths(a, b *pattern) int {
+	if a.re != nil || b.re != nil {
+		if a.re == nil || b.re == nil {
+			return compareBool(a.re == nil, b.re == nil)
+		}
+		return cmp.Or(cmp.Compare(len(b.re.prefix), len(a.re.prefix)), cmp.Compare(a.re.prefix, b.re.prefix))
 	}
-	return "/" + s
-}
-
-// comparePaths orders the more specific first: segment by segment from the left, a literal before
-// the rest, and the path's end before the rest.
-func comparePaths(a, b pathPattern) int {
 	for i := range min(len(a.segments), len(b.segments)) {
-		if c := cmp.Compare(a.segments[i], b.segments[i]); c != 0 {
-			return c // they share no path
+		s, t := a.segments[i], b.segments[i]
+		if c := cmp.Or(compareBool(s != anySegment, t != anySegment), cmp.Compare(s, t)); c != 0 {
+			return c
 		}
 	}
 	return cmp.Or(cmp.Compare(len(b.segments), len(a.segments)), compareBool(!a.rest, !b.rest))
@@ -173,14 +141,4 @@ func compareBool(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// takesMethod reports whether the route takes a method.
-func takesMethod(r *http7.Route, method []byte) bool {
-	for _, m := range r.Methods {
-		if m == string(method) {
-			return true
-		}
-	}
-	return len(r.Methods) == 0
 }

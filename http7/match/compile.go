@@ -1,0 +1,221 @@
+package match
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"sync"
+
+	"weir/http7"
+)
+
+// Compile builds the table of routes that one listener serves; Route.Listeners is not looked at.
+// It finds the pairs of routes of which neither is more specific, and routes that can never match.
+// The table is complete even then: the earlier route of such a pair wins.
+// Hosts, paths, methods and conditions are taken as the Check functions and the config have passed
+// them; what those refuse takes no request. The routes must not change afterwards.
+func Compile(routes []*http7.Route) (*Table, Findings) {
+	c := compiler{
+		table:       &Table{index: newIndex(), nodes: make([]node, 1), sites: make([]site, 1)},
+		hosts:       map[string]*hostPattern{},
+		expressions: map[string]*expression{},
+		regexps:     map[string]*regexp.Regexp{},
+		prefixes:    map[int]*captures{},
+	}
+	t := c.table
+	t.scratch = &sync.Pool{New: func() any { return new(scratch) }}
+	for _, r := range routes {
+		c.addRoute(r)
+	}
+	slices.SortFunc(t.rules, compareAll)
+	t.rules = slices.CompactFunc(t.rules, func(a, b rule) bool {
+		return a.route == b.route && samePlace(&a, &b) && a.path.re == b.path.re // written twice
+	})
+	t.rules = slices.Clip(t.rules)
+	c.build()
+	t.nodes = slices.Clip(t.nodes)
+	t.reads = reads(t.rules)
+	return t, Findings{Conflicts: conflicts(t.rules), Shadows: shadows(t.rules, routes)}
+}
+
+// compiler holds what is shared while a table is made.
+type compiler struct {
+	table       *Table
+	hosts       map[string]*hostPattern
+	expressions map[string]*expression
+	regexps     map[string]*regexp.Regexp
+	prefixes    map[int]*captures // of plain prefixes, by their depth
+}
+
+// addRoute makes the rules of one route.
+func (c *compiler) addRoute(r *http7.Route) {
+	demands := c.newDemands(r)
+	for _, text := range orAny(r.Paths) {
+		p := newPath(text, c.expressions)
+		c.share(p)
+		for _, host := range orAny(r.Hosts) {
+			c.table.rules = append(c.table.rules, rule{
+				demands: demands, captures: p.captures, route: r, re: p.re,
+				host: c.host(host), path: p, order: len(c.table.rules),
+			})
+		}
+	}
+}
+
+func (c *compiler) host(text string) *hostPattern {
+	h := c.hosts[text]
+	if h == nil {
+		made := newHost(text)
+		h = &made
+		c.hosts[text] = h
+	}
+	return h
+}
+
+// share gives plain prefixes of one depth the same captures: there are many of them.
+func (c *compiler) share(p *pattern) {
+	if p.re != nil || p.captures == nil || len(p.captures.at) > 0 {
+		return
+	}
+	if known := c.prefixes[p.captures.depth]; known != nil {
+		p.captures = known
+		return
+	}
+	c.prefixes[p.captures.depth] = p.captures
+}
+
+func orAny(list []string) []string {
+	if len(list) == 0 {
+		return []string{""}
+	}
+	return list
+}
+
+// compareRules orders the more specific first; 0 means that neither is, if they share a request at all.
+func compareRules(a, b *rule) int {
+	return cmp.Or(
+		comparePlaces(a, b),
+		compareBool(len(a.route.Methods) > 0, len(b.route.Methods) > 0),
+		cmp.Compare(len(b.route.Conditions), len(a.route.Conditions)),
+		cmp.Compare(b.route.Priority, a.route.Priority),
+	)
+}
+
+func comparePlaces(a, b *rule) int {
+	return cmp.Or(compareHosts(a.host, b.host), comparePaths(a.path, b.path))
+}
+
+func samePlace(a, b *rule) bool { return comparePlaces(a, b) == 0 }
+
+// compareAll orders rules that tie as the config does.
+func compareAll(a, b rule) int {
+	return cmp.Or(compareRules(&a, &b), cmp.Compare(a.order, b.order))
+}
+
+// build fills the index, the sites and the tree from the sorted rules.
+func (c *compiler) build() {
+	t := c.table
+	var number uint32
+	for at := 0; at < len(t.rules); {
+		r := &t.rules[at]
+		end := at + 1
+		for end < len(t.rules) && samePlace(r, &t.rules[end]) {
+			end++
+		}
+		if at == 0 || compareHosts(r.host, t.rules[at-1].host) != 0 {
+			number = t.addSite(r.host)
+		}
+		t.addPlace(number, r.path, place{uint32(at), uint32(end - at)})
+		at = end
+	}
+}
+
+// addSite makes the site of a host that is not there yet and returns its number.
+func (t *Table) addSite(h *hostPattern) uint32 {
+	number := uint32(len(t.sites))
+	switch h.kind {
+	case anyHost:
+		return 0
+	case wildHost:
+		t.longest = max(t.longest, len(h.text))
+		t.index.add(wildHosts, h.text, place{from: number})
+	case exactHost:
+		t.index.add(exactHosts, h.text, place{from: number})
+	}
+	t.named = true
+	t.sites = append(t.sites, site{})
+	return number
+}
+
+// addPlace makes the rules of a place known to a site.
+func (t *Table) addPlace(number uint32, p *pattern, rules place) {
+	s := &t.sites[number]
+	if p.re != nil {
+		if s.expressions.n == 0 {
+			s.expressions.from = rules.from
+		}
+		s.expressions.n += rules.n
+		return
+	}
+	if path, ok := p.exact(); ok {
+		s.exact = true
+		t.index.add(pathsOf(number), path, rules)
+		return
+	}
+	if s.tree == 0 {
+		s.tree = t.addNode()
+	}
+	n := &t.nodes[t.grow(s.tree, p.segments)]
+	if p.rest {
+		n.rest = rules
+	} else {
+		n.end = rules
+	}
+}
+
+func (t *Table) addNode() uint32 {
+	t.nodes = append(t.nodes, node{})
+	return uint32(len(t.nodes) - 1)
+}
+
+// grow walks the tree down from a node and makes what is missing.
+func (t *Table) grow(from uint32, segments []string) uint32 {
+	for _, s := range segments {
+		if s == anySegment {
+			if t.nodes[from].any == 0 {
+				next := t.addNode()
+				t.nodes[from].any = next
+			}
+			from = t.nodes[from].any
+			continue
+		}
+		next, ok := t.index.get(segmentsOf(from), []byte(s))
+		if !ok {
+			next = place{from: t.addNode()}
+			t.nodes[from].literals = true
+			t.index.add(segmentsOf(from), s, next)
+		}
+		from = next.from
+	}
+	return from
+}
+
+// reads collects the selectors that conditions read, but those of bodies.
+func reads(rules []rule) []string {
+	set := map[string]bool{}
+	for i := range rules {
+		if d := rules[i].demands; d != nil {
+			for j := range d.conditions {
+				set[d.conditions[j].selector] = true
+			}
+		}
+	}
+	delete(set, "")
+	delete(set, "body")
+	var list []string
+	for s := range set {
+		list = append(list, s)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,129 @@
+package content
+
+// Values are what a body holds at the places of Paths. The zero value is empty. They belong to one
+// goroutine, are reused, and refer to the body until the next Read or Drop.
+type Values struct {
+	found  []found
+	heads  []int32 // by number: the last one found, counted from 1; 0 is none
+	text   []byte  // what does not stand in the body as it is
+	active []*step // those that lead on from the values that are open
+}
+
+// found is one value; before is the one found before it at the same path, as heads count.
+type found struct {
+	text     []byte
+	before   int32
+	compound bool
+}
+
+// Value is one of the values of a path.
+type Value struct{ f *found }
+
+// Valid reports whether there is a value.
+func (v Value) Valid() bool { return v.f != nil }
+
+// Compound reports whether v is an object, a list, or an element that holds more than plain text.
+func (v Value) Compound() bool { return v.f.compound }
+
+// Text returns a plain value: a string's characters, a number as it is written, "true", "false" or
+// "null"; the text of an element without white space around it, the value of an attribute.
+func (v Value) Text() []byte { return v.f.text }
+
+// First returns a value of the path with that number.
+func (v *Values) First(number int) Value { return v.at(v.heads[number]) }
+
+// After returns another value of the same path.
+func (v *Values) After(w Value) Value { return v.at(w.f.before) }
+
+func (v *Values) at(i int32) Value {
+	if i == 0 {
+		return Value{}
+	}
+	return Value{&v.found[i-1]}
+}
+
+// Drop forgets the body, and blocks that have grown large.
+func (v *Values) Drop() {
+	clear(v.found)
+	v.found, v.text = v.found[:0], v.text[:0]
+	if cap(v.found) > mostFound {
+		v.found = nil
+	}
+	if cap(v.text) > mostText {
+		v.text = nil
+	}
+}
+
+// What is kept for the next body.
+const (
+	mostFound = 1 << 10
+	mostText  = 64 << 10
+)
+
+func (v *Values) reset(paths int) {
+	v.Drop()
+	clear(v.heads)
+	for len(v.heads) < paths {
+		v.heads = append(v.heads, 0)
+	}
+	v.active = v.active[:0]
+}
+
+// Read reads a body of that kind and keeps what stands at the places of p in v. It reports whether the
+// body is whole and well-formed, and not nested deeper than [MostDepth]. Its time grows with the
+// body and with the paths that lead through the same place, its memory with the values found.
+// For JSON it allocates nothing in steady state.
+func (p *Paths) Read(kind Kind, body []byte, v *Values) bool {
+	v.reset(len(p.numbers))
+	switch kind {
+	case JSON:
+		return readJSON(&p.json, body, v)
+	case XML:
+		return readXML(&p.xml, body, v)
+	}
+	return false
+}
+
+// span is a run of active steps.
+type span struct{ from, to int }
+
+func (v *Values) root(s *step) span {
+	v.active = append(v.active[:0], s)
+	return span{0, 1}
+}
+
+// enter makes the steps active that lead from those of s to name.
+func (v *Values) enter(s span, name []byte) span {
+	from := len(v.active)
+	for i := s.from; i < s.to; i++ {
+		if next := v.active[i].below[string(name)]; next != nil {
+			v.active = append(v.active, next)
+		}
+		if next := v.active[i].any; next != nil {
+			v.active = append(v.active, next)
+		}
+	}
+	return span{from, len(v.active)}
+}
+
+// leave ends what enter began.
+func (v *Values) leave(s span) { v.active = v.active[:s.from] }
+
+// wanted reports whether a path ends at s.
+func (v *Values) wanted(s span) bool {
+	for i := s.from; i < s.to; i++ {
+		if len(v.active[i].ends) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *Values) keep(s span, text []byte, compound bool) {
+	for i := s.from; i < s.to; i++ {
+		for _, number := range v.active[i].ends {
+			v.found = append(v.found, found{text, v.heads[number], compound})
+			v.heads[number] = int32(len(v.found))
+		}
+	}
+}
