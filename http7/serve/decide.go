@@ -170,7 +170,7 @@ func (d *decider) matchAsked(x *exchange) http7.Verdict {
 	switch {
 	case stop.Act == http7.Need || stop.Fault == undecided:
 		return stop
-	case x.Route == nil:
+	case x.Route == nil || !slices.ContainsFunc(x.Route.Steps, offering):
 		d.ordinary(x)
 		return http7.Continue
 	case stop.Act != http7.Go:
@@ -180,6 +180,9 @@ func (d *decider) matchAsked(x *exchange) http7.Verdict {
 	d.steps, d.at, d.end = x.Route.Steps, 0, guardsOf(x.Route.Steps)
 	return http7.Continue
 }
+
+// offering reports whether a step may answer preflights.
+func offering(s http7.Step) bool { return s.Preflight != nil }
 
 // match finds the route and its plan, and the refusal that stands.
 func (d *decider) match(x *exchange) http7.Verdict {

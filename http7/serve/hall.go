@@ -107,6 +107,10 @@ func (c *conn) options(x *exchange) {
 	if x.Request.Has(http7.MaxForwards) {
 		c.countHops(x)
 	}
+	if x.Recorded != nil && x.site.offers() {
+		x.Lacks("header:origin")
+		x.Lacks("header:access-control-request-method")
+	}
 	if !x.Request.Has(http7.Origin) || x.head.Asterisk {
 		return
 	}

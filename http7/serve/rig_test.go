@@ -110,27 +110,11 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 		watcher.Close()
 	}()
 
-	cfg := lb.Default()
-	for _, e := range endpoints {
-		a, err := conf.ParseAddress(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg.Endpoints = append(cfg.Endpoints, lb.EndpointConfig{Address: a, Weight: 1})
-	}
-	reg := lb.NewRegistry(forward.CloseIdle)
-	up, err := reg.Adopt("u", cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*lb.Endpoint
-	all = append(all, reg.Endpoints()...)
-	reg.Judge(lb.ByProbe, lb.Ready, "", all...)
 	cat := obs.NewCatalogue(obs.Build{})
 	route := &http7.Route{Name: "all", Upstream: "u"}
 	r := &rig{t: t, snap: new(atomic.Pointer[Snapshot]), series: cat, forward: forward.Default(), route: route}
 	r.plan = &Plan{
-		Route: route, Series: cat.Route("web", "all"), Upstream: up, UpstreamSeries: cat.Upstream("u"),
+		Route: route, Series: cat.Route("web", "all"), Upstream: r.upstream("u", lb.Default(), endpoints...), UpstreamSeries: cat.Upstream("u"),
 	}
 	r.site = &Site{
 		Listener: "web", Plans: []*Plan{r.plan},
@@ -144,13 +128,20 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	if change != nil {
 		change(r)
 	}
-	r.site.Table, _ = match.Compile([]*http7.Route{route})
+	var routes []*http7.Route
+	for _, p := range r.site.Plans {
+		routes = append(routes, p.Route)
+	}
+	r.site.Table, _ = match.Compile(routes)
 	r.plan.Transport, r.plan.Retry = forward.New(&r.forward, wheel), NewRetry(&r.forward.Retry)
 	r.plan.Counters = r.engine.Counters("u")
 	if r.forward.Hedge != nil {
 		r.plan.Hedge = NewHedge(r.forward.Hedge)
 	}
 	if route.Handler != nil {
+		route.Upstream, r.plan.Upstream = "", nil
+	}
+	if r.plan.Split != nil || r.plan.Local != nil {
 		route.Upstream, r.plan.Upstream = "", nil
 	}
 	r.snap.Store(&Snapshot{Sites: []*Site{r.site}})
@@ -170,6 +161,47 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 		}
 	}()
 	return r
+}
+
+// also gives the rig's site another route, whose endpoints are those of the first unless it answers from here.
+func (r *rig) also(route *http7.Route) *Plan {
+	route.ID = len(r.site.Plans)
+	p := &Plan{Route: route, Series: r.series.Route("web", route.Name)}
+	if route.Handler == nil {
+		route.Upstream = "u"
+		p.Upstream, p.UpstreamSeries = r.plan.Upstream, r.plan.UpstreamSeries
+		p.Transport, p.Retry, p.Counters = forward.New(&r.forward, r.engine.Wheel), NewRetry(&r.forward.Retry), r.engine.Counters("u")
+	}
+	r.site.Plans = append(r.site.Plans, p)
+	return p
+}
+
+// side is a plan of the rig's route with an upstream of its own.
+func (r *rig) side(name string, endpoints ...string) *Plan {
+	up := r.upstream(name, lb.Default(), endpoints...)
+	return &Plan{
+		Route: r.route, Series: r.plan.Series, UpstreamName: name, Upstream: up, UpstreamSeries: r.series.Upstream(name),
+		Transport: forward.New(&r.forward, r.engine.Wheel), Retry: NewRetry(&r.forward.Retry), Counters: r.engine.Counters(name),
+	}
+}
+
+// upstream makes an upstream whose endpoints are ready.
+func (r *rig) upstream(name string, cfg lb.Config, endpoints ...string) *lb.Upstream {
+	r.t.Helper()
+	for _, e := range endpoints {
+		a, err := conf.ParseAddress(e)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		cfg.Endpoints = append(cfg.Endpoints, lb.EndpointConfig{Address: a, Weight: 1})
+	}
+	reg := lb.NewRegistry(forward.CloseIdle)
+	up, err := reg.Adopt(name, cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	reg.Judge(lb.ByProbe, lb.Ready, "", reg.Endpoints()...)
+	return up
 }
 
 // dial connects to the engine; every read ends after 5 s.

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"weir/http7"
@@ -46,6 +47,11 @@ type Site struct {
 	AccessLog *obs.AccessLog
 	// Reads are what is logged of requests besides what is on every line; nil: nothing.
 	Reads *Reads
+}
+
+// offers reports whether any route has a step that may answer preflights. It looks at all of them.
+func (s *Site) offers() bool {
+	return slices.ContainsFunc(s.Plans, func(p *Plan) bool { return p != nil && slices.ContainsFunc(p.Route.Steps, offering) })
 }
 
 // Limits are a listener's limits, compiled; a duration or size of 0 is off.
