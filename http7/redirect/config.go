@@ -2,6 +2,7 @@ package redirect
 
 import (
 	"slices"
+	"strconv"
 
 	"weir/http7/template"
 	"weir/internal/conf"
@@ -26,7 +27,7 @@ var statuses = []int{301, 302, 303, 307, 308}
 
 func allowed(status int) bool { return slices.Contains(statuses, status) }
 
-// Check notes what is wrong with c; captures are as in Compile.
+// Check notes what is wrong with c; captures are as in [Compile].
 func (c *Config) Check(p *conf.Problems, captures []string) {
 	switch _, err := template.CompileURL(c.To, captures...); {
 	case c.To == "":
@@ -35,6 +36,6 @@ func (c *Config) Check(p *conf.Problems, captures []string) {
 		p.AddError("to", err)
 	}
 	if !allowed(c.Status) {
-		p.Add("status", "not the status of a redirect", "write 301, 302, 303, 307 or 308")
+		p.Add("status", strconv.Itoa(c.Status)+" is not the status of a redirect", "write 301, 302, 303, 307 or 308")
 	}
 }

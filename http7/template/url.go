@@ -26,11 +26,6 @@ const (
 // HasQuery reports whether the text has a "?".
 func (u *URL) HasQuery() bool { return u.hasQuery }
 
-// Constant reports whether the text has no variable.
-func (u *URL) Constant() bool {
-	return u.path.constant() && (u.query.constant() || !u.hasQuery) && u.fragment.constant()
-}
-
 // Reads is like [Template.Reads].
 func (u *URL) Reads() []string { return u.reads }
 
