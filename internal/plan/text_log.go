@@ -49,13 +49,13 @@ func (t *text) missing(l *Log) {
 // leftOut tells what of the log was not judged, and what to think of it.
 func (t *text) leftOut(l *Log) {
 	if l.Sessions > 0 {
-		t.write("  %s of tcp listeners not judged.\n", isAre(l.Sessions, "session"))
+		t.write("  %s not judged.\n", isAre(l.Sessions, "session", " of tcp listeners"))
 	}
 	if l.Unread > 0 {
-		t.write("  %s not judged: refused for what a log does not show.\n", isAre(l.Unread, "request"))
+		t.write("  %s not judged: refused for what a log does not show.\n", isAre(l.Unread, "request", ""))
 	}
 	if l.Foreign > 0 {
-		t.write("  %s no request of Weir's log, such as %s.\n", isAre(l.Foreign, "line"), plain(strings.Join(l.Problems[:min(1, len(l.Problems))], "")))
+		t.write("  %s no request of Weir's log, such as %s.\n", isAre(l.Foreign, "line", ""), plain(strings.Join(l.Problems[:min(1, len(l.Problems))], "")))
 	}
 	if l.Cut {
 		t.write("  The log ends within a line, which does not count.\n")
@@ -65,11 +65,11 @@ func (t *text) leftOut(l *Log) {
 	}
 }
 
-func isAre(n int64, word string) string {
+func isAre(n int64, word, more string) string {
 	if n == 1 {
-		return "1 " + word + " is"
+		return "1 " + word + more + " is"
 	}
-	return term.Plural(n, word) + " are"
+	return term.Plural(n, word) + more + " are"
 }
 
 func share(n, of int64) string {
@@ -174,7 +174,9 @@ func (t *text) hits(list []Hit) {
 		h := &list[i]
 		t.write("  %s %s: %s\n", plain(h.name()), h.says(), t.Bold(term.Plural(h.Requests, "request")))
 		t.clients(&h.Clients)
-		t.examples(h.Examples)
+		if h.Policy == "" || h.Observed { // the others are among the changed ones
+			t.examples(h.Examples)
+		}
 	}
 }
 
