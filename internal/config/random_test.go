@@ -121,7 +121,7 @@ func (w *writer) upstream(i int) {
 
 func (w *writer) policy(i int) {
 	w.line("[policies.p%d]", i)
-	w.maybe("headers.request = { set = { X-A = %s }, mode = %s }", w.pick(`"b"`, `""`, `"$${X}"`), w.pick(`"observe"`, `"off"`, `"enforce"`))
+	w.maybe("headers.request = { set = { X-A = %s }, mode = %s }", w.pick(`"b"`, `""`, `"$${client}"`, `"{path.a}{{"`), w.pick(`"observe"`, `"off"`, `"enforce"`))
 	w.maybe("headers.response = { add = { X-B = %s }, remove = %s }", w.pick(`"b"`, `["b", "c"]`, `[]`), w.pick(`[]`, `"Server"`))
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"weir/http7/template"
 	"weir/internal/conf"
 )
 
@@ -17,13 +18,16 @@ type Config struct {
 	Response *SectionConfig `toml:"response"`
 }
 
-// SectionConfig is one set of edits. Names are removed first, then set, then added.
+// SectionConfig is one set of edits. Names are removed first, then set, then added. Values are templates:
+// "{client}", "{path.id}" or "{jwt.sub}" in them is what it is of the request (see http7/template).
 type SectionConfig struct {
 	// Mode is "enforce", "observe" (record what would be edited) or "off". Default: "enforce".
 	Mode conf.Mode `toml:"mode"`
-	// Set gives a field one value, in place of any that it has. Default: none.
+	// Set gives a field one value, in place of any that it has. A value whose variables leave nothing of it
+	// removes the field. Default: none.
 	Set map[string]string `toml:"set"`
-	// Add gives a field one or more further values. Default: none.
+	// Add gives a field one or more further values, without those that are left empty by their variables.
+	// Default: none.
 	Add map[string][]string `toml:"add"`
 	// Remove drops every field of these names. Default: none.
 	Remove []string `toml:"remove"`
@@ -95,6 +99,9 @@ func checkValue(p *conf.Problems, value string) {
 	}
 	if strings.TrimSpace(value) != value {
 		p.Add("", "a field value neither begins nor ends with a space", "")
+	}
+	if _, err := template.Compile(value); err != nil {
+		p.AddError("", err)
 	}
 }
 

@@ -1,11 +1,11 @@
 // Package headers is the policy that sets, adds and removes header fields of requests on their way
 // to the endpoint and of answers on their way to the client.
 //
-// gateway compiles it; the hall runs its steps. It never sees a body or a trailer.
+// gateway compiles it; the hall runs its steps. It never sees a body; of trailers it removes what a request's
+// header may not say.
 package headers
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -46,14 +46,14 @@ func step(name string, stage http7.Stage, mode conf.Mode, edits []edit) http7.St
 	if mode == conf.Observe {
 		s.Mode = http7.Observe
 		if stage == http7.Rewrite {
-			s.Request = requestObserver{p}
+			s.Request, s.Reads = requestObserver{p}, p.reads()
 		} else {
 			s.Response = responseObserver{p}
 		}
 		return s
 	}
 	if stage == http7.Rewrite {
-		s.Request = requestEditor{p}
+		s.Request, s.Trailer = requestEditor{p}, requestEditor{p}
 	} else {
 		s.Response = responseEditor{p}
 	}
@@ -86,33 +86,68 @@ func compileEdits(s *SectionConfig, name string) (edits []edit, err error) {
 // policy is the compiled form of one section. It never changes.
 type policy struct{ edits []edit }
 
-func (p policy) apply(h *http7.Header) {
+func (p policy) apply(x *http7.Exchange, h *http7.Header) {
+	room := room(x, p.edits)
 	for i := range p.edits {
-		p.edits[i].apply(h)
+		p.edits[i].apply(x, h, room)
 	}
 }
 
 func (p policy) observe(x *http7.Exchange, h *http7.Header) {
+	room := room(x, p.edits)
 	for i := range p.edits {
-		if e := &p.edits[i]; e.changes(h) {
+		if e := &p.edits[i]; !lacks(x, e.reads) && e.changes(x, h, room) {
 			x.Verdicts = append(x.Verdicts, e.remark)
 		}
 	}
+}
+
+// reads returns what the remarks depend on, each selector once.
+func (p policy) reads() (all []string) {
+	for i := range p.edits {
+		for _, r := range p.edits[i].reads {
+			if !slices.Contains(all, r) {
+				all = append(all, r)
+			}
+		}
+	}
+	return all
+}
+
+// lacks asks for every one of the selectors, so that each that is missing is noted.
+func lacks(x *http7.Exchange, selectors []string) (any bool) {
+	for _, s := range selectors {
+		any = x.Lacks(s) || any
+	}
+	return any
 }
 
 type requestEditor struct{ policy }
 
 // Request implements [http7.Policy].
 func (p requestEditor) Request(x *http7.Exchange) http7.Verdict {
-	p.apply(&x.Request)
+	p.apply(x, &x.Request)
 	return http7.Continue
+}
+
+// Trailer implements [http7.TrailerPolicy]: what the client may not say of a field before the body, it may
+// not say behind it.
+func (p requestEditor) Trailer(x *http7.Exchange, trailer *http7.Header) {
+	if trailer != &x.Trailer {
+		return
+	}
+	for i := range p.edits {
+		if p.edits[i].op != add {
+			trailer.Del(p.edits[i].name)
+		}
+	}
 }
 
 type responseEditor struct{ policy }
 
 // Response implements [http7.ResponsePolicy].
 func (p responseEditor) Response(x *http7.Exchange) http7.Verdict {
-	p.apply(&x.Answer.Header)
+	p.apply(x, &x.Answer.Header)
 	return http7.Continue
 }
 
@@ -130,62 +165,4 @@ type responseObserver struct{ policy }
 func (p responseObserver) Response(x *http7.Exchange) http7.Verdict {
 	p.observe(x, &x.Answer.Header)
 	return http7.Continue
-}
-
-type operation uint8
-
-const (
-	remove operation = iota
-	set
-	add
-)
-
-var operationNames = [...]string{"remove", "set", "add"}
-
-// edit is one change of one field.
-type edit struct {
-	op     operation
-	name   http7.Name
-	value  []byte
-	remark string // what observe mode leaves in the log
-}
-
-// refused are the fields that Weir itself writes; see config.go.
-var refused = http7.HopByHop | http7.Names(http7.ContentLength, http7.Host, http7.Expect)
-
-func newEdit(op operation, field, value, step string) (edit, error) {
-	name, ok := http7.NewName(field)
-	switch {
-	case !ok:
-		return edit{}, fmt.Errorf("%s: %q is not a field name", step, field)
-	case refused.Has(name.ID()):
-		return edit{}, fmt.Errorf("%s: the field %q is not edited by a policy", step, field)
-	case !http7.IsFieldValue([]byte(value)):
-		return edit{}, fmt.Errorf("%s: %q is not a field value", step, value)
-	}
-	remark := step + ":would " + operationNames[op] + " " + field
-	return edit{op, name, []byte(value), remark}, nil
-}
-
-func (e *edit) apply(h *http7.Header) {
-	switch e.op {
-	case remove:
-		h.Del(e.name)
-	case set:
-		h.Set(e.name, e.value)
-	case add:
-		h.Add(e.name, e.value)
-	}
-}
-
-// changes reports whether the edit would change h as it is.
-func (e *edit) changes(h *http7.Header) bool {
-	first := h.Find(e.name, 0)
-	switch e.op {
-	case remove:
-		return first >= 0
-	case set:
-		return first < 0 || string(h.Value(first)) != string(e.value) || h.Find(e.name, first+1) >= 0
-	}
-	return true
 }

@@ -100,6 +100,131 @@ func TestObserveSaysWhatWouldChangeAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestValuesAreMadeOfTheRequest(t *testing.T) {
+	const request = "GET /a/b?c=d%20e HTTP/1.1\nHost: API.example:80\nX-User: spoofed\nX-Tenant: acme\nCookie: uid=7\n\n"
+	const rest = "Host: API.example:80\nX-User: spoofed\nX-Tenant: acme\nCookie: uid=7\n"
+	for _, c := range []struct {
+		what string
+		s    section
+		want string
+	}{
+		{"set", section{Set: map[string]string{"X-A": "{client} {host}{path}?{query} {listener}"}}, rest + "X-A: 192.0.2.7 api.example/a/b?c=d%20e web\n"},
+		{"add", section{Add: map[string][]string{"X-A": {"{query.c}", "fixed", "<{cookie.uid}>"}}}, rest + "X-A: d e\nX-A: fixed\nX-A: <7>\n"},
+		{"set, and nothing is left", section{Set: map[string]string{"X-User": "{jwt.sub}"}}, strings.Replace(rest, "X-User: spoofed\n", "", 1)},
+		{"add, and nothing is left", section{Add: map[string][]string{"X-User": {"{jwt.sub}", " {claim.x}{consumer}"[1:]}}}, rest},
+		{"a fixed value may be empty", section{Set: map[string]string{"X-User": ""}}, strings.Replace(rest, "spoofed", "", 1)},
+		{"blanks at the ends go", section{Set: map[string]string{"X-A": "a {header.X-None}"}}, rest + "X-A: a\n"},
+		{"a field that goes is read before", section{Set: map[string]string{"X-A": "{header.x-tenant}"}, Add: map[string][]string{"X-B": {"{header.x-a}"}}},
+			rest + "X-A: acme\nX-B: acme\n"},
+		{"braces", section{Set: map[string]string{"X-A": "{{client} { {\"a\":1}"}}, rest + "X-A: {client} { {\"a\":1}\n"},
+	} {
+		r := testkit.Policy(t, compile(t, headers.Config{Request: &c.s}), request, answer)
+		if r.Request != c.want {
+			t.Errorf("%s: got %q, want %q", c.what, r.Request, c.want)
+		}
+	}
+}
+
+func TestAnswersAreToldOfTheRequest(t *testing.T) {
+	s := section{Set: map[string]string{"Server": "{host}", "X-Id": "{request_id}"}, Add: map[string][]string{"Link": {"<{path}>; rel=canonical"}}}
+	steps := append([]http7.Step{{Name: "id", Request: identifier{}}}, compile(t, headers.Config{Response: &s})...)
+	r := testkit.Policy(t, steps, request, answer)
+	want := "Server: h\nSet-Cookie: a=1\nVary: Cookie\nSet-Cookie: b=2\nContent-Length: 0\nX-Id: id-1\nLink: </>; rel=canonical\n"
+	if r.Answer != want {
+		t.Errorf("got %q, want %q", r.Answer, want)
+	}
+}
+
+// identifier is what identify and request_id leave.
+type identifier struct{}
+
+func (identifier) Request(x *http7.Exchange) http7.Verdict {
+	x.RequestID = []byte("id-1")
+	x.Claims = append(x.Claims, http7.Claim{Name: "sub", Value: []byte("alice")})
+	return http7.Continue
+}
+
+func TestAnIdentityIsToldInPlaceOfWhatTheClientSays(t *testing.T) {
+	s := section{Set: map[string]string{"X-Internal": "{jwt.sub}"}}
+	steps := append([]http7.Step{{Name: "id", Request: identifier{}}}, compile(t, headers.Config{Request: &s})...)
+	if r, want := testkit.Policy(t, steps, request, answer), "Host: h\nX-Internal: alice\nCookie: a=b\nX-Edge: no\nVia: 1.1 p\n"; r.Request != want {
+		t.Errorf("got %q, want %q", r.Request, want)
+	}
+}
+
+func TestWhatTheHeaderMayNotSayTheTrailerMayNot(t *testing.T) {
+	s := section{Set: map[string]string{"X-User": "{jwt.sub}"}, Add: map[string][]string{"X-More": {"1"}}, Remove: []string{"X-Internal"}}
+	steps := compile(t, headers.Config{Request: &s, Response: &s})
+	var x http7.Exchange
+	var theirs http7.Header // an answer's
+	for _, h := range []*http7.Header{&x.Trailer, &theirs} {
+		for _, name := range []string{"x-user", "X-More", "X-INTERNAL", "Checksum"} {
+			h.AddRaw([]byte(name), []byte("1"))
+		}
+		steps[0].Trailer.Trailer(&x, h)
+	}
+	if got, want := string(x.Trailer.AppendLines(nil, 0)), "X-More: 1\r\nChecksum: 1\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if theirs.Len() != 4 || steps[1].Trailer != nil {
+		t.Errorf("the endpoint's trailer has %d fields left", theirs.Len())
+	}
+}
+
+func TestNoClientPutsALineIntoAHeader(t *testing.T) {
+	s := section{Set: map[string]string{"X-A": "<{query.q}>"}}
+	r := testkit.Policy(t, compile(t, headers.Config{Request: &s}), "GET /?q=a%0D%0AX-Evil:%201%00%7F HTTP/1.1\nHost: h\n\n", "")
+	if want := "Host: h\nX-A: <a  X-Evil: 1  >\n"; r.Request != want {
+		t.Errorf("got %q, want %q", r.Request, want)
+	}
+}
+
+func TestARecordThatLacksAFieldLeavesNoRemark(t *testing.T) {
+	s := section{Mode: conf.Observe, Remove: []string{"X-Internal"}, Set: map[string]string{"X-A": "{header.X-B}{cookie.c}"}, Add: map[string][]string{"X-C": {"{header.x-b}", "1"}}}
+	step := compile(t, headers.Config{Request: &s})[0]
+	if want := []string{"header:x-internal", "header:x-a", "header:x-b", "cookie:c"}; !slices.Equal(step.Reads, want) {
+		t.Errorf("reads %q, want %q", step.Reads, want)
+	}
+	x := &http7.Exchange{Dry: true, Recorded: &http7.Recorded{Fields: map[string]bool{"header:x-internal": true, "cookie:c": true}}}
+	step.Request.Request(x)
+	if want := []string{"header:x-a", "header:x-b", "header:x-b"}; !slices.Equal(x.Recorded.Missed, want) {
+		t.Errorf("missed %q, want %q", x.Recorded.Missed, want)
+	}
+	if want := []string{"edge.headers.request:would add X-C"}; !slices.Equal(x.Verdicts, want) {
+		t.Errorf("remarks %q, want %q", x.Verdicts, want)
+	}
+	if on := compile(t, headers.Config{Request: &section{Remove: []string{"A"}}})[0]; on.Reads != nil {
+		t.Errorf("enforced it reads %q: no verdict depends on them", on.Reads)
+	}
+}
+
+func TestObserveKnowsWhatVariablesWouldMake(t *testing.T) {
+	s := section{Mode: conf.Observe, Add: map[string][]string{"X-None": {"{jwt.sub}"}, "X-Some": {"{client}"}},
+		Set: map[string]string{"X-Edge": "{jwt.sub}", "X-Missing": "{jwt.sub}", "Via": "1.1 {header.none}p", "Cookie": "{path}"}}
+	r := testkit.Policy(t, compile(t, headers.Config{Request: &s}), request, answer)
+	want := []string{ // X-Edge would go; X-Missing is not there, Via has its value, nothing is left of X-None
+		"edge.headers.request:would set Cookie", "edge.headers.request:would set X-Edge", "edge.headers.request:would add X-Some",
+	}
+	if !slices.Equal(r.Remarks, want) {
+		t.Errorf("got %q, want %q", r.Remarks, want)
+	}
+}
+
+func TestUnknownVariablesAreConfigErrors(t *testing.T) {
+	for _, s := range []section{{Set: map[string]string{"X-A": "{clinet}"}}, {Add: map[string][]string{"X-A": {"fixed", "{clinet}"}}}} {
+		for _, c := range []headers.Config{{Request: &s}, {Response: &s}} {
+			p := conf.NewProblems()
+			c.Check(p)
+			if l := p.List(); len(l) != 1 || !strings.Contains(l[0].Text, "clinet") || !strings.Contains(l[0].Hint, "{client}") || l[0].Path[2] != "X-A" {
+				t.Errorf("%+v: got %+v", s, p.List())
+			}
+			if steps, err := headers.Compile(&c, "edge"); err == nil || steps != nil {
+				t.Errorf("%+v is compiled", s)
+			}
+		}
+	}
+}
+
 func TestStepsHaveTheirStagesAndOffMakesNone(t *testing.T) {
 	off := &section{Mode: conf.ModeOff, Remove: []string{"A"}}
 	on := &section{Remove: []string{"A"}}
@@ -160,6 +285,13 @@ func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
 				t.Errorf("got %q, want %q", r.Remarks, want)
 			}
 		},
+		func(t *testing.T, c *config.Config) {
+			steps := append([]http7.Step{{Name: "id", Request: identifier{}}}, compile(t, c.Policies["identity"].Headers)...)
+			r := testkit.Policy(t, steps, "GET /a HTTP/1.1\nHost: h\nX-User: root\nX-Order: 1\n\n", "")
+			if want := "Host: h\nX-User: alice\nX-Asked: GET http://h/a\n"; r.Request != want { // no route has captured an id
+				t.Errorf("got %q, want %q", r.Request, want)
+			}
+		},
 	}
 	examples := strings.Split(string(text), "```toml\n")[1:]
 	if len(examples) != len(wants) {
@@ -200,6 +332,35 @@ func pass(x *http7.Exchange, steps []http7.Step) {
 
 var lines = []byte("A: 1\r\nX-Internal: 1\r\nServer: s\r\n")
 
+func TestMakingValuesAllocatesNothing(t *testing.T) {
+	x, c := templated()
+	steps := compile(t, c)
+	long := []byte("/?" + strings.Repeat("q", 5000))
+	made := func() {
+		x.Release()
+		x.LocalAnswer(200)
+		x.Method, x.Target, x.Path, x.Query = long[:1], long, long[:1], long[2:]
+		pass(x, steps)
+	}
+	made()
+	if n := testing.AllocsPerRun(1000, made); n != 0 {
+		t.Fatalf("allocates %v times", n)
+	}
+	if got := string(x.Request.AppendLines(nil, 0)); !strings.HasSuffix(got, "qqq on web\r\n") {
+		t.Fatalf("got %q", got)
+	}
+}
+
+// templated are edits whose values are made of the request.
+func templated() (*http7.Exchange, headers.Config) {
+	x, _ := edited()
+	x.Conn = &http7.Conn{Listener: "web"}
+	return x, headers.Config{
+		Request:  &section{Set: map[string]string{"X-A": "{header.a} {client}", "X-B": "{query} on {listener}"}, Remove: []string{"X-Internal"}},
+		Response: &section{Set: map[string]string{"Server": "{method} {path}"}},
+	}
+}
+
 func TestEditingAllocatesNothing(t *testing.T) {
 	x, c := edited()
 	steps := compile(t, c)
@@ -212,10 +373,16 @@ func TestEditingAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkEdit(b *testing.B) {
-	x, c := edited()
-	steps := compile(b, c)
-	b.ReportAllocs()
-	for b.Loop() {
-		pass(x, steps)
+	for what, make := range map[string]func() (*http7.Exchange, headers.Config){"fixed": edited, "made": templated} {
+		b.Run(what, func(b *testing.B) {
+			x, c := make()
+			steps := compile(b, c)
+			b.ReportAllocs()
+			for b.Loop() {
+				x.Release()
+				x.LocalAnswer(200)
+				pass(x, steps)
+			}
+		})
 	}
 }
