@@ -1,0 +1,129 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"weir/http7"
+)
+
+func TestTheLogHasWhatConditionsRead(t *testing.T) {
+	t.Parallel()
+	key := bytes.Repeat([]byte{7}, 32)
+	hash := func(value string) string { return string(NewReads(nil, key).hide(nil, []byte(value))) }
+	selectors := []string{
+		"header:x-tenant", "header:x-api-key", "header:authorization", "cookie:uid", "claim:plan", "country", "sni",
+		"query:a", "client", "body", "header:not a name",
+	}
+	edits := &scripted{request: func(x *http7.Exchange) http7.Verdict { // what policies edit later is not what was read
+		x.Request.Set(tenantField, []byte("edited"))
+		return http7.Continue
+	}}
+	identify := &scripted{request: func(x *http7.Exchange) http7.Verdict {
+		x.Claims = append(x.Claims, http7.Claim{Name: "plan", Value: []byte("gold")}, http7.Claim{Name: "other", Value: []byte("x")})
+		x.Country = "DE"
+		return http7.Continue
+	}}
+	for _, c := range []struct {
+		name, request string
+		reads         bool
+		want          [][2]string
+	}{
+		{"all of it", "GET /a?a=1 HTTP/1.1|Host: a|X-Tenant: acme|Cookie: uid=u; b=c; uid=v|Authorization: Bearer x|X-API-Key: k||", true, [][2]string{
+			{"header:x-tenant", "acme"}, {"header:x-api-key", hash("k")}, {"header:authorization", hash("Bearer x")},
+			{"cookie:uid", hash("u")}, {"cookie:uid", hash("v")}, {"claim:plan", "gold"}, {"country", "DE"},
+		}},
+		{"a field that comes twice", "GET /a HTTP/1.1|Host: a|X-Tenant: a|X-Tenant: b||", true, [][2]string{
+			{"header:x-tenant", "a"}, {"header:x-tenant", "b"}, {"claim:plan", "gold"}, {"country", "DE"},
+		}},
+		{"no route", "GET /none HTTP/1.1|Host: a|X-Tenant: acme||", true, [][2]string{
+			{"header:x-tenant", "acme"}, {"claim:plan", "gold"}, {"country", "DE"},
+		}},
+		{"a request that does not come to the match", "GET /../a HTTP/1.1|Host: a|X-Tenant: acme||", true, [][2]string{}},
+		{"a listener that reads nothing", "GET /a HTTP/1.1|Host: a|X-Tenant: acme||", false, [][2]string{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			stop := func() {}
+			r := newRigWith(t, func(r *rig) {
+				stop = logging(r, &out)
+				r.route.Paths = []string{"/a"}
+				r.route.Steps = []http7.Step{edits.step("p.edit")}
+				r.site.Early = []http7.Step{identify.step("p.identify")}
+				if c.reads {
+					r.site.Reads = NewReads(selectors, key)
+				}
+			}, saying(t, hello))
+			r.say(strings.Replace(crlf(c.request), "Host: a", "Host: a\r\nConnection: close", 1))
+			r.settled()
+			stop()
+			var line struct{ Match [][2]string }
+			if err := json.Unmarshal(out.Bytes(), &line); err != nil || !reflect.DeepEqual(line.Match, c.want) {
+				t.Errorf("%v: match is %q, want %q", err, line.Match, c.want)
+			}
+		})
+	}
+}
+
+var tenantField, _ = http7.NewName("X-Tenant")
+
+func TestNamesThatHoldSecrets(t *testing.T) {
+	for name, want := range map[string]bool{
+		"authorization": true, "proxy-authorization": true, "x-api-key": true, "x-auth-user": true, "x-csrf-token": true,
+		"client-secret": true, "x-session-id": true, "cookie": true, "x-tenant": false, "accept": false, "origin": false,
+	} {
+		if got := secretName(name); got != want {
+			t.Errorf("secretName(%q) is %v", name, got)
+		}
+	}
+}
+
+func TestAHiddenValueHangsOnTheKeyAndTheValueAlone(t *testing.T) {
+	one, other := NewReads(nil, []byte("one")), NewReads(nil, []byte("other"))
+	a := string(one.hide(nil, []byte("a")))
+	if len(a) != hidden || !strings.HasPrefix(a, "hmac:") {
+		t.Errorf("hidden as %q", a)
+	}
+	if again := string(one.hide(nil, []byte("a"))); again != a {
+		t.Errorf("%q, then %q", a, again)
+	}
+	for _, b := range [][]byte{one.hide(nil, []byte("b")), other.hide(nil, []byte("a"))} {
+		if string(b) == a {
+			t.Errorf("another value or key has the same hash %q", b)
+		}
+	}
+}
+
+func TestWhatIsLoggedOfConditionsMakesNoObjects(t *testing.T) {
+	r := NewReads([]string{"header:x-tenant", "cookie:uid", "sni", "claim:plan"}, []byte("key"))
+	x := &exchange{}
+	conn, matched := &http7.Conn{SNI: "a.example"}, 0
+	run := func() {
+		x.Conn = conn
+		x.Request.AddRaw([]byte("X-Tenant"), []byte("acme"))
+		x.Request.AddRaw([]byte("Cookie"), []byte("uid=1"))
+		x.sights = r.note(x.sights[:0], x)
+		x.matched = r.record(x.matched[:0], x)
+		matched = len(x.matched)
+		x.Release()
+	}
+	if n := testing.AllocsPerRun(1000, run); n >= 1 || matched != 3 { // the pool may lose its hasher to a collection
+		t.Errorf("%d values, and it allocates %v times", matched, n)
+	}
+}
+
+func BenchmarkWhatIsLoggedOfConditions(b *testing.B) {
+	r := NewReads([]string{"header:x-tenant", "cookie:uid"}, []byte("key"))
+	x := &exchange{}
+	for b.Loop() {
+		x.Request.AddRaw([]byte("X-Tenant"), []byte("acme"))
+		x.Request.AddRaw([]byte("Cookie"), []byte("uid=1"))
+		x.sights = r.note(x.sights[:0], x)
+		x.matched = r.record(x.matched[:0], x)
+		x.Release()
+	}
+}
