@@ -38,50 +38,66 @@ func field(text string) http7.Name {
 // server that does not wish to take part say 403, without any of the protocol's fields (Fetch §3.3.3).
 var refused = &http7.Fault{
 	Side: http7.Client, Kind: http7.Refused, Name: "cors_refused", Status: 403, GRPC: 7, ProxyStatus: "http_request_denied",
-	Title: "Forbidden", Detail: "Scripts of this origin may not ask here.", Extra: "Vary: " + string(byAsking) + "\r\n",
+	Title: "Forbidden", Detail: "Scripts of this origin may not ask here.",
 }
 
-// allows reports whether scripts of x's origin may ask, and what Access-Control-Allow-Origin then says.
-// Without exactly one Origin nobody can be named.
-func (p *policy) allows(x *http7.Exchange) (value []byte, ok bool) {
-	if p.all {
-		return everyone, true
-	}
-	sent, ok := originOf(x)
-	return sent, ok && p.origins.has(sent)
-}
+// answerer answers preflights: the [http7.Policy] of [http7.Step.Preflight]. Method and fields that are asked
+// for are not judged: the browser compares them with what is allowed, and tells the script's author
+// which one was not.
+type answerer struct{ *policy }
 
-func originOf(x *http7.Exchange) (sent []byte, ok bool) {
-	i := x.Request.Find(originField, 0)
-	if i < 0 || x.Request.Find(originField, i+1) >= 0 {
-		return nil, false
-	}
-	return x.Request.Value(i), true
-}
-
-// enforcer answers preflights and writes the fields of answers.
-type enforcer struct{ *policy }
-
-// Request answers a preflight: it implements [http7.Policy] for [http7.Step.Preflight]. Method and fields
-// that are asked for are not judged: the browser compares them with what is allowed, and tells the
-// script's author which one was not.
-func (p enforcer) Request(x *http7.Exchange) http7.Verdict {
+// Request implements [http7.Policy]. What the answer says is the teller's.
+func (p answerer) Request(x *http7.Exchange) http7.Verdict {
 	if !p.all && x.Lacks(readsOrigin) {
 		return http7.Continue // undecidable: that it was missed is noted
 	}
-	origin, ok := p.allows(x)
-	if !ok {
+	if p.allows(x) == nil {
 		return http7.Refuse(refused)
 	}
-	p.answer(x, &x.LocalAnswer(204).Header, origin)
+	x.LocalAnswer(204)
 	return http7.Answered()
 }
 
-// answer writes the fields of an answer to a preflight.
-func (p *policy) answer(x *http7.Exchange, h *http7.Header, origin []byte) {
-	p.allow(h, origin)
+// teller writes the fields of every answer.
+type teller struct{ *policy }
+
+// Response implements [http7.ResponsePolicy]. An origin that is not allowed gets its answer all the same,
+// without a field: a page of this very site sends an Origin too, and only the browser can tell.
+func (p teller) Response(x *http7.Exchange) http7.Verdict {
+	h := &x.Answer.Header
+	strip(h)
+	depends := byOrigin
+	if x.Preflight != nil {
+		depends = byAsking
+	} else if p.all {
+		depends = nil
+	}
+	if origin := p.kept(x); origin != nil {
+		p.allow(h, origin)
+		if x.Preflight != nil {
+			p.permit(x, h)
+		} else {
+			add(h, exposeHeaders, p.expose)
+		}
+	}
+	if depends != nil && !varies(h) {
+		h.Add(varyField, depends)
+	}
+	return http7.Continue
+}
+
+// allow writes the fields that preflights and all other requests of an allowed origin are answered with.
+func (p *policy) allow(h *http7.Header, origin []byte) {
+	h.Add(allowOrigin, origin)
+	if p.credentials {
+		h.Add(allowCredentials, yes)
+	}
+}
+
+// permit writes what the script may ask with: the rest of the answer to a preflight.
+func (p *policy) permit(x *http7.Exchange, h *http7.Header) {
 	methods, headers := p.methods, p.headers
-	if p.echoMethod && http7.IsToken(x.Preflight) {
+	if p.echoMethod {
 		methods = x.Preflight
 	}
 	if p.echoHeaders {
@@ -92,15 +108,6 @@ func (p *policy) answer(x *http7.Exchange, h *http7.Header, origin []byte) {
 	add(h, maxAge, p.maxAge)
 	if asked, _ := x.Request.First(requestPrivate); p.privateNetwork && string(asked) == "true" {
 		h.Add(allowPrivate, yes)
-	}
-	h.Add(varyField, byAsking)
-}
-
-// allow writes the fields that preflights and all other requests of an allowed origin are answered with.
-func (p *policy) allow(h *http7.Header, origin []byte) {
-	h.Add(allowOrigin, origin)
-	if p.credentials {
-		h.Add(allowCredentials, yes)
 	}
 }
 
@@ -129,24 +136,6 @@ func askedHeaders(x *http7.Exchange) []byte {
 }
 
 var comma = []byte(",")
-
-// Response implements [http7.ResponsePolicy]. An origin that is not allowed gets its answer all the same,
-// without a field: a page of this very site sends an Origin too, and only the browser can tell.
-func (p enforcer) Response(x *http7.Exchange) http7.Verdict {
-	if x.Preflight != nil && x.Answer.Local {
-		return http7.Continue // Request's, or a refusal that no script gets to see
-	}
-	h := &x.Answer.Header
-	strip(h)
-	if origin, ok := p.allows(x); ok {
-		p.allow(h, origin)
-		add(h, exposeHeaders, p.expose)
-	}
-	if !p.all && !varies(h) {
-		h.Add(varyField, byOrigin)
-	}
-	return http7.Continue
-}
 
 // strip removes what the endpoint itself says of the matter.
 func strip(h *http7.Header) {

@@ -6,35 +6,45 @@ import (
 	"weir/http7"
 )
 
-// observer records what an enforcer would do. The remarks are made at compile time.
-type observer struct {
-	*policy
-	answers, refuses, allows, withholds string
+// remarks are what observe mode leaves in the log, made at compile time.
+type remarks struct{ yes, no string }
+
+func (r *remarks) leave(x *http7.Exchange, allowed bool) {
+	if allowed {
+		x.Verdicts = append(x.Verdicts, r.yes)
+	} else {
+		x.Verdicts = append(x.Verdicts, r.no)
+	}
 }
 
-// Request remarks on a preflight, which goes on as the OPTIONS that it is.
-func (o *observer) Request(x *http7.Exchange) http7.Verdict {
-	if !o.all && x.Lacks(readsOrigin) {
-		return http7.Continue
+// preflightObserver records what an answerer would do. The preflight goes on as the OPTIONS that it is.
+type preflightObserver struct {
+	*policy
+	remarks
+}
+
+// Request implements [http7.Policy] for [http7.Step.Preflight].
+func (o *preflightObserver) Request(x *http7.Exchange) http7.Verdict {
+	if o.all || !x.Lacks(readsOrigin) {
+		o.leave(x, o.allows(x) != nil)
 	}
-	remark := o.refuses
-	if _, ok := o.policy.allows(x); ok {
-		remark = o.answers
-	}
-	x.Verdicts = append(x.Verdicts, remark)
 	return http7.Continue
 }
 
-// Response remarks on a request of another site.
-func (o *observer) Response(x *http7.Exchange) http7.Verdict {
-	if sent, ok := originOf(x); x.Preflight != nil || !ok || isSite(x, sent) {
+// requestObserver records what a teller would do for the requests of other sites.
+type requestObserver struct {
+	*policy
+	remarks
+}
+
+// Request implements [http7.Policy].
+func (o *requestObserver) Request(x *http7.Exchange) http7.Verdict {
+	if x.Preflight != nil || x.Lacks(readsOrigin) {
 		return http7.Continue
 	}
-	remark := o.withholds
-	if _, ok := o.policy.allows(x); ok {
-		remark = o.allows
+	if sent, ok := originOf(x); ok && !isSite(x, sent) {
+		o.leave(x, o.allows(x) != nil)
 	}
-	x.Verdicts = append(x.Verdicts, remark)
 	return http7.Continue
 }
 

@@ -62,7 +62,7 @@ type origin struct {
 // host: "https://evil.com/.example.com" and "https://evil.com#.example.com" only end alike.
 func (o *origin) covers(sent []byte) bool {
 	n := len(sent) - len(o.host)
-	return n > len(o.scheme) && string(sent[:len(o.scheme)]) == o.scheme && string(sent[n:]) == o.host && areLabels(sent[len(o.scheme):n])
+	return len(sent) <= mostOrigin && n > len(o.scheme) && string(sent[:len(o.scheme)]) == o.scheme && string(sent[n:]) == o.host && areLabels(sent[len(o.scheme):n])
 }
 
 // areLabels reports whether host is made of labels as browsers send them: lower case, an IDNA name in its
@@ -109,6 +109,8 @@ func parseOrigin(text string) (origin, error) {
 	}
 	o.host += canonicalHost(host) + port
 	switch {
+	case len(o.scheme)+len(o.host) > mostOrigin:
+		return origin{}, wrong(text[:32]+"…", "is longer than a name can be", "a host name has at most 253 characters")
 	case strings.Contains(host, "*"):
 		return origin{}, wrong(text, "has a * that stands for nothing", `"*." stands in front of a host, for every host below it`)
 	case strings.ContainsFunc(host, func(r rune) bool { return r > '~' }):

@@ -19,7 +19,7 @@ import (
 // policy is the compiled form of a Config. It never changes.
 type policy struct {
 	origins origins
-	// all says that every origin is allowed: the answer to everybody is the same.
+	// all says that every origin is allowed: everybody is told the same.
 	all         bool
 	credentials bool
 	// The values of fields; nil leaves the field out.
@@ -42,14 +42,11 @@ func Compile(c *Config, name string) ([]http7.Step, error) {
 	}
 	s := http7.Step{Name: name, Stage: http7.Present, Reads: []string{readsOrigin, readsMethod}}
 	if c.Mode == conf.Observe {
-		o := &observer{
-			policy:  p,
-			answers: name + ":would answer the preflight", refuses: name + ":would refuse the preflight",
-			allows: name + ":would allow the origin", withholds: name + ":would not allow the origin",
-		}
-		s.Mode, s.Preflight, s.Response = http7.Observe, o, o
+		s.Mode = http7.Observe
+		s.Preflight = &preflightObserver{p, remarks{name + ":would answer the preflight", name + ":would refuse the preflight"}}
+		s.Request = &requestObserver{p, remarks{name + ":would allow the origin", name + ":would not allow the origin"}}
 	} else {
-		s.Preflight, s.Response = enforcer{p}, enforcer{p}
+		s.Preflight, s.Request, s.Response = answerer{p}, keeper{p}, teller{p}
 	}
 	return []http7.Step{s}, nil
 }

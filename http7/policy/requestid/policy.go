@@ -7,6 +7,7 @@ package requestid
 
 import (
 	"fmt"
+	"strings"
 
 	"weir/http7"
 	"weir/internal/conf"
@@ -27,8 +28,8 @@ func Compile(c *Config, name string) ([]http7.Step, error) {
 	field, _ := http7.NewName(c.Header)
 	p := &policy{field: field, trust: c.Trust}
 	if c.Mode == conf.Observe {
-		o := &observer{policy: p, keeps: name + ":would keep the client's", replaces: name + ":would replace the client's", makes: name + ":would make one"}
-		return []http7.Step{{Name: name, Stage: http7.Guard, Mode: http7.Observe, Request: o}}, nil
+		o := &observer{policy: p, reads: "header:" + strings.ToLower(c.Header), keeps: name + ":would keep the client's", replaces: name + ":would replace the client's", makes: name + ":would make one"}
+		return []http7.Step{{Name: name, Stage: http7.Guard, Mode: http7.Observe, Request: o, Reads: []string{o.reads}}}, nil
 	}
 	return []http7.Step{
 		{Name: name, Stage: http7.Guard, Request: settler{p}},
@@ -151,12 +152,13 @@ func lookalike(name []byte, want string) bool {
 // observer records what a settler would do. The remarks are made at compile time.
 type observer struct {
 	*policy
+	reads                  string // what a remark depends on
 	keeps, replaces, makes string
 }
 
 // Request implements [http7.Policy].
 func (o *observer) Request(x *http7.Exchange) http7.Verdict {
-	if x.RequestID != nil {
+	if x.RequestID != nil || x.Lacks(o.reads) {
 		return http7.Continue
 	}
 	remark := o.makes

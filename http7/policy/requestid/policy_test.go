@@ -182,6 +182,11 @@ func TestObserveSaysWhatItWouldDoAndDoesNothing(t *testing.T) {
 			t.Errorf("%q: changed: %+v", c.fields, r)
 		}
 	}
+	unknown, step := &http7.Exchange{Recorded: &http7.Recorded{}}, compile(t, func(q *requestid.Config) { q.Mode = conf.Observe })[0]
+	step.Request.Request(unknown)
+	if want := []string{"header:x-request-id"}; len(unknown.Verdicts) != 0 || !slices.Equal(unknown.Recorded.Missed, want) || !slices.Equal(step.Reads, want) {
+		t.Errorf("of a record: got %q, missed %q", unknown.Verdicts, unknown.Recorded.Missed)
+	}
 	settled := append([]http7.Step{{Name: "before", Request: fixed("first")}}, compile(t, func(q *requestid.Config) { q.Mode = conf.Observe })...)
 	if r := testkit.Policy(t, settled, head(""), answer); len(r.Remarks) != 0 {
 		t.Errorf("with an id already: got %q", r.Remarks)
