@@ -65,3 +65,27 @@ func TestVerdictsSayWhatTheyAskFor(t *testing.T) {
 		t.Errorf("the stage limit is called %s", s)
 	}
 }
+
+func TestADetachedRequestHasTheTargetThatTheEndpointGets(t *testing.T) {
+	for _, c := range []struct{ target, path, query, out, want string }{
+		{"/a?b", "/a", "b", "", "/a?b"},
+		{"/a?", "/a", "", "", "/a?"},
+		{"/%61?b", "/a", "b", "/a?b", "/a?b"},
+		{"/a?b", "/a", "b", "/rewritten", "/rewritten"},
+		{"http://h/a?b", "/a", "b", "", "/a?b"},
+		{"http://h", "/", "-", "", "/"},
+		{"*", "*", "-", "", "*"},
+		{"http://h", "*", "-", "", "*"},
+	} {
+		x := &Exchange{Target: []byte(c.target), Path: []byte(c.path)}
+		if c.query != "-" {
+			x.Query = []byte(c.query)
+		}
+		if c.out != "" {
+			x.Out = []byte(c.out)
+		}
+		if got := string(x.Detach().Target); got != c.want {
+			t.Errorf("%q becomes %q, want %q", c.target, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package http7
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -65,8 +66,14 @@ func (x *Exchange) Detach() *Detached {
 		Method: append([]byte(nil), x.Method...), Target: append([]byte(nil), x.Target...),
 		Authority: append([]byte(nil), x.Authority...), Path: append([]byte(nil), x.Path...),
 	}
-	if x.Out != nil {
+	switch {
+	case x.Out != nil:
 		d.Target = append(d.Target[:0], x.Out...)
+	case !bytes.HasPrefix(x.Target, x.Path): // in absolute-form, which no endpoint gets
+		d.Target = append(d.Target[:0], x.Path...)
+		if x.Query != nil {
+			d.Target = append(append(d.Target, '?'), x.Query...)
+		}
 	}
 	if x.Route != nil {
 		d.Upstream = x.Route.Upstream
