@@ -4,10 +4,12 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"weir/http7"
 	"weir/http7/match"
+	"weir/http7/paths"
+	"weir/http7/policy/errorpages"
+	"weir/http7/policy/mirror"
 	"weir/http7/serve"
 	"weir/http7/wire"
 	"weir/internal/conf"
@@ -28,35 +30,66 @@ type Compiled struct {
 	report *config.Report
 	// sites are those of the http listeners, by name; their live parts are empty.
 	sites map[string]*serve.Site
+	// reads are the selectors that conditions and policies read, by listener.
+	reads map[string][]string
+	// shadows are the routes that can never match, each once.
+	shadows []shadow
 }
 
 // Load reads the config at path, checks and compiles it. The Report is never nil. The result is
-// nil if the Report has failed.
+// nil if the Report has failed. Its mirrors send nothing.
 func Load(path string, handlers Handlers) (*Compiled, *config.Report) {
-	cfg, report := config.Load(path, config.Options{Handlers: slices.Sorted(maps.Keys(handlers))})
+	return load(path, handlers, live{})
+}
+
+func load(path string, handlers Handlers, with live) (*Compiled, *config.Report) {
+	cfg, report := config.Load(path, loadOptions(handlers))
 	if cfg == nil {
 		return nil, report
 	}
-	c := Compile(cfg, report, handlers)
+	c := compileWith(cfg, report, handlers, with)
 	if c != nil {
 		c.File = path
 	}
 	return c, report
 }
 
+func loadOptions(handlers Handlers) config.Options {
+	return config.Options{Handlers: slices.Sorted(maps.Keys(handlers))}
+}
+
 // Compile turns cfg, which report has let through, into what listeners will serve. It reads the
-// files of routes that respond with one, and does no other I/O. What it finds wrong goes to
-// report; then the result is nil.
+// files of routes that respond with one and of error pages, and does no other I/O. What it finds
+// wrong goes to report; then the result is nil. Its mirrors send nothing.
 func Compile(cfg *config.Config, report *config.Report, handlers Handlers) *Compiled {
-	k := &compiler{cfg: cfg, report: report, handlers: handlers, bundles: map[string][]http7.Step{}, told: map[string]bool{}}
+	return compileWith(cfg, report, handlers, live{})
+}
+
+// live is what compiled routes need of the gateway that serves them. The zero value is for configs that
+// nobody serves.
+type live struct {
+	sender http7.Sender
+	pool   *mirror.Pool
+	// ready reports whether an upstream has an endpoint that may be picked.
+	ready func(upstream string) bool
+}
+
+func compileWith(cfg *config.Config, report *config.Report, handlers Handlers, with live) *Compiled {
+	k := &compiler{
+		cfg: cfg, report: report, handlers: handlers, live: with,
+		bundles: map[string][]http7.Step{}, told: map[[2]int]bool{},
+		forwarding: map[string]forwarding{},
+	}
 	k.compileBundles()
 	k.compileActions()
-	c := &Compiled{Config: cfg, report: report, sites: map[string]*serve.Site{}}
+	c := &Compiled{Config: cfg, report: report, sites: map[string]*serve.Site{}, reads: map[string][]string{}}
 	for _, name := range cfg.ListenerNames() {
 		if l := cfg.Listeners[name]; l.Kind == config.KindHTTP {
 			c.sites[name] = k.site(name, l)
+			c.reads[name] = readsOf(c.sites[name])
 		}
 	}
+	c.shadows = k.shadowed()
 	if report.Failed() {
 		return nil
 	}
@@ -65,12 +98,17 @@ func Compile(cfg *config.Config, report *config.Report, handlers Handlers) *Comp
 
 // compiler is one compilation in progress.
 type compiler struct {
-	cfg      *config.Config
-	report   *config.Report
-	handlers Handlers
-	bundles  map[string][]http7.Step
-	actions  []http7.Handler // by route; nil where an upstream answers
-	told     map[string]bool // conflicts that were reported for another listener
+	cfg        *config.Config
+	report     *config.Report
+	handlers   Handlers
+	live       live
+	bundles    map[string][]http7.Step
+	pages      errorpages.Files
+	actions    []action              // by route
+	forwarding map[string]forwarding // by upstream
+	told       map[[2]int]bool       // conflicts that were reported for another listener
+	shadows    [][]match.Shadow      // by listener
+	serving    []int                 // by route: how many listeners serve it
 }
 
 // at returns where problems of an entry of the config are noted.
@@ -78,12 +116,18 @@ func (k *compiler) at(path conf.Path) *conf.Problems { return k.report.Problems(
 
 // site compiles what one http listener serves.
 func (k *compiler) site(name string, l *config.Listener) *serve.Site {
-	early, late := k.listenerSteps(l)
+	p := k.listenerParts(l)
+	rules, err := paths.Compile(&l.Paths)
+	if err != nil {
+		k.at(l.Path).AddError("paths", err)
+	}
 	s := &serve.Site{
 		Listener:  name,
 		Plans:     make([]*serve.Plan, len(k.cfg.Routes)),
-		Early:     early,
+		Early:     p.early,
+		Late:      merge(p.late, nil, nil),
 		Limits:    limits(&l.Limits),
+		Rules:     rules,
 		Trusted:   trusted(l.TrustedProxies),
 		Forwarded: forwardedWays[l.Forwarded],
 	}
@@ -92,31 +136,13 @@ func (k *compiler) site(name string, l *config.Listener) *serve.Site {
 		if len(r.Listeners) > 0 && !slices.Contains(r.Listeners, name) {
 			continue
 		}
-		s.Plans[id] = k.plan(id, r, l, late)
+		s.Plans[id] = k.plan(id, r, p)
 		routes = append(routes, s.Plans[id].Route)
 	}
-	table, findings := match.Compile(routes)
+	table, found := match.Compile(routes)
 	s.Table = table
-	for _, c := range findings.Conflicts {
-		k.conflict(c)
-	}
+	k.note(routes, found)
 	return s
-}
-
-// conflict notes two routes that take the same requests, once for all listeners.
-func (k *compiler) conflict(c match.Conflict) {
-	first, second := k.cfg.Routes[c.First.ID], k.cfg.Routes[c.Second.ID]
-	key := first.Path.String() + " " + second.Path.String()
-	if k.told[key] {
-		return
-	}
-	k.told[key] = true
-	what := "requests for host " + c.Host + " and path " + c.Path
-	if len(c.Methods) > 0 {
-		what = strings.Join(c.Methods, ", ") + " " + what
-	}
-	k.at(second.Path).Add("match", what+` are taken by route "`+first.Name+`" as well, and neither is more specific`,
-		"the other is at "+k.report.Where(first.Path)+"; make one more specific, or give one a higher priority")
 }
 
 var forwardedWays = map[string]serve.Forwarded{

@@ -1,11 +1,7 @@
 package gateway
 
 import (
-	"cmp"
 	"math"
-	"mime"
-	"os"
-	"path/filepath"
 
 	"weir/http7"
 	"weir/http7/serve"
@@ -13,73 +9,66 @@ import (
 	"weir/internal/config"
 )
 
-// compileActions makes the handlers of routes that answer from here, once for all listeners.
-func (k *compiler) compileActions() {
-	k.actions = make([]http7.Handler, len(k.cfg.Routes))
-	for id, r := range k.cfg.Routes {
-		switch {
-		case r.Handler != "":
-			k.actions[id] = k.handlers[r.Handler]
-		case r.Respond != nil:
-			k.actions[id] = k.respond(r)
-		}
-		if b := r.Limits.BodyBytes; b != nil && !b.IsOff() && b.Value() == 0 {
-			k.at(r.Path).In("limits").Add("body_bytes", "no body at all could be sent", `write a size, or "off" for no limit`)
-		}
-	}
+// forwarding is what the routes to one upstream have in common.
+type forwarding struct {
+	host  serve.HostRule
+	retry serve.Retry
+	hedge serve.Hedge
 }
 
-// respond makes the handler of a route that answers with fixed bytes.
-func (k *compiler) respond(r *config.Route) http7.Handler {
-	c := r.Respond
-	body, media := []byte(c.Body), c.Type
-	if c.File != "" {
-		var err error
-		if body, err = os.ReadFile(c.File); err != nil {
-			k.at(r.Path).In("respond").Add("file", "the file can't be read: "+err.Error(), "")
+// plan compiles a route for one listener.
+func (k *compiler) plan(id int, r *config.Route, l *parts) *serve.Plan {
+	route := &http7.Route{
+		ID:         id,
+		Name:       r.Name,
+		Listeners:  r.Listeners,
+		Hosts:      r.Match.Hosts,
+		Paths:      r.Match.Path,
+		Methods:    r.Match.Methods,
+		Conditions: r.Match.Conditions(),
+		Priority:   r.Priority,
+		Upstream:   r.Upstream,
+		Handler:    k.actions[id].handler,
+		Timeout:    r.Timeout.Value(),
+		BodyLimit:  bodyLimit(r.Limits.BodyBytes, l.config.Limits.BodyBytes),
+		Steps:      k.steps(id, r, l),
+	}
+	p := k.aim(route, r, r.Upstream)
+	p.Local = k.actions[id].local
+	if r.Split != nil {
+		p.Split = &serve.Split{By: k.actions[id].by, Sides: make([]serve.Side, len(r.Split))}
+		for i, s := range r.Split {
+			p.Split.Sides[i] = serve.Side{Weight: s.Weight, Plan: k.aim(route, r, s.Upstream)}
 		}
-		if media == "" {
-			media = mediaOf(c.File)
-		}
-	}
-	if media == "" && len(body) > 0 {
-		media = "text/plain; charset=utf-8"
-	}
-	return http7.Respond(c.Status, media, body)
-}
-
-// mediaOf returns the media type that a file's name says.
-func mediaOf(file string) string {
-	if t := mime.TypeByExtension(filepath.Ext(file)); t != "" {
-		return t
-	}
-	return "application/octet-stream"
-}
-
-// plan compiles a route for one listener. late are the listener's steps behind the match.
-func (k *compiler) plan(id int, r *config.Route, l *config.Listener, late []bundle) *serve.Plan {
-	p := &serve.Plan{
-		Route: &http7.Route{
-			ID:        id,
-			Name:      r.Name,
-			Listeners: r.Listeners,
-			Hosts:     r.Match.Hosts,
-			Paths:     r.Match.Path,
-			Methods:   r.Match.Methods,
-			Priority:  r.Priority,
-			Upstream:  r.Upstream,
-			Handler:   k.actions[id],
-			Timeout:   r.Timeout.Value(),
-			BodyLimit: bodyLimit(r.Limits.BodyBytes, l.Limits.BodyBytes),
-			Steps:     merge(late, k.named(r.Policies), r.Without),
-		},
-		Without: r.Without,
-	}
-	if u := k.cfg.Upstreams[r.Upstream]; u != nil {
-		p.Host = hostRule(u.Host)
-		p.Retry, p.Hedge = serve.NewRetry(cmp.Or(r.Retry, &u.Retry)), serve.NewHedge(cmp.Or(r.Hedge, u.Hedge))
 	}
 	return p
+}
+
+// aim returns the plan that sends a route's requests to an upstream, "" for none.
+func (k *compiler) aim(route *http7.Route, r *config.Route, upstream string) *serve.Plan {
+	p := &serve.Plan{Route: route, Without: r.Without, UpstreamName: upstream}
+	if k.cfg.Upstreams[upstream] == nil {
+		return p
+	}
+	f := k.forward(upstream)
+	p.Host, p.Retry, p.Hedge = f.host, f.retry, f.hedge
+	if r.Retry != nil {
+		p.Retry = serve.NewRetry(r.Retry)
+	}
+	if r.Hedge != nil {
+		p.Hedge = serve.NewHedge(r.Hedge)
+	}
+	return p
+}
+
+func (k *compiler) forward(upstream string) forwarding {
+	f, known := k.forwarding[upstream]
+	if !known {
+		u := k.cfg.Upstreams[upstream]
+		f = forwarding{hostRule(u.Host), serve.NewRetry(&u.Retry), serve.NewHedge(u.Hedge)}
+		k.forwarding[upstream] = f
+	}
+	return f
 }
 
 // bodyLimit returns a route's own bound. 0 leaves it to the listener, so "off" in place of a

@@ -122,11 +122,11 @@ func TestGuardAndIdentifyOfAListenerRunBeforeTheMatch(t *testing.T) {
 		"a": {step("a.rewrite", http7.Rewrite), step("a.identify", http7.Identify)},
 		"b": {step("b.guard", http7.Guard), step("b.authorise", http7.Authorise)},
 	}}
-	early, late := k.listenerSteps(&config.Listener{Policies: []string{"a", "b"}})
-	if got := names(early); got != "b.guard a.identify" {
+	p := k.listenerParts(&config.Listener{Policies: []string{"a", "b"}})
+	if got := names(p.early); got != "b.guard a.identify" {
 		t.Errorf("early: %q", got)
 	}
-	if got := names(merge(late, nil, nil)); got != "b.authorise a.rewrite" {
+	if got := names(merge(p.late, nil, nil)); got != "b.authorise a.rewrite" {
 		t.Errorf("late: %q", got)
 	}
 }

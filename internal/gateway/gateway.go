@@ -12,6 +12,7 @@ import (
 
 	"weir/health"
 	"weir/http7/forward"
+	"weir/http7/policy/mirror"
 	"weir/http7/serve"
 	"weir/http7/sticky"
 	"weir/internal/config"
@@ -73,6 +74,8 @@ type Gateway struct {
 	outliers *health.Outliers
 	sessions *tcp4.Sessions
 	shared   *serve.Shared
+	mirrors  *mirror.Pool
+	logKey   logKey
 
 	snap    atomic.Pointer[serve.Snapshot]
 	current atomic.Pointer[generation] // prepared by Open, published from Run on
@@ -140,15 +143,21 @@ func (e *ConfigError) Error() string { return e.Report.String() }
 // config asks for. After an error nothing is held. Call it once, and Run or Close behind it.
 func (g *Gateway) Open(path string) error {
 	g.path = path
-	compiled, report := Load(path, g.options.Handlers)
+	cfg, report := config.Load(path, loadOptions(g.options.Handlers))
+	if cfg == nil {
+		g.release()
+		return &ConfigError{report}
+	}
+	if err := g.furnish(cfg); err != nil {
+		g.release()
+		return err
+	}
+	compiled := compileWith(cfg, report, g.options.Handlers, g.live())
 	if compiled == nil {
 		g.release()
 		return &ConfigError{report}
 	}
-	if err := g.furnish(compiled.Config); err != nil {
-		g.release()
-		return err
-	}
+	compiled.File = path
 	g.warn(report)
 	next, err := g.prepare(compiled)
 	if err != nil {
@@ -180,7 +189,9 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 	g.shared.Panicked = g.panicked
 	g.reach.log, g.orders.log = g.log.Logger, g.log.Logger
 	g.shared.Unreachable, g.shared.Reached = g.reach.lost, g.reach.found
+	g.mirrors = mirror.New(g.log.Logger)
 	g.catalogue.Watch(words(), g.upstreamReadings, g.endpointReadings)
+	g.catalogue.WatchMirrors(g.mirrorReadings)
 	return nil
 }
 

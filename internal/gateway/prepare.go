@@ -20,7 +20,8 @@ type generation struct {
 	routes    []*obs.RouteSeries
 	listeners []*offer // by name
 	access    *obs.AccessLogChange
-	door      *door // the admin server, if it is a new one
+	detached  map[string]*serve.Plan // for requests without a client, by upstream
+	door      *door                  // the admin server, if it is a new one
 }
 
 // offer is a listener as one generation wants it.
@@ -48,7 +49,9 @@ func (g *Gateway) prepare(c *Compiled) (*generation, error) {
 		err = g.bind(next, old)
 	}
 	if err == nil {
-		g.fillSites(next)
+		err = g.fillSites(next)
+	}
+	if err == nil {
 		next.access, err = g.access.Prepare(c.Config.AccessLog)
 	}
 	if err == nil {
@@ -176,17 +179,15 @@ func (o *offer) openTLS(c *config.TLS) (err error) {
 }
 
 // fillSites gives the sites their live parts.
-func (g *Gateway) fillSites(next *generation) {
-	var access *obs.AccessLog
-	if !next.Config.AccessLog.Off() {
-		access = g.access
-	}
+func (g *Gateway) fillSites(next *generation) error {
 	for _, name := range next.Config.ListenerNames() {
 		s := next.sites[name]
 		if s == nil {
 			continue
 		}
-		s.AccessLog = access
+		if err := g.fillLog(next, s); err != nil {
+			return err
+		}
 		s.Unrouted = g.routeSeries(next, name, "")
 		for _, p := range s.Plans {
 			if p != nil {
@@ -194,11 +195,42 @@ func (g *Gateway) fillSites(next *generation) {
 			}
 		}
 	}
+	next.detached = next.detachedPlans()
+	return nil
+}
+
+// fillLog gives a site its access log, if there is one.
+func (g *Gateway) fillLog(next *generation, s *serve.Site) error {
+	if next.Config.AccessLog.Off() {
+		return nil
+	}
+	s.AccessLog = g.access
+	reads := next.reads[s.Listener]
+	if len(reads) == 0 {
+		return nil
+	}
+	key, err := g.keyOfLog(next.Config)
+	if err == nil {
+		s.Reads = serve.NewReads(reads, key)
+	}
+	return err
 }
 
 func (g *Gateway) fillPlan(next *generation, listener string, p *serve.Plan) {
 	p.Series = g.routeSeries(next, listener, p.Route.Name)
-	if u := next.upstreams[p.Route.Upstream]; u != nil {
+	next.upstreams[p.UpstreamName].fill(p)
+	if p.Split == nil {
+		return
+	}
+	for _, side := range p.Split.Sides {
+		side.Plan.Series = p.Series
+		next.upstreams[side.Plan.UpstreamName].fill(side.Plan)
+	}
+}
+
+// fill gives a plan what belongs to its upstream; a nil u is that of a plan that has none.
+func (u *upstream) fill(p *serve.Plan) {
+	if u != nil {
 		p.Upstream, p.Transport, p.UpstreamSeries = u.balancer, u.transport, u.series
 		p.HashOn, p.Sticky, p.Counters = u.hashOn, u.sticky, u.counters
 	}

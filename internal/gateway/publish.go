@@ -56,7 +56,7 @@ func (g *Gateway) next() (next *generation, report *config.Report, err error) {
 	case g.stopped:
 		return nil, nil, errStopping
 	}
-	compiled, report := Load(g.path, g.options.Handlers)
+	compiled, report := load(g.path, g.options.Handlers, g.live())
 	if compiled == nil {
 		return nil, report, nil
 	}
@@ -129,6 +129,7 @@ func (g *Gateway) publish(next *generation) {
 		g.orders.keep(lives)
 		g.retire(old, next)
 		g.departed.keep(lives)
+		g.mirrors.Keep(next.mirrors())
 		g.turns.turn() // an upstream that is back, or gone
 	}
 }

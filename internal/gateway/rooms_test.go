@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// mirror is an endpoint that answers with the fields that it got, one a line.
-func mirror(t *testing.T) string {
+// reflector is an endpoint that answers with the fields that it got, one a line.
+func reflector(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Server", "secret")
@@ -42,7 +42,7 @@ response = { remove = "Server" }
 request = { set = { X-Own = "1", X-Order = "own" } }
 [upstreams.u]
 host = "u.internal"
-endpoints = "`+mirror(t)+"\"\n")
+endpoints = "`+reflector(t)+"\"\n")
 	for _, c := range []struct {
 		path            string
 		has, hasNot     []string

@@ -14,6 +14,7 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.background(g.watcher.Run)
 	g.background(g.monitor.Run)
 	g.background(g.outliers.Run)
+	g.background(g.mirrors.Run)
 	g.background(g.watchTurns)
 	logging, endLog := context.WithCancel(context.Background())
 	logged := make(chan struct{})

@@ -231,6 +231,7 @@ func full() *Catalogue {
 	l.Fault("x")
 	l.Refused("y")
 	c.Watch(words(), decisions(), readings())
+	c.WatchMirrors(mirrors())
 	return c
 }
 

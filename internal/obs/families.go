@@ -33,6 +33,13 @@ const (
 	endpointPicks    = "weir_endpoint_picks_total"
 	endpointProbes   = "weir_endpoint_probes_total"
 
+	mirrorSent     = "weir_mirror_sent_total"
+	mirrorFailed   = "weir_mirror_failed_total"
+	mirrorDropped  = "weir_mirror_dropped_total"
+	mirrorCompared = "weir_mirror_compared_total"
+	mirrorWaiting  = "weir_mirror_waiting"
+	mirrorInFlight = "weir_mirror_in_flight"
+
 	connectionsTotal   = "weir_listener_connections_total"
 	connectionsActive  = "weir_listener_connections_active"
 	connectionsRefused = "weir_listener_connections_refused_total"
@@ -64,6 +71,7 @@ func Families() []Family {
 	at, route := []string{"listener"}, []string{"listener", "route"}
 	upstream, endpoint := []string{"upstream"}, []string{"upstream", "endpoint"}
 	reason := []string{"upstream", "reason"}
+	mirrored := []string{"route", "upstream"}
 	return []Family{
 		{requestsTotal, "counter", []string{"listener", "route", "class"}, "Exchanges that ended, by class of status: `1xx` to `5xx`, `none` if no head was sent. `route` is empty when none matched."},
 		{requestDuration, "histogram", route, "From the arrival of the request to the last byte of the answer; 100 µs to 60 s."},
@@ -90,6 +98,12 @@ func Families() []Family {
 		{endpointLatency, "gauge", endpoint, "Moving average of the time to the first byte, failures in it with their charge; 0 before the first."},
 		{endpointPicks, "counter", endpoint, "Leases ever given on the endpoint."},
 		{endpointProbes, "counter", []string{"upstream", "endpoint", "result"}, "Probes by what they came to, `ok` or `failed`. Only with health."},
+		{mirrorSent, "counter", mirrored, "Copies of requests that left for the upstream of a mirror. These six are there from the first request that a mirror has drawn."},
+		{mirrorFailed, "counter", mirrored, "Copies that got no whole answer."},
+		{mirrorDropped, "counter", []string{"route", "upstream", "reason"}, "Copies that were not sent: `full` is no room for another, `down` no fit endpoint or too many failures in a row, `too_large` a body over max_body, `incomplete` a client that did not send all of it."},
+		{mirrorCompared, "counter", []string{"route", "upstream", "result"}, "Answers compared: `equal`, `different`, and `unequalled` those that could not be."},
+		{mirrorWaiting, "gauge", mirrored, "Copies that wait to be sent."},
+		{mirrorInFlight, "gauge", mirrored, "Copies under way."},
 		{connectionsTotal, "counter", at, "Connections accepted."},
 		{connectionsActive, "gauge", at, "Connections open now."},
 		{connectionsRefused, "counter", []string{"listener", "reason"}, "Connections closed at once, by reason."},

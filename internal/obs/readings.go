@@ -58,9 +58,10 @@ type Words struct {
 	Breaker []string
 }
 
-// watched is where a scrape reads upstreams and endpoints; the catalogue's mutex guards it.
+// watched is where a scrape reads upstreams, endpoints and mirrors; the catalogue's mutex guards it.
 type watched struct {
 	words     Words
+	mirrors   iter.Seq[MirrorReading]
 	endpoints iter.Seq[EndpointReading]
 	upstreams iter.Seq[UpstreamReading]
 }
@@ -71,7 +72,7 @@ type watched struct {
 func (c *Catalogue) Watch(w Words, upstreams iter.Seq[UpstreamReading], endpoints iter.Seq[EndpointReading]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watched = watched{words: w, endpoints: endpoints, upstreams: upstreams}
+	c.watched.words, c.watched.endpoints, c.watched.upstreams = w, endpoints, upstreams
 }
 
 // writeReadings writes what Watch has named. A family's series stand together, as the text format
@@ -80,6 +81,9 @@ func (c *Catalogue) writeReadings(w *bytes.Buffer) {
 	c.mu.Lock()
 	from := c.watched
 	c.mu.Unlock()
+	if from.mirrors != nil {
+		writeMirrors(w, slices.Collect(from.mirrors))
+	}
 	if from.endpoints == nil || from.upstreams == nil {
 		return
 	}
