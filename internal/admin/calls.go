@@ -15,7 +15,8 @@ type call struct {
 	path    string
 	about   string
 	open    bool // needs no token: probes have none
-	changes bool // changes state
+	changes bool // changes state, or is guarded as if it did
+	most    int  // bytes of a body; 0: maxBody
 	answer  func(ctx context.Context, r *fasthttp.RequestCtx)
 }
 
@@ -39,7 +40,7 @@ func (s *Server) table() []call {
 			call{method: "POST", path: "/undrain", about: "take back a drain or a maintenance", changes: true, answer: s.assign(Undrain)},
 		)
 	}
-	return t
+	return append(t, s.questions()...)
 }
 
 // dispatch finds the call, guards it and answers.

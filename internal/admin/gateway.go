@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"weir/internal/explain"
 )
 
 // Gateway is what the admin server asks of the rest of Weir. Every function must be safe for
@@ -26,6 +28,12 @@ type Gateway struct {
 	Assign func(o Order, d Duty) (Standing, error)
 	// Standing returns where endpoints stand, and changes nothing. It goes with Assign.
 	Standing func(o Order) (Standing, error)
+	// Explain says what would become of a request, and consumes nothing. The error says what is wrong with the question.
+	// Nil: no /explain.
+	Explain func(q explain.Question) (*explain.Report, error)
+	// Plan compares the config that serves with another one, and replays a log. The error says what is wrong with the
+	// log, or that ctx has ended. Nil: no /plan.
+	Plan func(ctx context.Context, q PlanQuestion) (PlanAnswer, error)
 }
 
 // Verdict is what became of a reload.

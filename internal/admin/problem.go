@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/valyala/fasthttp"
 )
@@ -23,7 +24,7 @@ func refuse(r *fasthttp.RequestCtx, p problem) {
 }
 
 // badRequest answers what fasthttp could not read as a request; it closes the connection after.
-func badRequest(r *fasthttp.RequestCtx, err error) {
+func (s *Server) badRequest(r *fasthttp.RequestCtx, err error) {
 	p := problem{Status: fasthttp.StatusBadRequest, Detail: "this is not an HTTP/1.1 request"}
 	var small *fasthttp.ErrSmallBuffer
 	var timeout interface{ Timeout() bool }
@@ -31,9 +32,21 @@ func badRequest(r *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &small):
 		p = problem{Status: fasthttp.StatusRequestHeaderFieldsTooLarge, Detail: "the head is over 16 KiB"}
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		p = problem{Status: fasthttp.StatusRequestEntityTooLarge, Detail: "the body is over 64 KiB"}
+		p = problem{Status: fasthttp.StatusRequestEntityTooLarge, Detail: s.overLong(&r.Request.Header)}
 	case errors.As(err, &timeout) && timeout.Timeout():
 		p = problem{Status: fasthttp.StatusRequestTimeout, Detail: "the request did not come in time"}
 	}
 	refuse(r, p)
+}
+
+// overLong says how long the body may be: less without the token.
+func (s *Server) overLong(h *fasthttp.RequestHeader) string {
+	most := maxBody
+	if s.tokenFits(h.Peek(fasthttp.HeaderAuthorization)) {
+		most = s.mostOf(h)
+	}
+	if most < 1<<20 {
+		return fmt.Sprintf("the body is over %d KiB", most>>10)
+	}
+	return fmt.Sprintf("the body is over %d MiB", most>>20)
 }

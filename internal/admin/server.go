@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -26,6 +27,7 @@ const (
 	maxHead       = 16 << 10
 	maxConns      = 256
 	readTimeout   = 10 * time.Second // a whole request
+	longRead      = 60 * time.Second // one with a large body
 	writeTimeout  = 30 * time.Second // a whole answer
 	idleTimeout   = 60 * time.Second
 	reloadTimeout = 60 * time.Second
@@ -40,6 +42,8 @@ type Server struct {
 	log     *slog.Logger
 	calls   []call
 	ln      net.Listener
+	// planning holds the plan that is being made.
+	planning chan struct{}
 }
 
 // New returns the server of a checked config; nil if the config says off. It binds nothing.
@@ -122,7 +126,8 @@ func (s *Server) Run(ctx context.Context) {
 func (s *Server) server(ctx context.Context) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      func(r *fasthttp.RequestCtx) { s.handle(ctx, r) },
-		ErrorHandler:                 badRequest,
+		ErrorHandler:                 s.badRequest,
+		HeaderReceived:               s.bounds,
 		Logger:                       quiet{s.log},
 		NoDefaultServerHeader:        true,
 		DisablePreParseMultipartForm: true,
@@ -134,6 +139,24 @@ func (s *Server) server(ctx context.Context) *fasthttp.Server {
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 	}
+}
+
+// bounds gives the calls that take large bodies room for them, once the token fits.
+func (s *Server) bounds(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	most := s.mostOf(h)
+	if most == maxBody || !s.tokenFits(h.Peek(fasthttp.HeaderAuthorization)) {
+		return fasthttp.RequestConfig{}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: most, ReadTimeout: longRead}
+}
+
+// mostOf returns how large the body of a request may be.
+func (s *Server) mostOf(h *fasthttp.RequestHeader) int {
+	path, _, _ := strings.Cut(string(h.RequestURI()), "?")
+	if c, _ := s.find(string(h.Method()), path); c != nil && c.most > 0 {
+		return c.most
+	}
+	return maxBody
 }
 
 // handle answers one call. fasthttp lets a panic end the process; here it is a 500.
