@@ -166,7 +166,7 @@ func near(name string, o options) string {
 	return conf.Nearest(strings.ReplaceAll(name, "-", "_"), candidates)
 }
 
-// groupOf reads "$1", "${1}", "${name}" and "$$".
+// groupOf reads "$1", "$name", "${1}", "${name}" and "$$".
 func groupOf(text string, groups []string) (p part, n int, err error) {
 	if strings.HasPrefix(text, "$$") {
 		return part{text: "$"}, 2, nil
@@ -179,17 +179,27 @@ func groupOf(text string, groups []string) (p part, n int, err error) {
 		}
 		name, n = text[2:end], end+1
 	} else {
-		for n < len(text) && '0' <= text[n] && text[n] <= '9' {
-			n++
-		}
-		name = text[1:n]
+		name = bareName(text[1:])
+		n = 1 + len(name)
 	}
 	if name == "" {
-		return part{}, 0, &conf.BadValue{Text: "a dollar sign names a group of the regular expression, and none follows", Hint: `write "$1", "${name}", or "$$" for a dollar sign`}
+		return part{}, 0, &conf.BadValue{Text: "a dollar sign names a group of the regular expression, and none follows", Hint: `write "$1", "$name", or "$$" for a dollar sign`}
 	}
 	i, err := groupIndex(name, groups)
 	return part{of: group, text: text[:n], group: i}, n, err
 }
+
+// bareName returns the number or the name that text begins with. Unlike [regexp.Regexp.Expand] has it,
+// letters behind a number are no part of it.
+func bareName(text string) string {
+	n := 0
+	for n < len(text) && (digit(text[n]) || !digit(text[0]) && (letter(text[n]) || text[n] == '_')) {
+		n++
+	}
+	return text[:n]
+}
+
+func digit(c byte) bool { return '0' <= c && c <= '9' }
 
 // groupIndex finds a group by its number or name.
 func groupIndex(name string, groups []string) (int, error) {
@@ -202,7 +212,7 @@ func groupIndex(name string, groups []string) (int, error) {
 	}
 	text := "the regular expression has no group " + strconv.Quote(name)
 	if near := conf.Nearest(name, groups[1:]); near != "" {
-		return 0, &conf.BadValue{Text: text, Hint: "did you mean ${" + near + "}?"}
+		return 0, &conf.BadValue{Text: text, Hint: "did you mean $" + near + "?"}
 	}
 	return 0, &conf.BadValue{Text: text, Hint: "it has " + strconv.Itoa(len(groups)-1) + `; "$0" is all that it matches`}
 }

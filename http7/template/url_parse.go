@@ -35,7 +35,7 @@ func CompileURL(text string, names ...string) (*URL, error) {
 }
 
 // CompileTarget reads the text of a path, or of part of one, and of the query that may follow it. In it
-// "$1", "${2}", "${name}" and "$0" are what the groups of a regular expression took, "$$" is a dollar
+// "$1", "$name" and "$0", or "${1}" and "${name}", are what the groups of a regular expression took, "$$" is a dollar
 // sign; groups are those that [regexp.Regexp.SubexpNames] returns.
 func CompileTarget(text string, groups []string, names ...string) (*URL, error) {
 	p, err := parse(text, options{captures: names, groups: groups})

@@ -227,7 +227,7 @@ func TestTargetsTakeGroups(t *testing.T) {
 	of := []byte("/a/b%20c/d&e")
 	groups := twoGroups.FindSubmatchIndex(of)
 	for _, c := range []struct{ text, path, query string }{
-		{"/$1", "/a", ""}, {"/$2/$1", "/b%20c/d&e/a", ""}, {"/${tail}-${1}", "/b%20c/d&e-a", ""}, {"$0", "/a/b%20c/d&e", ""}, {"/$$1", "/$1", ""},
+		{"/$1", "/a", ""}, {"/$2/$1", "/b%20c/d&e/a", ""}, {"/${tail}-${1}", "/b%20c/d&e-a", ""}, {"/$tail-$1x", "/b%20c/d&e-ax", ""}, {"$0", "/a/b%20c/d&e", ""}, {"/$$1", "/$1", ""},
 		{"/x?a=$1&b=$2", "/x", "a=a&b=b%20c/d%26e"}, {"/{path.id}/${1}2", "/7/a2", ""}, {"/{header.X-Tenant}/{{", "/acme/%7B", ""}, {"?{query}", "", "q=a+b%26c&q=2&e="},
 		{"", "", ""}, {"x{method}y", "xGETy", ""},
 	} {
@@ -251,10 +251,11 @@ func TestTargetsTakeGroups(t *testing.T) {
 func TestWrongGroupsAreProblems(t *testing.T) {
 	for _, w := range []wrong{
 		{"/$3", `the regular expression has no group "3"`, `it has 2; "$0" is all that it matches`},
-		{"/$tail", "a dollar sign names a group of the regular expression, and none follows", `write "$1", "${name}", or "$$" for a dollar sign`},
-		{"/$", "a dollar sign names a group of the regular expression, and none follows", `write "$1", "${name}", or "$$" for a dollar sign`},
-		{"/${}", "a dollar sign names a group of the regular expression, and none follows", `write "$1", "${name}", or "$$" for a dollar sign`},
-		{"/${tial}", `the regular expression has no group "tial"`, "did you mean ${tail}?"},
+		{"/$tial", `the regular expression has no group "tial"`, "did you mean $tail?"},
+		{"/$/a", "a dollar sign names a group of the regular expression, and none follows", `write "$1", "$name", or "$$" for a dollar sign`},
+		{"/$", "a dollar sign names a group of the regular expression, and none follows", `write "$1", "$name", or "$$" for a dollar sign`},
+		{"/${}", "a dollar sign names a group of the regular expression, and none follows", `write "$1", "$name", or "$$" for a dollar sign`},
+		{"/${tial}", `the regular expression has no group "tial"`, "did you mean $tail?"},
 		{"/${1", `"${1" begins a group and has no end`, `write "}" behind its name, or "$$" for a dollar sign`},
 		{"/a#b", `what is behind "#" never leaves a browser`, `write "%23" for the character`},
 		{"/{pth}", "{pth} is not a variable", ""},

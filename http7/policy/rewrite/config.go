@@ -21,8 +21,8 @@ type Config struct {
 	StripPrefix string `toml:"strip_prefix"`
 	// Regex is a regular expression (RE2); each of its matches in the path becomes To. Default: none.
 	Regex string `toml:"regex"`
-	// To is what stands in for a match of Regex: text with "$1", "${name}" and the variables of header
-	// templates, which are escaped. A "?" in it begins a new query in place of the client's, which is
+	// To is what stands in for a match of Regex: text with "$1" and "$name" for its groups ("$${1}" where
+	// letters follow) and the variables of header templates, which are escaped. A "?" in it begins a new query in place of the client's, which is
 	// {query}. Required with Regex.
 	To string `toml:"to"`
 	// Prefix is put in front of the path, after all else. Default: none.
@@ -36,15 +36,8 @@ func Default() Config { return Config{} }
 func (c *Config) Check(p *conf.Problems, captures []string) {
 	checkPrefix(p, "strip_prefix", c.StripPrefix)
 	checkPrefix(p, "prefix", c.Prefix)
-	switch {
-	case c.Regex != "" && c.To == "":
-		p.Add("regex", "nothing stands in for what the regular expression matches", `write to = "/$1"`)
-	case c.Regex == "" && c.To != "":
-		p.Add("to", "there is no regular expression whose matches this would stand in for", `write regex = "^/(.*)$" too, or prefix instead`)
-	case c.Regex != "":
-		if key, err := compileRegex(c, new(rewriter), captures); err != nil {
-			p.AddError(key, err)
-		}
+	if key, err := compileRegex(c, new(rewriter), captures); err != nil {
+		p.AddError(key, err)
 	}
 	if c.StripPrefix == "" && c.Prefix == "" && c.Regex == "" && c.To == "" {
 		p.Warn("", "the rewrite changes nothing", "write strip_prefix, prefix, or regex and to, or leave it out")
@@ -76,6 +69,14 @@ func prefixOf(text string) (string, error) {
 
 // compileRegex compiles regex and to into r; on failure key is the one that is wrong.
 func compileRegex(c *Config, r *rewriter, captures []string) (key string, err error) {
+	switch {
+	case c.Regex == "" && c.To == "":
+		return "", nil
+	case c.To == "":
+		return "regex", &conf.BadValue{Text: "nothing stands in for what the regular expression matches", Hint: `write to = "/$1"`}
+	case c.Regex == "":
+		return "to", &conf.BadValue{Text: "there is no regular expression whose matches this would stand in for", Hint: `write regex = "^/(.*)$" too, or prefix instead`}
+	}
 	if r.regex, err = regexp.Compile(c.Regex); err != nil {
 		reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
 		return "regex", &conf.BadValue{Text: "not a regular expression: " + reason, Hint: "the syntax is RE2's (https://github.com/google/re2/wiki/Syntax)"}

@@ -30,10 +30,10 @@ func Compile(c *Config, captures []string) (http7.Step, error) {
 	if r.prefix, err = prefixOf(c.Prefix); err != nil {
 		return s, err
 	}
-	if c.Regex != "" {
-		if _, err = compileRegex(c, r, captures); err != nil {
-			return s, err
-		}
+	if _, err = compileRegex(c, r, captures); err != nil {
+		return s, err
+	}
+	if r.to != nil {
 		s.Reads = r.to.Reads()
 	}
 	switch {
