@@ -187,7 +187,8 @@ type Upstream struct {
 	Endpoints []Endpoint `json:"endpoints"`
 	// Request is the request as it would leave for the first endpoint; nil if nobody could be asked.
 	Request *Outgoing `json:"request,omitempty"`
-	// Note says why nobody can be chosen, or what has decided: "sticky cookie"; may be "".
+	// Note says what decides: "sticky", "hash", "turn", "draw", "rest", "spare"; or why nobody can be chosen: "no_endpoint",
+	// "all_full", "breaker_open"; or something else in words; may be "".
 	Note string `json:"note,omitempty"`
 }
 
@@ -217,7 +218,7 @@ type Outgoing struct {
 	Target string `json:"target"`
 	// Protocol is the endpoint's: "h1", "h2", "h2c" or "auto".
 	Protocol string `json:"protocol,omitempty"`
-	// Fields are the header fields in their order, Host first. Values that Weir keeps secret are masked.
+	// Fields are the header fields in their order, Host first.
 	Fields []Field `json:"fields"`
 	Body   int64   `json:"body_bytes,omitempty"`
 }

@@ -30,13 +30,13 @@ func forwarded() *Report {
 			{Name: "edge.compress", Stage: "present", Mode: "enforce", From: "listener", Verdict: OnAnswer},
 		},
 		Action: Forwarded,
-		Upstreams: []Upstream{{Name: "orders", Balance: "ewma", Breaker: "half_open", Queued: 2, Endpoints: []Endpoint{
+		Upstreams: []Upstream{{Name: "orders", Balance: "ewma", Note: "draw", Breaker: "half_open", Queued: 2, Endpoints: []Endpoint{
 			{Address: "10.0.0.1:8080", State: "ready", Weight: 1, Zone: "eu-1a", InFlight: 3, Limit: 200, LatencyUS: 1200, Score: 3600.5, Chance: 0.95},
 			{Address: "10.0.0.2:8080", State: "ready", Weight: 2, Zone: "eu-1b", LatencyUS: 2_500_000, Score: 1.25e6, Chance: 0.05},
 			{Address: "unix:/run/orders.sock", State: "ready", Tier: 1, Weight: 1, Why: "a backup"},
 			{Address: "10.0.0.3:8080", State: "down", Weight: 1, Why: "connect: connection refused"},
 		}, Request: &Outgoing{Method: "GET", Target: "/v2/orders/17?page=2", Protocol: "h1", Body: 2,
-			Fields: []Field{{"Host", "api.example.com"}, {"Authorization", "***"}, {"X-Forwarded-For", "192.0.2.7"}}}}},
+			Fields: []Field{{"Host", "api.example.com"}, {"X-Edge", "weir"}, {"X-Forwarded-For", "192.0.2.7"}}}}},
 		Mirror: &Mirror{Upstream: "orders-next", Sample: 0.1, Compare: true},
 		Notes:  []string{"partners.introspect was taken as passed"},
 	}

@@ -79,3 +79,14 @@ func TestSharesAreReadable(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryWordThatDecidesIsSaidInWords(t *testing.T) {
+	for _, word := range []string{"sticky", "hash", "turn", "draw", "rest", "spare", "no_endpoint", "all_full", "breaker_open"} {
+		if got := noted(word); got == word {
+			t.Errorf("%q has no words", word)
+		}
+	}
+	if got := noted("nobody knows"); got != "nobody knows" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -26,7 +26,7 @@ func (t *text) upstream(u *Upstream) {
 	}
 	t.section("UPSTREAM "+u.Name, strings.Join(about, ", "))
 	if u.Note != "" {
-		t.write("  %s\n", plain(u.Note))
+		t.write("  %s\n", plain(noted(u.Note)))
 	}
 	if len(u.Endpoints) > 0 {
 		t.endpoints(u.Endpoints)
@@ -34,6 +34,31 @@ func (t *text) upstream(u *Upstream) {
 	if u.Request != nil {
 		t.outgoing(u.Request)
 	}
+}
+
+// noted says in words what decides, or why there is nobody.
+func noted(word string) string {
+	switch word {
+	case "sticky":
+		return "kept where it was, by its sticky cookie"
+	case "hash":
+		return "placed by its key"
+	case "turn":
+		return "the next in the round"
+	case "draw":
+		return "drawn, by the chances below"
+	case "rest":
+		return "the only one that is free"
+	case "spare":
+		return "nobody who is preferred is free: a spare one is taken"
+	case "no_endpoint":
+		return "nobody: no endpoint is fit (503)"
+	case "all_full":
+		return "nobody for now: all have as much in flight as they may, so it waits in the queue"
+	case "breaker_open":
+		return "nobody: the breaker is open (503)"
+	}
+	return word
 }
 
 // endpoints is a table, as that of weir status.
