@@ -98,10 +98,10 @@ func (r *Record) meeting() Meeting {
 	return m
 }
 
-// clip bounds what is kept of a text from the log.
+// clip copies what is kept of a text from the log: the text itself is a part of its line.
 func clip(s string) string {
 	if len(s) <= mostText {
-		return s
+		return strings.Clone(s)
 	}
 	return strings.ToValidUTF8(s[:mostText], "") + "…"
 }
