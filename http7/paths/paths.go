@@ -12,7 +12,8 @@
 //
 // What no rule relaxes: escapes of control bytes, of a backslash, and those that don't make up UTF-8
 // are refused, and so is a dot segment that hides behind an encoded slash or before a parameter.
-// "%25" is never decoded: what an endpoint decodes twice is its own affair.
+// "%25" is never decoded: what an endpoint decodes twice is its own affair, and so are the case of
+// letters and the normal forms of Unicode.
 package paths
 
 import (

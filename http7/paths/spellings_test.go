@@ -90,3 +90,33 @@ func TestFormsOfDifferentPathsDiffer(t *testing.T) {
 		}
 	}
 }
+
+func TestShownAreTheStrictestRulesThatLetAPathThrough(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 4))
+	kept := 0
+	for range 50_000 {
+		form, fine := reference(randomPath(r), rulesOf(uint8(r.IntN(allRules))))
+		if !fine {
+			continue
+		}
+		shown := Shown([]byte(form))
+		if got := read(t, shown, form); got != form {
+			t.Fatalf("%q: %+v are shown, under which it is %q", form, shown, got)
+		}
+		for _, less := range []func(*Rules) *Rule{
+			func(r *Rules) *Rule { return &r.EmptySegments }, func(r *Rules) *Rule { return &r.EncodedSlash }, func(r *Rules) *Rule { return &r.Parameters },
+		} {
+			stricter := shown
+			if rule := less(&stricter); *rule == Keep {
+				*rule = Refuse
+				kept++
+				if got := read(t, stricter, form); got[0] != '!' {
+					t.Fatalf("%q: %+v are shown, and %+v would do", form, shown, stricter)
+				}
+			}
+		}
+	}
+	if kept < 1_000 {
+		t.Errorf("only %d rules were put to the test", kept)
+	}
+}

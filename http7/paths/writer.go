@@ -109,7 +109,7 @@ func (w *writer) endSegment(last bool) *http7.Fault {
 	switch {
 	case w.encoded:
 		return w.pieces(s, last)
-	case len(s) == 0 || s[0] == ';':
+	case nameless(s):
 		return w.empty(len(s) == 0, last)
 	case s[0] == '.':
 		return w.dots(s, last)
@@ -139,7 +139,7 @@ func (w *writer) pieces(s []byte, last bool) *http7.Fault {
 		switch n, _ := countDots(piece); {
 		case n > 0:
 			return http7.AmbiguousPath
-		case keep || len(piece) > 0 && piece[0] != ';':
+		case keep || !nameless(piece):
 		case first, !more && !last:
 			return http7.AmbiguousPath
 		}

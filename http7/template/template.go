@@ -32,7 +32,7 @@ type Template struct {
 //	{query.a}      the first parameter, decoded                      {jwt.sub}   a claim; {claim.sub} is the same
 //	{tls.sni}      the server name of the TLS hello
 //
-// What is absent is empty. "{{" is a brace, and so is a "{" before anything but a letter.
+// Values of the path are parts of its canonical form, with their escapes. What is absent is empty. "{{" is a brace, and so is a "{" before anything but a letter.
 func Compile(text string, names ...string) (*Template, error) {
 	p, err := parse(text, options{captures: names})
 	if err != nil {

@@ -200,11 +200,12 @@ func (r *rewriter) replace(e *edit, path []byte) *http7.Fault {
 // canonical brings dst into its canonical form. It refuses what could be read in more than one way,
 // unless was, the path before, showed the same.
 func (e *edit) canonical(was []byte) *http7.Fault {
-	var strict paths.Rules // what they let through has the same form under all others
-	form, changed, f := strict.Canonical(nil, e.dst)
+	var rules paths.Rules // what the strictest let through has the same form under all others
+	dst := e.x.Room(len(e.dst) + room)
+	form, changed, f := rules.Canonical(dst, e.dst)
 	if f != nil {
-		shown := paths.Shown(was)
-		form, changed, f = shown.Canonical(nil, e.dst)
+		rules = paths.Shown(was)
+		form, changed, f = rules.Canonical(dst, e.dst)
 	}
 	switch {
 	case f != nil:

@@ -244,6 +244,7 @@ func TestRewritingAllocatesNothing(t *testing.T) {
 		wants string
 	}{
 		{"strip and prefix", edits{StripPrefix: "/site", Prefix: "/v2"}, 0, asked("/site/a/b?x=1"), "/v2/a/b?x=1"},
+		{"escapes, and what the listener keeps", edits{StripPrefix: "/site", Prefix: "/v2"}, 0, asked("/site/%C3%A4%20;v=1/b%2Fc?x=1"), "/v2/%C3%A4%20;v=1/b%2Fc?x=1"},
 		{"an expression that does not match", edits{Regex: `^/old/(\d+)$`, To: "/new/$1"}, 0, asked("/site/a/b?x=1"), ""},
 		// The standard library returns the places of groups in a slice of their own.
 		{"an expression that matches", edits{Regex: `^/site/(.*)$`, To: "/new/$1"}, 1, asked("/site/a/b?x=1"), "/new/a/b?x=1"},
