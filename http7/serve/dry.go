@@ -70,6 +70,8 @@ type rehearsal struct {
 	c     *conn
 	x     *exchange
 	fault *http7.Fault
+	// headless says that the head was refused.
+	headless bool
 }
 
 // rehearse takes q as far as the hall goes without an endpoint. The caller must call end.
@@ -93,6 +95,7 @@ func (r *rehearsal) run(q *Question) (f *http7.Fault) {
 	}()
 	c, x := r.c, r.x
 	if f := r.read(q); f != nil {
+		r.headless = true
 		x.refuseHead()
 		return f
 	}

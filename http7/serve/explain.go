@@ -33,6 +33,8 @@ type explanation struct {
 	*rehearsal
 	trace  *trace
 	report *explain.Report
+	// sides are the plans that an endpoint may be asked by.
+	sides []*Plan
 }
 
 func (e *explanation) noteFor(text string) { e.report.Notes = append(e.report.Notes, text) }
@@ -46,7 +48,10 @@ func (e *explanation) request(q *Question) {
 		Path: string(x.Path), Query: string(x.Query), Secure: x.Secure, SNI: q.SNI, Preflight: string(x.Preflight),
 		Country: x.Country, Consumer: x.Consumer, RequestID: string(x.RequestID), Body: max(x.bytesIn, x.Body.Length),
 	}
-	r.Changed = !bytes.Equal(x.Path, x.head.Path)
+	if e.headless {
+		r.Path = string(x.head.Path)
+	}
+	r.Changed = x.Out != nil && !bytes.Equal(x.Path, x.head.Path)
 	if x.Client.IsValid() {
 		r.Client = x.Client.String()
 	}
@@ -80,7 +85,7 @@ func (e *explanation) candidates() {
 	for i := range all {
 		c := candidate(&all[i])
 		switch {
-		case c.Failed != nil:
+		case c.Failed != nil || c.Why != "":
 		case taken:
 			c.Why = "less specific than " + x.Route.Name
 		case all[i].Route == x.Route:
@@ -95,11 +100,11 @@ func candidate(m *match.Candidate) explain.Candidate {
 	if len(m.Route.Methods) > 0 {
 		c.Pattern = strings.Join(m.Route.Methods, ",") + " " + c.Pattern
 	}
-	if m.Failed != "" {
-		c.Failed = &explain.Failed{Key: m.Failed, Want: m.Want, Saw: m.Saw, Absent: m.Saw == "" && !m.Unknown}
-		if m.Unknown {
-			c.Why = "unknown"
-		}
+	switch {
+	case m.Unknown:
+		c.Why = "unknown: " + m.Failed + " can't be told; wants " + m.Want
+	case m.Failed != "":
+		c.Failed = &explain.Failed{Key: m.Failed, Want: m.Want, Saw: m.Saw, Absent: m.Saw == ""}
 	}
 	return c
 }
@@ -165,7 +170,7 @@ func (e *explanation) policy(s *http7.Step, from string, without []string) {
 		p.Verdict = explain.OptedOut
 	case one != nil:
 		one.tell(&p)
-	case s.Request == nil && s.Preflight == nil, e.x.Route == nil:
+	case s.Request == nil && s.Preflight == nil, e.x.Route == nil && s.Response != nil:
 		p.Verdict = explain.OnAnswer
 	default:
 		p.Verdict = explain.NotReached
@@ -219,7 +224,10 @@ func (e *explanation) outcome() {
 	}
 	e.split()
 	x.freeze(&e.c.in)
-	for _, p := range e.plans() {
+	if e.sides == nil {
+		e.sides = e.plans()
+	}
+	for _, p := range e.sides {
 		e.upstream(p)
 	}
 }
@@ -242,6 +250,7 @@ func (e *explanation) answer() {
 	a.Status, a.Body = x.Answer.Status, max(x.Answer.Length, 0)
 	a.Location = string(x.Answer.Header.Get(http7.Location))
 	_, a.Fields = fieldsOf(x.out)
+	a.Fields = slices.DeleteFunc(a.Fields, func(f explain.Field) bool { return a.Location != "" && f.Name == "Location" })
 }
 
 // fieldsOf takes a head apart.
@@ -264,6 +273,10 @@ func (e *explanation) split() {
 	at, kept := s.choose(e.x)
 	total := s.total()
 	r := &explain.Split{By: s.Words}
+	if kept {
+		r.Key = s.By.Show(&e.x.Exchange)
+		e.sides = []*Plan{s.Sides[at].Plan}
+	}
 	for i, side := range s.Sides {
 		r.Sides = append(r.Sides, explain.Side{
 			Upstream: side.Plan.upstreamName(), Weight: side.Weight, Share: float64(side.Weight) / float64(max(total, 1)),

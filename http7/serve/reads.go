@@ -58,7 +58,7 @@ func newRead(s string) (r read, ok bool) {
 	r = read{selector: s, name: name}
 	switch kind {
 	case "header":
-		r.from, r.secret = fromHeader, secretName(name)
+		r.from, r.secret = fromHeader, http7.SecretName(name)
 		r.field, ok = http7.NewName(name)
 		return r, ok
 	case "cookie":
@@ -73,17 +73,6 @@ func newRead(s string) (r read, ok bool) {
 		return r, false
 	}
 	return r, true
-}
-
-// secretName reports whether a header of that name holds what must not be read in a log.
-func secretName(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"key", "token", "secret", "auth", "session", "cookie"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
 }
 
 // note keeps what conditions see of x, as views that live as long as x.

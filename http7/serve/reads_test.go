@@ -71,17 +71,6 @@ func TestTheLogHasWhatConditionsRead(t *testing.T) {
 
 var tenantField, _ = http7.NewName("X-Tenant")
 
-func TestNamesThatHoldSecrets(t *testing.T) {
-	for name, want := range map[string]bool{
-		"authorization": true, "proxy-authorization": true, "x-api-key": true, "x-auth-user": true, "x-csrf-token": true,
-		"client-secret": true, "x-session-id": true, "cookie": true, "x-tenant": false, "accept": false, "origin": false,
-	} {
-		if got := secretName(name); got != want {
-			t.Errorf("secretName(%q) is %v", name, got)
-		}
-	}
-}
-
 func TestAHiddenValueHangsOnTheKeyAndTheValueAlone(t *testing.T) {
 	one, other := NewReads(nil, []byte("one")), NewReads(nil, []byte("other"))
 	a := string(one.hide(nil, []byte("a")))

@@ -1,0 +1,15 @@
+package http7
+
+import "strings"
+
+// SecretName reports whether a field of that name, a claim or a parameter usually holds what must be read
+// neither in a log nor in an explanation. Cookies always do, whatever they are called.
+func SecretName(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range []string{"auth", "cookie", "key", "token", "secret", "session", "password"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}

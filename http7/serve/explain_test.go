@@ -1,0 +1,97 @@
+package serve
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"weir/http7"
+	"weir/internal/explain"
+	"weir/internal/term"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s:\n got\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+// settled is a report without what every run has anew.
+func settledText(r *explain.Report) string {
+	text := r.Text(term.Paint{})
+	text = regexp.MustCompile(`weir-[0-9a-f]{8}`).ReplaceAllString(text, "weir-ID")
+	return regexp.MustCompile(`(Date: )[^\n]*`).ReplaceAllString(text, "${1}TODAY")
+}
+
+func TestExplanationsReadAsTheyShould(t *testing.T) {
+	t.Parallel()
+	r := judging(t)
+	for _, c := range []struct{ name, head, body string }{
+		{"forwarded", "GET /v%31/a?x=1 HTTP/1.1|Host: API.example.com:8080|X-Tenant: acme||", ""},
+		{"content", "POST /v1/a HTTP/1.1|Host: a|Content-Type: application/json|Content-Length: 27||", `{"order":{"type":"refund"}}`},
+		{"split", "GET /split HTTP/1.1|Host: a|Cookie: uid=7||", ""},
+		{"split_drawn", "GET /split HTTP/1.1|Host: a||", ""},
+		{"redirect", "GET /old HTTP/1.1|Host: a||", ""},
+		{"handler", "GET /hello HTTP/1.1|Host: a||", ""},
+		{"refused_by_listener", "GET /v1/a HTTP/1.1|Host: a|Authorization: x||", ""},
+		{"opted_out", "GET /tenant HTTP/1.1|Host: a|Authorization: x|X-Tenant: acme||", ""},
+		{"no_route", "GET /v2 HTTP/1.1|Host: a||", ""},
+		{"ambiguous_path", "GET /v1//a HTTP/1.1|Host: a||", ""},
+		{"bad_head", "GET /v1 HTTP/1.1|Host: a|no colon||", ""},
+		{"unknown_body", "POST /v1/a HTTP/1.1|Host: a|Content-Type: application/json|Content-Length: 27||", ""},
+	} {
+		golden(t, "explain_"+c.name+".golden", settledText(r.engine.Explain(r.site, asking(c.head, c.body))))
+	}
+}
+
+func TestAnExplanationTellsEachPolicyOnce(t *testing.T) {
+	t.Parallel()
+	r := newPreflownRig(t)
+	e := r.engine.Explain(r.site, asking("OPTIONS /a HTTP/1.1|Host: a|Origin: https://b|Access-Control-Request-Method: GET||", ""))
+	var got []string
+	for _, p := range e.Policies {
+		got = append(got, p.Name+" "+string(p.Verdict)+" "+p.From)
+	}
+	want := "edge.guard continue listener, edge.identify not reached listener, edge.mark on answer listener, g.cors answer route, g.authorise not reached route"
+	if s := strings.Join(got, ", "); s != want || e.Action != explain.Answered || e.Answer.Status != 204 || e.Answer.By != "g.cors" || e.Request.Preflight != "GET" {
+		t.Errorf("%s\n got %s\nwant %s", e.Action, s, want)
+	}
+}
+
+// newPreflownRig is a rig whose route answers preflights.
+func newPreflownRig(t testing.TB) *rig {
+	var log []string
+	return newRigWith(t, func(r *rig) {
+		look := &scripted{}
+		step := func(name string, stage http7.Stage) http7.Step {
+			return http7.Step{Name: name, Bundle: strings.Split(name, ".")[0], Stage: stage, Request: look}
+		}
+		mark := marking("X-Late").answerStep("edge.mark", http7.Present)
+		r.site.Early = []http7.Step{step("edge.guard", http7.Guard), step("edge.identify", http7.Identify)}
+		r.site.Late = []http7.Step{mark}
+		r.route.Steps = []http7.Step{
+			mark, {Name: "g.cors", Bundle: "g", Stage: http7.Present, Preflight: &offer{"g.cors", &log, true}},
+			step("g.authorise", http7.Authorise),
+		}
+	}, "127.0.0.1:4")
+}
