@@ -11,8 +11,9 @@ func Shown(canonical []byte) (r Rules) {
 	if bytes.Contains(canonical, encodedSlash) {
 		r.EncodedSlash = Keep
 	}
-	s, rest, more := bytes.Cut(canonical, slash)
+	_, rest, more := bytes.Cut(canonical, slash)
 	for more {
+		var s []byte
 		if s, rest, more = bytes.Cut(rest, slash); lacksName(s, !more) {
 			r.EmptySegments = Keep
 		}
