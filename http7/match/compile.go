@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"weir/http7"
@@ -16,7 +17,7 @@ import (
 // them; what those refuse takes no request. The routes must not change afterwards.
 func Compile(routes []*http7.Route) (*Table, Findings) {
 	c := compiler{
-		table:       &Table{index: newIndex(), nodes: make([]node, 1), sites: make([]site, 1)},
+		table:       &Table{hosts: newIndex(), paths: newIndex(), nodes: make([]node, 1), sites: make([]site, 1)},
 		hosts:       map[string]*hostPattern{},
 		expressions: map[string]*expression{},
 		regexps:     map[string]*regexp.Regexp{},
@@ -33,6 +34,7 @@ func Compile(routes []*http7.Route) (*Table, Findings) {
 	})
 	t.rules = slices.Clip(t.rules)
 	c.build()
+	t.shorten()
 	t.nodes = slices.Clip(t.nodes)
 	t.reads = reads(t.rules)
 	return t, Findings{Conflicts: conflicts(t.rules), Shadows: shadows(t.rules, routes)}
@@ -55,8 +57,7 @@ func (c *compiler) addRoute(r *http7.Route) {
 		c.share(p)
 		for _, host := range orAny(r.Hosts) {
 			c.table.rules = append(c.table.rules, rule{
-				demands: demands, captures: p.captures, route: r, re: p.re,
-				host: c.host(host), path: p, order: len(c.table.rules),
+				route: r, demands: demands, host: c.host(host), path: p, order: len(c.table.rules),
 			})
 		}
 	}
@@ -115,6 +116,10 @@ func compareAll(a, b rule) int {
 // build fills the index, the sites and the tree from the sorted rules.
 func (c *compiler) build() {
 	t := c.table
+	t.takers = make([]taker, len(t.rules))
+	for i, r := range t.rules {
+		t.takers[i] = taker{r.demands, r.path.captures, r.route}
+	}
 	var number uint32
 	for at := 0; at < len(t.rules); {
 		r := &t.rules[at]
@@ -138,9 +143,9 @@ func (t *Table) addSite(h *hostPattern) uint32 {
 		return 0
 	case wildHost:
 		t.longest = max(t.longest, len(h.text))
-		t.index.add(wildHosts, h.text, place{from: number})
+		t.hosts.add(wildHosts, h.text).number = number
 	case exactHost:
-		t.index.add(exactHosts, h.text, place{from: number})
+		t.hosts.add(exactHosts, h.text).number = number
 	}
 	t.named = true
 	t.sites = append(t.sites, site{})
@@ -158,18 +163,56 @@ func (t *Table) addPlace(number uint32, p *pattern, rules place) {
 		return
 	}
 	if path, ok := p.exact(); ok {
-		s.exact = true
-		t.index.add(pathsOf(number), path, rules)
+		s.exact.add(len(p.segments))
+		t.addRules(t.paths.add(pathsOf(number), path), rules)
 		return
 	}
-	if s.tree == 0 {
-		s.tree = t.addNode()
-	}
-	n := &t.nodes[t.grow(s.tree, p.segments)]
+	head := p.head()
+	n := &t.nodes[t.grow(t.headNode(number, p.segments[:head]), p.segments[head:])]
 	if p.rest {
 		n.rest = rules
 	} else {
 		n.end = rules
+	}
+}
+
+// addRules makes the rules of a place those of an entry.
+func (t *Table) addRules(e *entry, rules place) {
+	e.rules = rules
+	if first := &t.takers[rules.from]; first.demands == nil {
+		e.route, e.captures = first.route, first.captures
+	}
+}
+
+// headNode returns the node that a head of a site's leads to, made on first use.
+func (t *Table) headNode(number uint32, head []string) uint32 {
+	s := &t.sites[number]
+	if len(head) == 0 {
+		if s.root == 0 {
+			s.root = t.addNode()
+		}
+		return s.root
+	}
+	text := "/" + strings.Join(head, "/")
+	if e := t.paths.get(headsOf(number), []byte(text)); e != nil {
+		return e.number
+	}
+	s.heads.add(len(head))
+	n := t.addNode()
+	t.paths.add(headsOf(number), text).number = n
+	return n
+}
+
+// shorten lets entries of heads that lead to nothing but a prefix name its rules themselves.
+func (t *Table) shorten() {
+	for i := range t.paths.entries {
+		e := &t.paths.entries[i]
+		if e.space < firstSpace || (e.space-firstSpace)%3 != 1 {
+			continue
+		}
+		if n := &t.nodes[e.number]; n.rest.n > 0 && n.end.n == 0 && n.any == 0 && !n.literals {
+			t.addRules(e, n.rest)
+		}
 	}
 }
 
@@ -181,23 +224,26 @@ func (t *Table) addNode() uint32 {
 // grow walks the tree down from a node and makes what is missing.
 func (t *Table) grow(from uint32, segments []string) uint32 {
 	for _, s := range segments {
-		if s == anySegment {
-			if t.nodes[from].any == 0 {
-				next := t.addNode()
-				t.nodes[from].any = next
-			}
-			from = t.nodes[from].any
-			continue
-		}
-		next, ok := t.index.get(segmentsOf(from), []byte(s))
-		if !ok {
-			next = place{from: t.addNode()}
-			t.nodes[from].literals = true
-			t.index.add(segmentsOf(from), s, next)
-		}
-		from = next.from
+		from = t.below(from, s)
 	}
 	return from
+}
+
+func (t *Table) below(from uint32, segment string) uint32 {
+	if segment == anySegment {
+		if t.nodes[from].any == 0 {
+			next := t.addNode()
+			t.nodes[from].any = next
+		}
+		return t.nodes[from].any
+	}
+	if e := t.paths.get(segmentsOf(from), []byte(segment)); e != nil {
+		return e.number
+	}
+	next := t.addNode()
+	t.nodes[from].literals = true
+	t.paths.add(segmentsOf(from), segment).number = next
+	return next
 }
 
 // reads collects the selectors that conditions read, but those of bodies.

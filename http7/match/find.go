@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math/bits"
 	"slices"
 
 	"weir/http7"
@@ -9,14 +10,15 @@ import (
 
 // query is one call of Find.
 type query struct {
-	table   *Table
-	x       *http7.Exchange
-	method  []byte
-	rule    *rule
-	found   Found
-	scratch *scratch // nil until it is needed
-	read    bool     // the content is in scratch
-	over    bool     // found holds what comes before any rule
+	table    *Table
+	x        *http7.Exchange
+	method   []byte
+	found    Found
+	captures *captures // of the rule found
+	XX       Found
+	scratch  *scratch // nil until it is needed
+	read     bool     // the content is in scratch
+	over     bool     // found holds what comes before any rule
 }
 
 // scratch is what few queries need: what stands in a body, a decoded value.
@@ -58,7 +60,7 @@ func (q *query) findByHost() bool {
 	t := q.table
 	var buf [maxHost]byte
 	host := bareHost(&buf, q.x.Authority)
-	if s, ok := t.index.get(exactHosts, host); ok && q.inSite(s.from) {
+	if e := t.hosts.get(exactHosts, host); e != nil && q.inSite(e.number) {
 		return true
 	}
 	if t.longest == 0 {
@@ -68,22 +70,54 @@ func (q *query) findByHost() bool {
 		if host[i] != '.' {
 			continue
 		}
-		if s, ok := t.index.get(wildHosts, host[i:]); ok && q.inSite(s.from) {
+		if e := t.hosts.get(wildHosts, host[i:]); e != nil && q.inSite(e.number) {
 			return true
 		}
 	}
 	return false
 }
 
-// inSite asks for the whole path first: nothing is more specific.
+// inSite asks for the whole path first: nothing is more specific. Then it asks the heads that the path
+// begins with, the longest first: a literal segment comes before all else.
 func (q *query) inSite(number uint32) bool {
 	s := &q.table.sites[number]
-	if s.exact {
-		if p, ok := q.table.index.get(pathsOf(number), q.x.Path); ok && q.first(p) {
-			return true
+	path := q.x.Path
+	if s.exact|s.heads != 0 {
+		var ends [mostDepth + 1]uint32
+		depth := segmentEnds(&ends, path)
+		if s.exact.has(depth) {
+			if e := q.table.paths.get(pathsOf(number), path); e != nil && q.only(e) {
+				return true
+			}
+		}
+		for heads := s.heads & (1<<(min(depth, mostDepth)+1) - 1); heads != 0; {
+			deepest := bits.Len64(uint64(heads)) - 1
+			heads &^= 1 << deepest
+			end := ends[deepest]
+			if e := q.table.paths.get(headsOf(number), path[:end]); e != nil && (q.only(e) || q.below(e.number, path[end:])) {
+				return true
+			}
 		}
 	}
-	return s.tree != 0 && q.below(s.tree, q.x.Path) || s.expressions.n > 0 && q.firstExpression(s.expressions)
+	return s.root != 0 && q.below(s.root, path) || s.expressions.n > 0 && q.firstExpression(s.expressions)
+}
+
+// segmentEnds notes where segments 1 to mostDepth of path end and counts all of them.
+func segmentEnds(ends *[mostDepth + 1]uint32, path []byte) (depth int) {
+	if len(path) == 0 || path[0] != '/' {
+		return 0
+	}
+	for i := 1; i < len(path); i++ {
+		if path[i] == '/' {
+			if depth++; depth <= mostDepth {
+				ends[depth] = uint32(i)
+			}
+		}
+	}
+	if depth++; depth <= mostDepth {
+		ends[depth] = uint32(len(path))
+	}
+	return depth
 }
 
 // below walks down as far as path leads and comes back up until a rule takes the exchange. It visits
@@ -96,7 +130,7 @@ func (q *query) below(number uint32, path []byte) bool {
 	if (n.literals || n.any != 0) && path[0] == '/' {
 		end := segment(path)
 		if n.literals {
-			if c, ok := q.table.index.get(segmentsOf(number), path[1:end]); ok && q.below(c.from, path[end:]) {
+			if e := q.table.paths.get(segmentsOf(number), path[1:end]); e != nil && q.below(e.number, path[end:]) {
 				return true
 			}
 		}
@@ -107,12 +141,21 @@ func (q *query) below(number uint32, path []byte) bool {
 	return q.first(n.rest)
 }
 
+// only takes the one rule that an entry names, or asks the rules of its place.
+func (q *query) only(e *entry) bool {
+	if e.route == nil {
+		return q.first(e.rules)
+	}
+	q.found.Route, q.captures = e.route, e.captures
+	return true
+}
+
 // first asks the rules of a place in turn.
 func (q *query) first(p place) bool {
-	rules := q.table.rules[p.from : p.from+p.n]
-	for i := range rules {
-		if r := &rules[i]; r.demands == nil || q.asks(r) {
-			q.rule = r
+	takers := q.table.takers[p.from : p.from+p.n]
+	for i := range takers {
+		if t := &takers[i]; t.demands == nil || q.asks(t) {
+			q.found.Route, q.captures = t.route, t.captures
 			return true
 		}
 		if q.over {
@@ -124,7 +167,7 @@ func (q *query) first(p place) bool {
 
 func (q *query) firstExpression(p place) bool {
 	for i := range p.n {
-		if q.table.rules[p.from+i].re.holds(q.x.Path) && q.first(place{p.from + i, 1}) {
+		if q.table.rules[p.from+i].path.re.holds(q.x.Path) && q.first(place{p.from + i, 1}) {
 			return true
 		}
 	}
@@ -132,8 +175,8 @@ func (q *query) firstExpression(p place) bool {
 }
 
 // asks reports whether what a rule demands holds. Where that can't be told yet, found says why.
-func (q *query) asks(r *rule) bool {
-	d := r.demands
+func (q *query) asks(t *taker) bool {
+	d := t.demands
 	if !takesMethod(d.methods, q.method) {
 		return false
 	}
@@ -151,7 +194,7 @@ func (q *query) asks(r *rule) bool {
 	q.over = true
 	switch all {
 	case unread:
-		q.found.Need, q.found.Asks = true, r.route
+		q.found.Need, q.found.Asks = true, t.route
 	case broken:
 		q.found.Fault = http7.BadContent
 	case unknown:

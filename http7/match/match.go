@@ -21,11 +21,13 @@ import (
 
 // Table is a compiled set of routes. It never changes and is safe for concurrent use.
 type Table struct {
-	rules []rule // every pair of host and path, the most specific first
-	sites []site // the first is that of any host
-	nodes []node // the first is nobody's
-	index index
-	named bool // there are hosts that are exact or wildcards
+	rules  []rule  // every pair of host and path, the most specific first
+	takers []taker // what Find looks at of each rule
+	sites  []site  // the first is that of any host
+	nodes  []node  // the first is nobody's
+	hosts  index   // of sites; apart from paths, since every request asks it
+	paths  index
+	named  bool // there are hosts that are exact or wildcards
 	// longest is the length of the longest suffix of a wildcard; 0 without any.
 	longest int
 	content content.Paths
@@ -33,33 +35,48 @@ type Table struct {
 	scratch *sync.Pool
 }
 
-// rule is one pair of host and path of a route. What Find looks at stands first.
+// rule is one pair of host and path of a route.
 type rule struct {
+	route   *http7.Route
+	demands *demands // nil: none
+	host    *hostPattern
+	path    *pattern
+	order   int // among the rules as the routes were given
+}
+
+// taker is a rule as Find sees it: small, since each one it looks at may be far away in memory.
+type taker struct {
 	demands  *demands  // nil: none
 	captures *captures // nil: none
 	route    *http7.Route
-	re       *expression // nil unless the path is one
-	host     *hostPattern
-	path     *pattern
-	order    int // among the rules as the routes were given
 }
 
 // place is a run of rules that take the same paths: rules[from:from+n], the best first.
 type place struct{ from, n uint32 }
 
-// site is what there is for one pattern of hosts.
+// site is what there is for one pattern of hosts. Exact paths lie in the index as they are. Of other
+// patterns the literal segments in front, their head, lead to a node by the index in one step.
 type site struct {
-	tree        uint32 // the node of its patterns that are not exact; 0 without any
-	exact       bool   // there are exact paths, in the index
+	exact       depths // of the exact paths
+	heads       depths // of the heads but the empty one
+	root        uint32 // the node of the empty head; 0 without any
 	expressions place
 }
 
-// node is one place in the tree of a site's paths.
+// node is one place in a tree of paths.
 type node struct {
 	end, rest place  // of the path that ends here; of this path and all below
 	any       uint32 // the node below for a {segment}; 0 without any
 	literals  bool   // there are nodes below for literal segments, in the index
 }
+
+// depths is a set of numbers of segments; mostDepth stands for itself and all beyond.
+type depths uint64
+
+const mostDepth = 63
+
+func (d depths) has(depth int) bool { return d>>min(depth, mostDepth)&1 != 0 }
+func (d *depths) add(depth int)     { *d |= 1 << min(depth, mostDepth) }
 
 // Serving returns those of routes that a listener serves, in order: what its Table is compiled of.
 func Serving(routes []*http7.Route, listener string) []*http7.Route {
@@ -97,11 +114,8 @@ const MostContent = 1 << 20
 func (t *Table) Find(x *http7.Exchange, method []byte) Found {
 	x.Captures.Reset(nil)
 	q := query{table: t, x: x, method: method}
-	if q.find() && q.rule != nil {
-		q.found.Route = q.rule.route
-		if q.rule.captures != nil {
-			q.rule.captures.take(x)
-		}
+	if q.find() && q.captures != nil {
+		q.captures.take(x)
 	}
 	q.close()
 	return q.found

@@ -83,6 +83,16 @@ func (p *pattern) exact() (path string, ok bool) {
 	return "/" + strings.Join(p.segments, "/"), true
 }
 
+// head returns how many segments stand before the first {segment}: literal ones, of which a site
+// remembers mostDepth at most.
+func (p *pattern) head() int {
+	n := 0
+	for n < min(len(p.segments), mostDepth) && p.segments[n] != anySegment {
+		n++
+	}
+	return n
+}
+
 // holds reports whether the pattern takes a canonical path, by looking at each segment.
 func (p *pattern) holds(path []byte) bool {
 	if p.re != nil {

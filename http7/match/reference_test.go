@@ -2,186 +2,291 @@ package match
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-	"testing"
 
 	"weir/http7"
 )
 
-// The reference finds a route by looking at all of them, with the rules as weir.reference.toml
-// tells them and strings as a person would compare them.
+// The reference finds a route by looking at all of them, with the rules as weir.reference.toml tells
+// them. It never sees an Exchange: it judges a plain request, of which the Exchange is made, and
+// shares nothing with the matcher but the routes.
 
-func referenceFind(routes []*http7.Route, method, host, path string) *http7.Route {
-	host = strings.ToLower(host)
-	if i := strings.IndexByte(host, ':'); i >= 0 {
-		host = host[:i]
-	}
-	host = strings.TrimSuffix(host, ".")
-	var best *http7.Route
-	var rank []int
-	for _, r := range routes {
-		for _, h := range orAny(r.Hosts) {
-			for _, p := range orAny(r.Paths) {
-				if hr, ok := referenceHost(h, host); ok {
-					if pr, ok := referencePath(p, path); ok {
-						if mr, ok := referenceMethod(r, method); ok {
-							if got := []int{hr, pr, mr, r.Priority}; best == nil || greater(got, rank) {
-								best, rank = r, got
-							}
-						}
-					}
-				}
-			}
-		}
-	}
-	return best
+type plain struct {
+	method, host, path string
+	client, country    string
+	sni                string
+	headers, query     []pair // query decoded
+	cookies, claims    []pair
+	body               *someBody
+	whole              bool            // the body has been read
+	known              map[string]bool // what a log has written; nil: a live request
+
 }
 
-func referenceHost(pattern, host string) (rank int, ok bool) {
-	switch suffix, wild := strings.CutPrefix(pattern, "*"); {
-	case pattern == "" || pattern == "*":
-		return 0, true
-	case wild:
-		return len(suffix), len(host) > len(suffix) && strings.HasSuffix(host, suffix)
-	}
-	return 1 << 20, host == pattern
+type pair struct{ name, value string }
+
+// someBody is a body and what stands in it.
+type someBody struct {
+	kind, text string // kind: "json", "xml" or ""
+	broken     bool
+	values     map[string][]string // by path; "{}" stands for what is no plain value
 }
 
-func referencePath(pattern, path string) (rank int, ok bool) {
-	if pattern == "" {
-		pattern = "/*"
-	}
-	prefix, rest := strings.CutSuffix(pattern, "/*")
-	// More segments mean a literal where the other has its rest; an end beats a rest.
-	rank = 2 * strings.Count(prefix, "/")
-	if !rest {
-		return rank + 1, path == pattern
-	}
-	return rank, prefix == "" || path == prefix || strings.HasPrefix(path, prefix+"/")
+// outcome is what comes of a request.
+type outcome struct {
+	route     *http7.Route
+	captures  string
+	need      *http7.Route
+	broken    bool
+	undecided string // the selectors that lack, sorted
+	tie       *http7.Route
 }
 
-func referenceMethod(r *http7.Route, method string) (rank int, ok bool) {
-	if len(r.Methods) == 0 {
-		return 0, true
-	}
-	return 1, strings.Contains(" "+strings.Join(r.Methods, " ")+" ", " "+method+" ")
-}
+type status int
 
-func greater(a, b []int) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return a[i] > b[i]
-		}
-	}
-	return false // the earlier route keeps a tie
-}
-
-var (
-	someHosts   = []string{"", "a", "b.a", "c.b.a", "*.a", "*.b.a", "*.c.b.a", "d"}
-	somePaths   = []string{"", "/*", "/", "/a", "/a/*", "/a/b", "/a/b/*", "/a/", "/b/*", "/ab", "//*", "/a//*", "/a/b/c", "/b/a/*"}
-	someMethods = []string{"GET", "PUT", "HEAD"}
-	askHosts    = []string{"", "a", "A:80", "b.a", "B.a.", "c.b.a", "d.c.b.a:1", "x.d.c.b.a", "d", "e", ".a", "xa"}
-	askPaths    = []string{"/", "*", "/a", "/a/", "/a/b", "/a/b/", "/a/b/c", "/a/b/c/d", "/ab", "/b", "/b/a/x", "//", "//a", "/a//b", "/c"}
+const (
+	fails status = iota
+	passes
+	needs
+	breaks
+	open
 )
 
-func some(r *rand.Rand, from []string, most int) (out []string) {
-	for range r.IntN(most + 1) {
-		out = append(out, from[r.IntN(len(from))])
-	}
-	return out
-}
-
-func randomRoutes(r *rand.Rand, n int) (routes []*http7.Route) {
-	for i := range n {
-		routes = append(routes, &http7.Route{
-			ID: i, Name: fmt.Sprint(i), Hosts: some(r, someHosts, 2), Paths: some(r, somePaths, 2),
-			Methods: some(r, someMethods, 2), Priority: r.IntN(3),
-		})
-	}
-	return routes
-}
-
-// checkAgainstReference compares Find, Explain and the reference for every question.
-func checkAgainstReference(t *testing.T, routes []*http7.Route) {
-	t.Helper()
-	table, _ := Compile(routes)
-	for _, h := range askHosts {
-		for _, p := range askPaths {
-			for _, m := range someMethods {
-				checkOne(t, table, routes, m, h, p)
-			}
-		}
-	}
-}
-
-func checkOne(t *testing.T, table *Table, routes []*http7.Route, m, h, p string) {
-	t.Helper()
-	x := ask(m, h, p)
-	got, want := table.Find(x, x.Method).Route, referenceFind(routes, m, h, p)
-	if got != want {
-		t.Fatalf("%s %q %q: found %v, the reference %v, of %s", m, h, p, named(got), named(want), list(routes))
-	}
-	var first *http7.Route
-	for _, c := range explained(table, x) {
-		if c.Failed == "" {
-			first = c.Route
-			break
-		}
-	}
-	if first != got {
-		t.Fatalf("%s %q %q: found %v, Explain's first is %v, of %s", m, h, p, named(got), named(first), list(routes))
-	}
-}
-
-func named(r *http7.Route) string {
-	if r == nil {
-		return "none"
-	}
-	return r.Name
-}
-
-func list(routes []*http7.Route) string {
-	var b strings.Builder
+// referenceFind computes a key of specificity for every pair of host and path and keeps the greatest.
+func referenceFind(routes []*http7.Route, p *plain) (o outcome) {
+	best, owner := "", (*http7.Route)(nil)
 	for _, r := range routes {
-		fmt.Fprintf(&b, "\n%s: hosts %q paths %q methods %q priority %d", r.Name, r.Hosts, r.Paths, r.Methods, r.Priority)
-	}
-	return b.String()
-}
-
-func TestFindAndExplainAgreeWithTheReferenceOnRandomRoutes(t *testing.T) {
-	for seed := range uint64(120) {
-		r := rand.New(rand.NewPCG(seed, 7))
-		checkAgainstReference(t, randomRoutes(r, r.IntN(20)))
-	}
-}
-
-func FuzzFind(f *testing.F) {
-	f.Add(uint64(1), "GET", "a.b:80", "/a/b")
-	f.Add(uint64(2), "", "[::1]", "*")
-	f.Add(uint64(3), "PUT", "A.", "//")
-	f.Fuzz(func(t *testing.T, seed uint64, method, host, path string) {
-		r := rand.New(rand.NewPCG(seed, 11))
-		routes := randomRoutes(r, r.IntN(12))
-		table, _ := Compile(routes)
-		x := ask(method, host, path)
-		got := table.Find(x, x.Method).Route
-		// Odd hosts are outside the reference's grammar; Explain judges them with the same patterns.
-		for _, c := range explained(table, x) {
-			if c.Failed == "" {
-				if c.Route != got {
-					t.Fatalf("found %v, Explain's first is %v", named(got), named(c.Route))
+		for _, path := range orAll(r.Paths) {
+			for _, host := range orAll(r.Hosts) {
+				hostKey, ok1 := referenceHost(host, p.host)
+				pathKey, captures, ok2 := referencePath(path, p.path)
+				if !ok1 || !ok2 || len(r.Methods) > 0 && !slices.Contains(r.Methods, p.method) {
+					continue
 				}
-				return
+				s, lacks := referenceConditions(r.Conditions, p)
+				if s == fails {
+					continue
+				}
+				key := fmt.Sprintf("%s|%s|%d|%03d|%05d", hostKey, pathKey, min(len(r.Methods), 1), len(r.Conditions), r.Priority+1000)
+				switch {
+				case key > best:
+					best, owner, o = key, r, referenceOutcome(r, s, captures, lacks)
+				case key == best && r != owner:
+					o.tie = r
+				}
 			}
 		}
-		if got != nil {
-			t.Fatalf("found %v, Explain finds none", named(got))
-		}
-	})
+	}
+	return o
 }
 
-func explained(table *Table, x *http7.Exchange) []Candidate {
-	c, _ := table.Explain(x, x.Method)
-	return c
+func referenceOutcome(r *http7.Route, s status, captures, lacks string) outcome {
+	switch s {
+	case needs:
+		return outcome{need: r}
+	case breaks:
+		return outcome{broken: true}
+	case open:
+		return outcome{undecided: lacks}
+	}
+	return outcome{route: r, captures: captures}
+}
+
+func orAll(list []string) []string {
+	if len(list) == 0 {
+		return []string{"*"}
+	}
+	return list
+}
+
+func referenceHost(pattern, host string) (key string, ok bool) {
+	host = strings.TrimSuffix(strings.ToLower(strings.Split(host, ":")[0]), ".")
+	switch suffix, wild := strings.CutPrefix(pattern, "*"); {
+	case pattern == "*":
+		return "0", true
+	case wild:
+		return fmt.Sprintf("1%03d", len(suffix)), len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+	}
+	return "2", host == pattern
+}
+
+// referencePath makes a text of which the greater is the more specific: 4 a literal segment, 3 a
+// {segment}, 2 the end, 1 the rest, 0 a regular expression.
+func referencePath(pattern, path string) (key, captures string, ok bool) {
+	if expr, is := strings.CutPrefix(pattern, "~"); is {
+		return referenceExpression(expr, path)
+	}
+	if pattern == "*" {
+		pattern = "/*"
+	}
+	want, rest := strings.CutSuffix(pattern, "/*")
+	segments := strings.Split(path, "/")[1:]
+	for _, w := range strings.Split(want, "/")[1:] {
+		if len(segments) == 0 {
+			return "", "", false
+		}
+		s := segments[0]
+		segments = segments[1:]
+		if name, is := strings.CutPrefix(w, "{"); is && s != "" {
+			key += "3"
+			captures += strings.TrimSuffix(name, "}") + "=" + s + " "
+		} else if w == s {
+			key += "4"
+		} else {
+			return "", "", false
+		}
+	}
+	if rest {
+		return key + "1", captures + "rest=" + strings.Join(segments, "/") + " ", true
+	}
+	return key + "2", captures, len(segments) == 0
+}
+
+// someExpressions are regular expressions with the literal text that they begin with.
+var someExpressions = map[string]string{
+	`^/a/\d+$`: "/a/", `^/a/(?P<n>\d+)$`: "/a/", `^/a/b`: "/a/b", `^/a/b/c$`: "/a/b/c", `a`: "", `/b$`: "", `^/(?P<x>[^/]*)/(?P<y>.*)$`: "/",
+	`^/(a|b)/c$`: "/", `(?i)^/A`: "", `^/a(/b)+$`: "/a/b", `^(/a)/b?$`: "/a/", `^/[ab]/b`: "/", `^\*$`: "*", `^/b(?:/c){2}`: "/b/c", `^nothing`: "nothing",
+}
+
+func referenceExpression(expr, path string) (key, captures string, ok bool) {
+	re := regexps[expr]
+	m := re.FindStringSubmatch(path)
+	if m == nil {
+		return "", "", false
+	}
+	for i, name := range re.SubexpNames() {
+		if name != "" {
+			captures += name + "=" + m[i] + " "
+		}
+	}
+	return fmt.Sprintf("0%03d", len(someExpressions[expr])), captures, true
+}
+
+var regexps = func() map[string]*regexp.Regexp {
+	m := map[string]*regexp.Regexp{}
+	for e := range someExpressions {
+		m[e] = regexp.MustCompile(e)
+	}
+	return m
+}()
+
+// referenceConditions judges all conditions: one that fails is enough, then what lacks, then a broken
+// body, then one that is not read.
+func referenceConditions(list []http7.Condition, p *plain) (worst status, lacks string) {
+	worst = passes
+	var missing []string
+	for i := range list {
+		s, selector := referenceCondition(&list[i], p)
+		if s == fails {
+			return fails, ""
+		}
+		if s == open && !slices.Contains(missing, selector) {
+			missing = append(missing, selector)
+		}
+		worst = max(worst, s)
+	}
+	slices.Sort(missing)
+	return worst, strings.Join(missing, " ")
+}
+
+func referenceCondition(c *http7.Condition, p *plain) (s status, selector string) {
+	var values []string
+	switch c.On {
+	case http7.OnClient:
+		for _, prefix := range c.Prefixes {
+			if p.client != "" && strings.HasPrefix(p.client, strings.TrimRight(strings.Split(prefix.String(), ".0")[0], ".")+".") {
+				return passes, ""
+			}
+		}
+		return fails, ""
+	case http7.OnCountry:
+		selector, values = "country", nonEmpty(p.country)
+	case http7.OnSNI:
+		selector, values = "sni", nonEmpty(strings.ToLower(p.sni))
+	case http7.OnHeader:
+		selector, values = "header:"+strings.ToLower(c.Name), valuesNamed(p.headers, strings.ToLower(c.Name))
+	case http7.OnQuery:
+		values = valuesNamed(p.query, c.Name)
+	case http7.OnCookie:
+		selector, values = "cookie:"+c.Name, valuesNamed(p.cookies, c.Name)
+	case http7.OnClaim:
+		selector, values = "claim:"+c.Name, valuesNamed(p.claims, c.Name)
+	case http7.OnContent:
+		return referenceContent(c, p)
+	}
+	if p.known != nil && selector != "" && !p.known[selector] {
+		return open, selector
+	}
+	return referenceTest(c, values), ""
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func valuesNamed(list []pair, name string) (values []string) {
+	for _, p := range list {
+		if p.name == name {
+			values = append(values, p.value)
+		}
+	}
+	return values
+}
+
+func referenceTest(c *http7.Condition, values []string) status {
+	if c.Test == http7.Missing {
+		return statusOf(len(values) == 0)
+	}
+	return statusOf(len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return !referenceValue(c, v) }))
+}
+
+func referenceValue(c *http7.Condition, v string) bool {
+	switch c.Test {
+	case http7.Exists:
+		return true
+	case http7.Equals:
+		return v == c.Value && v != "{}"
+	case http7.OneOf:
+		return slices.Contains(c.Values, v)
+	}
+	ok, err := regexp.MatchString(c.Value, v)
+	return ok && err == nil && v != "{}"
+}
+
+func statusOf(ok bool) status {
+	if ok {
+		return passes
+	}
+	return fails
+}
+
+func referenceContent(c *http7.Condition, p *plain) (status, string) {
+	switch {
+	case p.body == nil:
+		return fails, ""
+	case p.known != nil && !p.known["body"]:
+		return open, "body"
+	case p.body.kind == "" || (c.Name[0] == '/') != (p.body.kind == "xml"):
+		return fails, ""
+	case !p.whole:
+		return needs, ""
+	case p.body.broken:
+		return breaks, ""
+	}
+	return referenceTest(c, p.body.values[c.Name]), ""
+}
+
+func (p *plain) String() string {
+	body := "none"
+	if p.body != nil {
+		body = strconv.Quote(p.body.text) + " whole " + strconv.FormatBool(p.whole)
+	}
+	return fmt.Sprintf("%s %q %q from %s %s sni %q headers %v query %v cookies %v claims %v body %s known %v",
+		p.method, p.host, p.path, p.client, p.country, p.sni, p.headers, p.query, p.cookies, p.claims, body, p.known)
 }

@@ -64,7 +64,7 @@ func (s *shade) enter(rules []rule) {
 		s.host = r.host
 		clear(s.rests)
 	}
-	if r.path.re != nil || !r.path.rest || len(r.captures.at) > 0 {
+	if r.path.re != nil || !r.path.rest || len(r.path.captures.at) > 0 {
 		return
 	}
 	text := ""
