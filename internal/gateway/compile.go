@@ -27,7 +27,8 @@ type Compiled struct {
 	// File is where that was loaded from.
 	File string
 
-	report *config.Report
+	// where are the places of the routes, file:line:column.
+	where []string
 	// sites are those of the http listeners, by name; their live parts are empty.
 	sites map[string]*serve.Site
 	// reads are the selectors that conditions and policies read, by listener.
@@ -82,7 +83,7 @@ func compileWith(cfg *config.Config, report *config.Report, handlers Handlers, w
 	}
 	k.compileBundles()
 	k.compileActions()
-	c := &Compiled{Config: cfg, report: report, sites: map[string]*serve.Site{}, reads: map[string][]string{}}
+	c := &Compiled{Config: cfg, sites: map[string]*serve.Site{}, reads: map[string][]string{}}
 	for _, name := range cfg.ListenerNames() {
 		if l := cfg.Listeners[name]; l.Kind == config.KindHTTP {
 			c.sites[name] = k.site(name, l)
@@ -92,6 +93,10 @@ func compileWith(cfg *config.Config, report *config.Report, handlers Handlers, w
 	c.shadows = k.shadowed()
 	if report.Failed() {
 		return nil
+	}
+	c.where = make([]string, len(cfg.Routes))
+	for id, r := range cfg.Routes {
+		c.where[id] = report.Where(r.Path)
 	}
 	return c
 }

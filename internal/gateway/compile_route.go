@@ -36,7 +36,7 @@ func (k *compiler) plan(id int, r *config.Route, l *parts) *serve.Plan {
 	p := k.aim(route, r, r.Upstream)
 	p.Local = k.actions[id].local
 	if r.Split != nil {
-		p.Split = &serve.Split{By: k.actions[id].by, Sides: make([]serve.Side, len(r.Split))}
+		p.Split = &serve.Split{By: k.actions[id].by, Words: r.SplitBy.String(), Sides: make([]serve.Side, len(r.Split))}
 		for i, s := range r.Split {
 			p.Split.Sides[i] = serve.Side{Weight: s.Weight, Plan: k.aim(route, r, s.Upstream)}
 		}

@@ -16,6 +16,7 @@ import (
 
 // upstream is what one generation knows of an upstream.
 type upstream struct {
+	name      string
 	balancer  *lb.Upstream
 	transport *forward.Transport
 	series    *obs.UpstreamSeries
@@ -45,6 +46,7 @@ func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
 	}
 	s.hold(balancer)
 	u := &upstream{
+		name:      name,
 		balancer:  balancer,
 		transport: forward.New(&c.Forwarding, g.wheel),
 		series:    g.catalogue.Upstream(name),
