@@ -144,12 +144,35 @@ func (t *text) routes() {
 		if c.Taken {
 			mark, why = t.Green("yes"), t.taken()
 		}
-		rows = append(rows, []string{mark, plain(c.Route), plain(c.Pattern), why, t.Dim(c.Where)})
+		rows = append(rows, []string{mark, plain(c.Route), plain(pattern(c.Pattern)), why, t.Dim(c.Where)})
 	}
 	t.b.WriteString(term.Columns("  ", rows))
 	if t.r.More > 0 {
 		t.write("  and %s\n", term.Plural(int64(t.r.More), "other"))
 	}
+}
+
+// pattern leaves out the host that is any.
+func pattern(p string) string {
+	methods, place, ok := strings.Cut(p, " ")
+	switch {
+	case ok && strings.HasPrefix(place, "*/"):
+		return methods + " " + place[1:]
+	case strings.HasPrefix(p, "*/"):
+		return p[1:]
+	}
+	return p
+}
+
+// size writes a number of bytes as a config would.
+func size(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return term.Count(n>>20) + " MiB"
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return term.Count(n>>10) + " KiB"
+	}
+	return term.Plural(n, "byte")
 }
 
 // taken is what to say of the route that is taken.
@@ -162,7 +185,7 @@ func (t *text) taken() string {
 		words = append(words, "timeout "+t.r.Route.Timeout)
 	}
 	if t.r.Route.BodyLimit > 0 {
-		words = append(words, "body up to "+term.Plural(t.r.Route.BodyLimit, "byte"))
+		words = append(words, "body up to "+size(t.r.Route.BodyLimit))
 	}
 	return strings.Join(words, "  ")
 }

@@ -90,3 +90,16 @@ func TestEveryWordThatDecidesIsSaidInWords(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestPatternsAndSizesAreWrittenAsInAConfig(t *testing.T) {
+	for in, want := range map[string]string{"*/a/*": "/a/*", "GET,PUT */a": "GET,PUT /a", "*.example.com/a": "*.example.com/a", "GET h/*/b": "GET h/*/b", "": ""} {
+		if got := pattern(in); got != want {
+			t.Errorf("%q is written %q, want %q", in, got, want)
+		}
+	}
+	for n, want := range map[int64]string{1: "1 byte", 1000: "1,000 bytes", 1024: "1 KiB", 10 << 20: "10 MiB", 1<<20 + 1024: "1,025 KiB"} {
+		if got := size(n); got != want {
+			t.Errorf("%d is written %q, want %q", n, got, want)
+		}
+	}
+}
