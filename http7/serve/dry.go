@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"math"
 	"net/netip"
 	"time"
 
@@ -106,13 +107,16 @@ func (r *rehearsal) run(q *Question) (f *http7.Fault) {
 	if f == nil && x.Answer == nil {
 		f = c.decide(x)
 	}
-	if f == nil && x.Answer == nil && x.plan.Local != nil {
-		f = x.plan.Local.Act(&x.Exchange)
+	switch {
+	case f != nil || x.Answer != nil:
+		return f
+	case x.plan.Local != nil:
+		return x.plan.Local.Act(&x.Exchange)
 	}
-	return f
+	return r.send()
 }
 
-// read parses the head and puts the body where a collected one lies.
+// read parses the head, and keeps the body for who asks for it.
 func (r *rehearsal) read(q *Question) *http7.Fault {
 	x := r.x
 	n, f := x.parser.Parse(q.Head, &x.site.Limits.Head, &x.head, &x.Request)
@@ -127,11 +131,34 @@ func (r *rehearsal) read(q *Question) *http7.Fault {
 	case q.BodyLength != 0:
 		x.Body.Length, x.unknown = q.BodyLength, true
 	case x.head.Frame.Body():
-		x.replay.buf, x.bytesIn = append(x.replay.buf, q.Body...), int64(len(q.Body))
-		x.unknown = x.head.Frame.Length > x.bytesIn
+		x.given = q.Body
+		x.unknown = x.head.Frame.Length > int64(len(q.Body))
 	}
-	x.bodyDone, x.continued = true, true
+	x.continued = true
 	return nil
+}
+
+// takeGiven is collect for a body that is there already.
+func (x *exchange) takeGiven(limit int64) *http7.Fault {
+	if int64(len(x.given)) > limit {
+		return http7.BodyTooLarge
+	}
+	x.replay.buf, x.bytesIn = append(x.replay.buf, x.given...), x.bytesIn+int64(len(x.given))
+	x.given, x.bodyDone = nil, true
+	x.Body.Collected, x.Body.Whole = x.replay.buf, true
+	return nil
+}
+
+// send finds out what only sending the body shows.
+func (r *rehearsal) send() *http7.Fault {
+	x := r.x
+	switch {
+	case !x.Body.Present() || x.unknown:
+		return nil
+	case x.plan.Route.Handler == nil && x.bodyLimit() == 0:
+		return x.takeGiven(math.MaxInt64)
+	}
+	return r.c.collect(x, -1)
 }
 
 // undecided reports whether the decision hangs on what is not known.

@@ -46,8 +46,9 @@ type exchange struct {
 	rival      *rival        // the attempt beside
 	line       line
 
-	asked   int64 // the bound of a body that the match asks for; 0: it does not
-	unknown bool  // the body's bytes are not known: x is read from a log
+	asked   int64  // the bound of a body that the match asks for; 0: it does not
+	given   []byte // the body of a dry run, until it is collected
+	unknown bool   // of a dry run: nobody knows the body's bytes
 
 	status    int
 	headAt    time.Duration // when the attempt's head was there, since arrival
@@ -119,7 +120,7 @@ func (e *Engine) release(x *exchange) {
 	x.grpc, x.hedgeAfter, x.rival = false, 0, nil
 	x.line.forget()
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
-	x.asked, x.unknown, x.parsed = 0, false, false
+	x.asked, x.given, x.unknown, x.parsed = 0, nil, false, false
 	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()

@@ -245,6 +245,7 @@ func (e *explanation) answer() {
 	if x.Answer == nil {
 		return
 	}
+	x.bodyDone = true // what is left of it is drained, or the connection closes
 	e.c.responsePolicies(x)
 	e.c.compose(x)
 	a.Status, a.Body = x.Answer.Status, max(x.Answer.Length, 0)
@@ -276,6 +277,7 @@ func (e *explanation) split() {
 	if kept {
 		r.Key = s.By.Show(&e.x.Exchange)
 		e.sides = []*Plan{s.Sides[at].Plan}
+		e.report.Action = explain.Forwarded
 	}
 	for i, side := range s.Sides {
 		r.Sides = append(r.Sides, explain.Side{

@@ -208,6 +208,9 @@ func (c *conn) collect(x *exchange, n int64) *http7.Fault {
 	if limit == 0 {
 		limit = maxCollected
 	}
+	if x.Dry {
+		return x.takeGiven(limit)
+	}
 	if max(x.Body.Length, int64(len(r.buf))) > limit && n < 0 {
 		return http7.BodyTooLarge
 	}
