@@ -60,7 +60,7 @@ func cleaned(p string) string {
 func TestReadersAgreeOnEveryPathThatIsLetThrough(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 7))
 	agreed := 0
-	for range 100_000 {
+	for range 40_000 {
 		p := randomPath(r)
 		form := read(t, Rules{}, p)
 		if form[0] == '!' {
@@ -76,7 +76,7 @@ func TestReadersAgreeOnEveryPathThatIsLetThrough(t *testing.T) {
 			}
 		}
 	}
-	if agreed < 10_000 {
+	if agreed < 4_000 {
 		t.Errorf("only %d paths were let through: the test sees little", agreed)
 	}
 }
