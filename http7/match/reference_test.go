@@ -74,7 +74,7 @@ func referenceFind(routes []*http7.Route, p *plain) (o outcome) {
 				switch {
 				case key > best:
 					best, owner, o = key, r, referenceOutcome(r, s, captures, lacks)
-				case key == best && r != owner:
+				case key == best && r != owner && s == passes && o.route != nil:
 					o.tie = r
 				}
 			}

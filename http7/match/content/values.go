@@ -1,5 +1,7 @@
 package content
 
+import "bytes"
+
 // Values are what a body holds at the places of Paths. The zero value is empty. They belong to one
 // goroutine, are reused, and refer to the body until the next Read or Drop.
 type Values struct {
@@ -29,7 +31,7 @@ func (v Value) Compound() bool { return v.f.compound }
 // "null"; the text of an element without white space around it, the value of an attribute.
 func (v Value) Text() []byte { return v.f.text }
 
-// First returns a value of the path with that number.
+// First returns a value of the path with that number. Equal neighbours are one value.
 func (v *Values) First(number int) Value { return v.at(v.heads[number]) }
 
 // After returns another value of the same path.
@@ -119,9 +121,15 @@ func (v *Values) wanted(s span) bool {
 	return false
 }
 
+// keep notes a value for the paths that end at s. One that is like the last of its path says nothing new:
+// conditions ask whether all values fit.
 func (v *Values) keep(s span, text []byte, compound bool) {
 	for i := s.from; i < s.to; i++ {
 		for _, number := range v.active[i].ends {
+			last := v.at(v.heads[number])
+			if last.Valid() && last.f.compound == compound && bytes.Equal(last.f.text, text) {
+				continue
+			}
 			v.found = append(v.found, found{text, v.heads[number], compound})
 			v.heads[number] = int32(len(v.found))
 		}
