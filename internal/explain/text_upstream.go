@@ -48,7 +48,7 @@ func noted(word string) string {
 	case "draw":
 		return "drawn, by the chances below"
 	case "rest":
-		return "the only one that is free"
+		return "the only one to be had"
 	case "spare":
 		return "nobody who is preferred is free: a spare one is taken"
 	case "no_endpoint":
