@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,7 +11,6 @@ import (
 
 	"weir/http7"
 	"weir/internal/explain"
-	"weir/internal/term"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -36,11 +36,15 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// settled is a report without what every run has anew.
-func settledText(r *explain.Report) string {
-	text := r.Text(term.Paint{})
-	text = regexp.MustCompile(`weir-[0-9a-f]{8}`).ReplaceAllString(text, "weir-ID")
-	return regexp.MustCompile(`(Date: )[^\n]*`).ReplaceAllString(text, "${1}TODAY")
+// settledText is a report without what every run has anew.
+func settledText(t *testing.T, r *explain.Report) string {
+	t.Helper()
+	b, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile(`weir-[0-9a-f]{8}`).ReplaceAllString(string(b), "weir-ID")
+	return regexp.MustCompile(`[A-Z][a-z]{2}, \d\d [^"]* GMT`).ReplaceAllString(text, "TODAY") + "\n"
 }
 
 func TestExplanationsReadAsTheyShould(t *testing.T) {
@@ -60,7 +64,7 @@ func TestExplanationsReadAsTheyShould(t *testing.T) {
 		{"bad_head", "GET /v1 HTTP/1.1|Host: a|no colon||", ""},
 		{"unknown_body", "POST /v1/a HTTP/1.1|Host: a|Content-Type: application/json|Content-Length: 27||", ""},
 	} {
-		golden(t, "explain_"+c.name+".golden", settledText(r.engine.Explain(r.site, asking(c.head, c.body))))
+		golden(t, "explain_"+c.name+".json", settledText(t, r.engine.Explain(r.site, asking(c.head, c.body))))
 	}
 }
 
