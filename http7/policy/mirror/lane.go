@@ -12,10 +12,14 @@ import (
 const (
 	// laneWorkers is how many of the pool's workers one mirror may have: one that is slow leaves the other half.
 	laneWorkers = poolWorkers / 2
-	// laneQueue is how many copies may wait for them.
+	// laneQueue is how many copies may wait for them, and backlog how many for each before there is another.
 	laneQueue = 256
-	// restFor is how long a worker without work stays.
-	restFor = time.Second
+	backlog   = laneQueue / laneWorkers
+	// gather is how long copies gather before the worker looks again. To wake it for each would cost as much
+	// as half of what it then does. Nobody waits for a copy.
+	gather = 5 * time.Millisecond
+	// restFor is after how many looks in vain the worker leaves.
+	restFor = 10
 	// deadAfter is after how many failures in a row the upstream is taken for dead, and probeEvery how often
 	// a copy then finds out whether it still is. The others are not made.
 	deadAfter  = 5
@@ -88,9 +92,9 @@ func (l *lane) accept(c *copied) bool {
 	if l.closed || len(l.queue) == cap(l.queue) {
 		return false
 	}
-	if l.pending >= l.workers && l.workers < laneWorkers && l.pool.crew.hire() {
+	if l.pending >= backlog*l.workers && l.workers < laneWorkers && l.pool.crew.hire() {
 		l.workers++
-		go l.work()
+		go l.work(l.workers > 1)
 	}
 	if l.workers == 0 { // nobody would come for it
 		return false
@@ -100,26 +104,34 @@ func (l *lane) accept(c *copied) bool {
 	return true
 }
 
-// work is the goroutine "mirror": it sends copies until there has been none for restFor, or the lane is closed.
-// The lane owns it.
-func (l *lane) work() {
+// work is the goroutine "mirror": it sends copies until there have been none for a while. One that helps leaves as
+// soon as there is none. The lane owns it.
+func (l *lane) work(helps bool) {
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("weir", "mirror", "route", l.route)))
-	rest := time.NewTimer(restFor)
-	defer rest.Stop()
-	for {
-		select {
-		case c, open := <-l.queue:
-			if open {
-				l.serve(c)
-				rest.Reset(restFor)
-				continue
-			}
-		case <-rest.C:
+	look := time.NewTimer(gather)
+	defer look.Stop()
+	for vain := 0; ; vain++ {
+		if l.drain() {
+			vain = 0
 		}
-		if l.leave() {
+		if (helps || vain >= restFor || l.gone()) && l.leave() {
 			return
 		}
-		rest.Reset(restFor)
+		<-look.C
+		look.Reset(gather)
+	}
+}
+
+// drain serves what waits, and reports whether there was anything.
+func (l *lane) drain() (any bool) {
+	for {
+		select {
+		case c := <-l.queue:
+			l.serve(c)
+			any = true
+		default:
+			return any
+		}
 	}
 }
 
@@ -174,10 +186,7 @@ func (l *lane) gone() bool {
 func (l *lane) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.closed {
-		l.closed = true
-		close(l.queue)
-	}
+	l.closed = true
 }
 
 func (l *lane) stats() Stats {

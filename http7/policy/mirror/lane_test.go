@@ -28,7 +28,7 @@ func TestADeadUpstreamIsAskedOnceASecond(t *testing.T) {
 		s.reply = refusing
 		for range deadAfter {
 			s.many(1)
-			synctest.Wait()
+			settle()
 		}
 		s.many(1000)
 		if st := s.stats(); st.Sent != deadAfter || st.Failed != deadAfter || st.Down != 1000 {
@@ -44,7 +44,6 @@ func TestADeadUpstreamIsAskedOnceASecond(t *testing.T) {
 		s.reply = nil
 		time.Sleep(probeEvery)
 		s.many(1)
-		synctest.Wait()
 		before := s.stats()
 		s.many(20)
 		if st := s.stats(); st.Sent != before.Sent+20 || st.Failed != before.Failed || st.Down != before.Down {
@@ -77,12 +76,12 @@ func TestWhatWaitedForAnUpstreamThatDiedIsDropped(t *testing.T) {
 			<-dies
 			return nil, http7.ConnectRefused
 		}
-		s.many(laneWorkers + 100)
-		if st := s.stats(); st.Waiting != 100 || st.InFlight != laneWorkers {
+		s.many(laneQueue)
+		if st := s.stats(); st.Waiting != laneQueue-laneWorkers || st.InFlight != laneWorkers {
 			t.Errorf("before: %+v", st)
 		}
 		close(dies)
-		if st := s.stats(); st.Failed < laneWorkers || st.Sent > laneWorkers+deadAfter || st.Sent+st.Down != laneWorkers+100 || st.Waiting != 0 {
+		if st := s.stats(); st.Failed < laneWorkers || st.Sent > laneWorkers+deadAfter || st.Sent+st.Down != laneQueue || st.Waiting != 0 {
 			t.Errorf("after: %+v", st)
 		}
 	})
@@ -123,7 +122,7 @@ func TestOneSlowMirrorLeavesWorkersToOthers(t *testing.T) {
 			<-hold
 			return answerOf(200, "", ""), nil
 		}
-		s.many(laneWorkers + 10)
+		s.many(laneQueue)
 		synctest.Wait()
 		c := config()
 		other, err := Compile(&c, Needs{Route: "other", Pool: s.pool, Sender: sendFunc(func(*http7.Detached) (*http7.Answer, *http7.Fault) {
@@ -135,7 +134,7 @@ func TestOneSlowMirrorLeavesWorkersToOthers(t *testing.T) {
 		for range 50 {
 			visit{}.pass(other)
 		}
-		synctest.Wait()
+		settle()
 		list := s.pool.Stats()
 		if len(list) != 2 || list[0].Route != "other" || list[0].Sent != 50 || list[1].InFlight != laneWorkers {
 			t.Errorf("%+v", list)
@@ -157,17 +156,17 @@ func TestAllMirrorsTogetherHaveSoManyWorkers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 100 {
+			for range laneQueue {
 				visit{}.pass(step)
 			}
 		}
-		synctest.Wait()
+		settle()
 		flying, full := 0, uint64(0)
 		for _, st := range s.pool.Stats() {
 			flying += st.InFlight
 			full += st.Full
 		}
-		if flying != poolWorkers || full != 300 { // two have all workers; the other three nobody who would come
+		if flying != poolWorkers || full != 3*laneQueue { // two have all workers; the other three nobody who would come
 			t.Errorf("%d under way, %d dropped", flying, full)
 		}
 		close(hold)
@@ -202,7 +201,7 @@ func TestFiguresSurviveAReloadAndGoWithTheMirror(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, config())
 		s.many(3)
-		synctest.Wait()
+		settle()
 		old := s.step
 		s.step = s.compile(config()) // a reload that leaves the mirror alone
 		s.pool.Keep(func(route, upstream string) bool { return route == "site" && upstream == "next" })
@@ -240,7 +239,7 @@ func TestWhatWaitsForAMirrorThatHasGoneIsDropped(t *testing.T) {
 			<-hold
 			return answerOf(200, "", ""), nil
 		}
-		s.many(laneWorkers + 50)
+		s.many(laneQueue)
 		synctest.Wait()
 		s.pool.Keep(func(string, string) bool { return false })
 		close(hold)
@@ -295,12 +294,12 @@ func TestAWorkerWithoutWorkLeaves(t *testing.T) {
 		}
 		for range 10 { // one after the other needs one
 			s.many(1)
-			synctest.Wait()
+			settle()
 		}
 		if n := workers(); n != 1 {
 			t.Errorf("%d workers, want 1", n)
 		}
-		time.Sleep(restFor + time.Millisecond)
+		time.Sleep((restFor + 1) * gather)
 		synctest.Wait()
 		if n := workers(); n != 0 {
 			t.Errorf("%d workers after a rest, want none", n)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"weir/http7"
 )
@@ -80,18 +81,24 @@ func describe(d *http7.Detached) string {
 	return b.String() + " | " + string(d.Body)
 }
 
-// all returns what was sent so far, once nothing moves any more.
-func (s *stand) all() []string {
+// settle waits until what has gathered was looked at, and nothing moves any more.
+func settle() {
+	time.Sleep(gather)
 	synctest.Wait()
+}
+
+// all returns what was sent so far.
+func (s *stand) all() []string {
+	settle()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.sent...)
 }
 
-// stats returns the figures of the only mirror, once nothing moves any more.
+// stats returns the figures of the only mirror.
 func (s *stand) stats() Stats {
 	s.t.Helper()
-	synctest.Wait()
+	settle()
 	list := s.pool.Stats()
 	if len(list) != 1 {
 		s.t.Fatalf("%d mirrors have figures, want 1", len(list))
