@@ -32,10 +32,12 @@ func Compile(routes []*http7.Route) (*Table, Findings) {
 	t.rules = slices.CompactFunc(t.rules, func(a, b rule) bool {
 		return a.route == b.route && samePlace(&a, &b) && a.path.re == b.path.re // written twice
 	})
-	t.rules = slices.Clip(t.rules)
+	t.rules = slices.Clone(t.rules) // without the room that growing has left
 	c.build()
 	t.shorten()
-	t.nodes = slices.Clip(t.nodes)
+	t.hosts.finish()
+	t.paths.finish()
+	t.nodes, t.sites, t.places = slices.Clone(t.nodes), slices.Clone(t.sites), slices.Clone(t.places)
 	t.reads = reads(t.rules)
 	return t, Findings{Conflicts: conflicts(t.rules), Shadows: shadows(t.rules, routes)}
 }
@@ -143,9 +145,9 @@ func (t *Table) addSite(h *hostPattern) uint32 {
 		return 0
 	case wildHost:
 		t.longest = max(t.longest, len(h.text))
-		t.hosts.add(wildHosts, h.text).number = number
+		t.hosts.add(wildHosts, h.text).value = number
 	case exactHost:
-		t.hosts.add(exactHosts, h.text).number = number
+		t.hosts.add(exactHosts, h.text).value = number
 	}
 	t.named = true
 	t.sites = append(t.sites, site{})
@@ -164,7 +166,10 @@ func (t *Table) addPlace(number uint32, p *pattern, rules place) {
 	}
 	if path, ok := p.exact(); ok {
 		s.exact.add(len(p.segments))
-		t.addRules(t.paths.add(pathsOf(number), path), rules)
+		e := t.paths.add(pathsOf(number), path)
+		e.value = uint32(len(t.places))
+		e.name(t.first(rules))
+		t.places = append(t.places, rules)
 		return
 	}
 	head := p.head()
@@ -176,10 +181,12 @@ func (t *Table) addPlace(number uint32, p *pattern, rules place) {
 	}
 }
 
-// addRules makes the rules of a place those of an entry.
-func (t *Table) addRules(e *entry, rules place) {
-	e.rules = rules
-	if first := &t.takers[rules.from]; first.demands == nil {
+// first returns the first rule of a place.
+func (t *Table) first(rules place) *taker { return &t.takers[rules.from] }
+
+// name lets an entry name the rule that is found first, if it demands nothing.
+func (e *entry) name(first *taker) {
+	if first.demands == nil {
 		e.route, e.captures = first.route, first.captures
 	}
 }
@@ -195,11 +202,11 @@ func (t *Table) headNode(number uint32, head []string) uint32 {
 	}
 	text := "/" + strings.Join(head, "/")
 	if e := t.paths.get(headsOf(number), []byte(text)); e != nil {
-		return e.number
+		return e.value
 	}
 	s.heads.add(len(head))
 	n := t.addNode()
-	t.paths.add(headsOf(number), text).number = n
+	t.paths.add(headsOf(number), text).value = n
 	return n
 }
 
@@ -210,8 +217,8 @@ func (t *Table) shorten() {
 		if e.space < firstSpace || (e.space-firstSpace)%3 != 1 {
 			continue
 		}
-		if n := &t.nodes[e.number]; n.rest.n > 0 && n.end.n == 0 && n.any == 0 && !n.literals {
-			t.addRules(e, n.rest)
+		if n := &t.nodes[e.value]; n.rest.n > 0 && n.end.n == 0 && n.any == 0 && !n.literals {
+			e.name(t.first(n.rest))
 		}
 	}
 }
@@ -238,11 +245,11 @@ func (t *Table) below(from uint32, segment string) uint32 {
 		return t.nodes[from].any
 	}
 	if e := t.paths.get(segmentsOf(from), []byte(segment)); e != nil {
-		return e.number
+		return e.value
 	}
 	next := t.addNode()
 	t.nodes[from].literals = true
-	t.paths.add(segmentsOf(from), segment).number = next
+	t.paths.add(segmentsOf(from), segment).value = next
 	return next
 }
 

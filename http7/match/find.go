@@ -60,7 +60,7 @@ func (q *query) findByHost() bool {
 	t := q.table
 	var buf [maxHost]byte
 	host := bareHost(&buf, q.x.Authority)
-	if e := t.hosts.get(exactHosts, host); e != nil && q.inSite(e.number) {
+	if e := t.hosts.get(exactHosts, host); e != nil && q.inSite(e.value) {
 		return true
 	}
 	if t.longest == 0 {
@@ -70,7 +70,7 @@ func (q *query) findByHost() bool {
 		if host[i] != '.' {
 			continue
 		}
-		if e := t.hosts.get(wildHosts, host[i:]); e != nil && q.inSite(e.number) {
+		if e := t.hosts.get(wildHosts, host[i:]); e != nil && q.inSite(e.value) {
 			return true
 		}
 	}
@@ -86,7 +86,7 @@ func (q *query) inSite(number uint32) bool {
 		var ends [mostDepth + 1]uint32
 		depth := segmentEnds(&ends, path)
 		if s.exact.has(depth) {
-			if e := q.table.paths.get(pathsOf(number), path); e != nil && q.only(e) {
+			if e := q.table.paths.get(pathsOf(number), path); e != nil && (q.take(e) || q.first(q.table.places[e.value])) {
 				return true
 			}
 		}
@@ -94,7 +94,7 @@ func (q *query) inSite(number uint32) bool {
 			deepest := bits.Len64(uint64(heads)) - 1
 			heads &^= 1 << deepest
 			end := ends[deepest]
-			if e := q.table.paths.get(headsOf(number), path[:end]); e != nil && (q.only(e) || q.below(e.number, path[end:])) {
+			if e := q.table.paths.get(headsOf(number), path[:end]); e != nil && (q.take(e) || q.below(e.value, path[end:])) {
 				return true
 			}
 		}
@@ -130,7 +130,7 @@ func (q *query) below(number uint32, path []byte) bool {
 	if (n.literals || n.any != 0) && path[0] == '/' {
 		end := segment(path)
 		if n.literals {
-			if e := q.table.paths.get(segmentsOf(number), path[1:end]); e != nil && q.below(e.number, path[end:]) {
+			if e := q.table.paths.get(segmentsOf(number), path[1:end]); e != nil && q.below(e.value, path[end:]) {
 				return true
 			}
 		}
@@ -141,13 +141,10 @@ func (q *query) below(number uint32, path []byte) bool {
 	return q.first(n.rest)
 }
 
-// only takes the one rule that an entry names, or asks the rules of its place.
-func (q *query) only(e *entry) bool {
-	if e.route == nil {
-		return q.first(e.rules)
-	}
+// take takes the rule that an entry names, if it does.
+func (q *query) take(e *entry) bool {
 	q.found.Route, q.captures = e.route, e.captures
-	return true
+	return e.route != nil
 }
 
 // first asks the rules of a place in turn.

@@ -2,6 +2,8 @@ package match
 
 import (
 	"hash/maphash"
+	"math/bits"
+	"slices"
 
 	"weir/http7"
 )
@@ -13,19 +15,18 @@ import (
 // compared whole.
 type index struct {
 	seed    maphash.Seed
-	mask    uint32
-	entries []entry // a power of two, at most half of them taken
+	entries []entry
 	taken   int
 	keys    []byte
 }
 
-// entry is what there is for a key.
+// entry is what there is for a key. It is small, and half a line of the processor's cache.
 type entry struct {
-	// route and captures are those of the only rule that can be found here, nil unless it demands nothing.
+	// route and captures are those of the first rule that may be found here, if it demands nothing; then
+	// nothing else is looked at.
 	route    *http7.Route
 	captures *captures
-	rules    place
-	number   uint32 // of a site or a node
+	value    uint32 // the number of a site, a node or a place
 	space    space  // 0 in a free entry
 	at, n    uint32 // the key's place
 }
@@ -43,18 +44,22 @@ func pathsOf(site uint32) space    { return firstSpace + space(3*site) }
 func headsOf(site uint32) space    { return firstSpace + space(3*site) + 1 }
 func segmentsOf(node uint32) space { return firstSpace + space(3*node) + 2 }
 
-func newIndex() index {
-	return index{seed: maphash.MakeSeed(), mask: 15, entries: make([]entry, 16)}
-}
+func newIndex() index { return index{seed: maphash.MakeSeed(), entries: make([]entry, 16)} }
 
-func (x *index) hash(s space, key []byte) uint32 {
-	return uint32((maphash.Bytes(x.seed, key) ^ uint64(s)) * 0x9e3779b97f4a7c15 >> 32)
+// slot returns where the search for a key begins.
+func (x *index) slot(s space, key []byte) int {
+	h := (maphash.Bytes(x.seed, key) ^ uint64(s)) * 0x9e3779b97f4a7c15
+	at, _ := bits.Mul64(h, uint64(len(x.entries)))
+	return int(at)
 }
 
 // get returns the entry of a key, nil if there is none.
 func (x *index) get(s space, key []byte) *entry {
-	for at := x.hash(s, key); ; at++ {
-		e := &x.entries[at&x.mask]
+	for at := x.slot(s, key); ; at++ {
+		if at == len(x.entries) {
+			at = 0
+		}
+		e := &x.entries[at]
 		if e.space == 0 {
 			return nil
 		}
@@ -67,7 +72,7 @@ func (x *index) get(s space, key []byte) *entry {
 // add makes an entry for a key that has none. It is valid until the next add.
 func (x *index) add(s space, key string) *entry {
 	if x.taken++; 2*x.taken > len(x.entries) {
-		x.grow()
+		x.resize(2 * len(x.entries))
 	}
 	e := entry{space: s, at: uint32(len(x.keys)), n: uint32(len(key))}
 	x.keys = append(x.keys, key...)
@@ -75,18 +80,25 @@ func (x *index) add(s space, key string) *entry {
 }
 
 func (x *index) put(e entry) *entry {
-	at := x.hash(e.space, x.keys[e.at:e.at+e.n])
-	for x.entries[at&x.mask].space != 0 {
-		at++
+	at := x.slot(e.space, x.keys[e.at:e.at+e.n])
+	for x.entries[at].space != 0 {
+		if at++; at == len(x.entries) {
+			at = 0
+		}
 	}
-	x.entries[at&x.mask] = e
-	return &x.entries[at&x.mask]
+	x.entries[at] = e
+	return &x.entries[at]
 }
 
-func (x *index) grow() {
+// finish gives back what growing has left: two thirds of the entries are taken then.
+func (x *index) finish() {
+	x.resize(16 + x.taken*3/2)
+	x.keys = slices.Clip(slices.Clone(x.keys))
+}
+
+func (x *index) resize(n int) {
 	old := x.entries
-	x.entries = make([]entry, 2*len(old))
-	x.mask = uint32(len(x.entries) - 1)
+	x.entries = make([]entry, n)
 	for i := range old {
 		if old[i].space != 0 {
 			x.put(old[i])

@@ -25,6 +25,7 @@ type Table struct {
 	takers []taker // what Find looks at of each rule
 	sites  []site  // the first is that of any host
 	nodes  []node  // the first is nobody's
+	places []place // of exact paths
 	hosts  index   // of sites; apart from paths, since every request asks it
 	paths  index
 	named  bool // there are hosts that are exact or wildcards
