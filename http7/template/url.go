@@ -82,8 +82,9 @@ func (u *URL) AppendFragment(dst []byte, x *http7.Exchange) []byte {
 	return u.fragment.append(dst, x, Match{})
 }
 
-// append appends a query or a fragment.
+// append appends a query or a fragment. An empty {query} takes the "&" before it along.
 func (p parts) append(dst []byte, x *http7.Exchange, m Match) []byte {
+	start := len(dst)
 	for i := range p {
 		if p[i].of == literal {
 			dst = append(dst, p[i].text...)
@@ -91,6 +92,10 @@ func (p parts) append(dst []byte, x *http7.Exchange, m Match) []byte {
 		}
 		at := len(dst)
 		dst = p[i].value(dst, x, m)
+		if p[i].of == query && len(dst) == at && at > start && dst[at-1] == '&' {
+			dst = dst[:at-1]
+			continue
+		}
 		dst = escapeFrom(dst, at, p[i].keptBehind())
 	}
 	return dst

@@ -83,6 +83,8 @@ func TestTargetsAreRewritten(t *testing.T) {
 		{"nothing in its place", edits{Regex: `\.php$`, To: "{cookie.none}"}, "/a.php", "/a"},
 		{"a new query", edits{Regex: `^/u/(\d+)$`, To: "/user?id=$1"}, "/u/7?x=1", "/user?id=7"},
 		{"a new query with the old one", edits{Regex: `^/u/(\d+)$`, To: "/user?id=$1&{query}"}, "/u/7?x=1", "/user?id=7&x=1"},
+		{"a new query with the old one, which is none", edits{Regex: `^/u/(\d+)$`, To: "/user?id=$1&{query}"}, "/u/7", "/user?id=7"},
+		{"the old one in the middle, which is empty", edits{Regex: `^/u/(\d+)$`, To: "/user?id=$1&{query}&x"}, "/u/7?", "/user?id=7&x"},
 		{"no query", edits{Regex: `^/u`, To: "/v?"}, "/u?x=1", "/v"},
 		{"no query where nothing matches", edits{Regex: `^/u`, To: "/v?"}, "/w?x=1", "/w?x=1"},
 		{"a new query alone", edits{Regex: `^/a$`, To: "/a?b"}, "/a", "/a?b"},
