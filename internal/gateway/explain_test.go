@@ -136,6 +136,9 @@ func TestAnOfflineConfigExplainsEveryAction(t *testing.T) {
 func TestAskingARunningWeirMovesNoCounter(t *testing.T) {
 	r := start(t, web0+strings.ReplaceAll(shop, "127.0.0.1:8001", teller(t, "one")))
 	r.tell(asked{path: "/ping", status: 201, says: "pong"})
+	until(t, "the request is counted", func() bool {
+		return strings.Contains(r.metrics(), `weir_http_requests_total{listener="web",route="ping",class="2xx"} 1`)
+	})
 	before := counters(r.metrics())
 	for _, url := range []string{"/v1/x", "/v1/orders/7", "/old/a", "/ping", "/nowhere", "/a%2Fb"} {
 		if _, err := r.g.Explain(explain.Question{URL: url}); err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -36,6 +37,43 @@ func manyMatch(i int) string {
 		return fmt.Sprintf("path = \"/service-%d/things-%d/*\"", i%97, i)
 	}
 	return fmt.Sprintf("path = \"/service-%d/other/%d\", methods = [\"GET\", \"PUT\"]", i%97, i)
+}
+
+// heapOf returns what is kept of what make returns, in bytes.
+func heapOf[T any](make func() T) (kept T, bytes int64) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what finalisers let go of
+	runtime.ReadMemStats(&before)
+	kept = make()
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return kept, int64(after.HeapAlloc) - int64(before.HeapAlloc)
+}
+
+func TestACompiledRouteTakesAtMost2KiB(t *testing.T) {
+	const routes = 10_000
+	type loaded struct {
+		cfg    *config.Config
+		report *config.Report
+	}
+	text := []byte(manyRoutes(routes, ":8080", "127.0.0.1:1"))
+	plain, of := heapOf(func() loaded {
+		cfg, report := config.Parse("weir.toml", text, config.Options{})
+		return loaded{cfg, report}
+	})
+	if plain.cfg == nil {
+		t.Fatal(plain.report)
+	}
+	c, kept := heapOf(func() *Compiled { return Compile(plain.cfg, plain.report, nil) })
+	runtime.KeepAlive(plain)
+	t.Logf("a route: %d bytes of config with its places, %d compiled", of/routes, kept/routes)
+	if c == nil || kept > 2<<10*routes {
+		t.Errorf("a compiled route takes %d bytes", kept/routes)
+	}
+	runtime.KeepAlive(text)
+	runtime.KeepAlive(c)
 }
 
 func BenchmarkLoad(b *testing.B) {

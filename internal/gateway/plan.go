@@ -12,7 +12,6 @@ import (
 	"weir/internal/admin"
 	"weir/internal/config"
 	"weir/internal/plan"
-	"weir/internal/plan/diff"
 )
 
 // Plan says what would be different under next: what the configs themselves change and, if log is not nil,
@@ -59,7 +58,7 @@ func (r *untilDone) Read(b []byte) (int, error) {
 }
 
 func planned(old, next examiner, log io.Reader) (*plan.Report, error) {
-	r := &plan.Report{Old: old.File, New: next.File, Changes: diff.Configs(old.Config, next.Config)}
+	r := &plan.Report{Old: old.File, New: next.File, Changes: config.Diff(old.Config, next.Config)}
 	for _, s := range next.shadows {
 		r.Changes.Shadowed = append(r.Changes.Shadowed, plan.Shadowed{Route: s.route, By: s.by, Why: s.why, New: !slices.Contains(old.shadows, s)})
 	}

@@ -1,11 +1,8 @@
 package tomlfile
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
-
-	toml "github.com/pelletier/go-toml/v2"
 
 	"weir/internal/conf"
 )
@@ -24,9 +21,8 @@ func Decode(root *Node, dst any, src Sources, r *Report) {
 	v := reflect.ValueOf(dst).Elem()
 	f := &fitter{report: r, root: root, top: fieldsOf(v.Type()), shapes: shapes{}}
 	fitted := f.fit(root, v.Type())
-	d := toml.NewDecoder(bytes.NewReader(Write(fitted))).DisallowUnknownFields()
-	if err := d.Decode(dst); err != nil {
-		// Not reachable: what the fitter passes, go-toml takes (FuzzDecode). Refuse, all the same.
+	if err := f.shapes.assign(v, fitted); err != nil {
+		// Not reachable: what the fitter passes, fits (FuzzDecode). Refuse, all the same.
 		r.add(Finding{Text: fmt.Sprintf("the config can't be decoded: %v", err)})
 		return
 	}

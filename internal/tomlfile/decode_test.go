@@ -1,11 +1,17 @@
 package tomlfile
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	toml "github.com/pelletier/go-toml/v2"
 
 	"weir/internal/conf"
 )
@@ -250,16 +256,59 @@ func TestFindingsHaveAJSONForm(t *testing.T) {
 	}
 }
 
-// FuzzDecode: no text makes the loader panic, and what the fitter passes, go-toml takes.
+// byLibrary decodes what the fitter has passed by go-toml, from its canonical text.
+func byLibrary(t *testing.T, text string) (s shelf) {
+	t.Helper()
+	r := &Report{}
+	root := Parse(NewFile("x.toml", []byte(text), 1), r)
+	root.Expand(r, func(string) (string, bool) { return "8080", true })
+	f := &fitter{report: r, root: root, top: fieldsOf(reflect.TypeFor[shelf]()), shapes: shapes{}}
+	canonical := Write(f.fit(root, reflect.TypeFor[shelf]()))
+	if err := toml.NewDecoder(bytes.NewReader(canonical)).DisallowUnknownFields().Decode(&s); err != nil {
+		t.Fatalf("%q became\n%s\nwhich go-toml refuses: %v", text, canonical, err)
+	}
+	return s
+}
+
+// FuzzDecode: no text makes the loader panic, what the fitter passes is assigned, and as go-toml does it.
 func FuzzDecode(f *testing.F) {
 	f.Add(wholeShelf)
 	f.Add("name = \"${PORT}\"\ntags = []\nset = {}\n[boxes.x]\n[[rows]]")
 	f.Add("either = { name = \"a\" }\nrows = []\nboxes = {}\n")
 	f.Add("token = \"${TOKEN}\"\nmax = \"off\"\ncount = 9223372036854775808\nratio = 1e999\n")
+	f.Add("count = 0x1F\nsmall = -0o7\nratio = 1_0\non = false\nboxes.a.weight = 3\nadd = { a = \"b\", c = [] }")
 	f.Fuzz(func(t *testing.T, text string) {
+		r := &Report{}
+		root := Parse(NewFile("x.toml", []byte(text), 1), r)
+		root.Expand(r, func(string) (string, bool) { return "8080", true })
 		var s shelf
-		if got := decode(t, text, &s); strings.Contains(got, "can't be decoded") {
+		Decode(root, &s, Sources{Lookup: func(string) (string, bool) { return "", false }, Read: os.ReadFile}, r)
+		if got := all(r); strings.Contains(got, "can't be decoded") {
 			t.Fatalf("%q: %s", text, got)
 		}
+		want := byLibrary(t, text)
+		s.Token, want.Token = conf.Secret{}, conf.Secret{} // read from their sources by Decode alone
+		if fmt.Sprintf("%#v", deep(s)) != fmt.Sprintf("%#v", deep(want)) {
+			t.Fatalf("%q is\n%#v\nand by go-toml\n%#v", text, deep(s), deep(want))
+		}
 	})
+}
+
+// deep follows the pointers of a shelf, so that two can be compared by their text, NaN included.
+func deep(s shelf) []any {
+	out := []any{s.Name, s.Count, s.Small, s.On, s.Ratio, s.Timeout, s.Tags, s.Blocks, s.Set, s.Add, s.Inner, s.Either, s.Path}
+	if s.Max != nil {
+		out = append(out, "max", *s.Max)
+	}
+	if s.Maybe != nil {
+		out = append(out, "maybe", *s.Maybe)
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.Boxes)) {
+		out = append(out, k, *s.Boxes[k])
+	}
+	out = append(out, s.Rows == nil)
+	for _, row := range s.Rows {
+		out = append(out, *row)
+	}
+	return out
 }
