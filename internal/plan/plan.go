@@ -3,7 +3,7 @@
 //
 // It holds the Report as plain data with its JSON form and as a text, reads the log, and counts. Who judges a recorded
 // request is given to [Replay] as functions: gateway makes them from two compiled configs, with the code that serves.
-// Package plan/diff compares the configs. plan knows neither configs nor the hall.
+// internal/config compares configs. plan knows neither configs nor the hall.
 package plan
 
 import "time"
