@@ -71,6 +71,14 @@ func (r *Route) summary() string {
 		return "→ " + r.Upstream
 	case r.Handler != "":
 		return "→ handler " + r.Handler
+	case r.Redirect != nil:
+		return fmt.Sprintf("→ %d to %s", r.Redirect.Status, r.Redirect.To)
+	case len(r.Split) > 0:
+		sides := make([]string, len(r.Split))
+		for i, side := range r.Split {
+			sides[i] = fmt.Sprintf("%s (%d)", side.Upstream, side.Weight)
+		}
+		return "→ " + strings.Join(sides, ", ")
 	}
 	return fmt.Sprintf("→ status %d from here", r.Respond.Status)
 }
