@@ -117,8 +117,11 @@ func (d *decider) run(x *exchange) http7.Verdict {
 		if d.place == behind {
 			return http7.Continue
 		}
-		if stop := d.turn(x); stop.Act != http7.Go {
-			return stop
+		switch need, f := d.turn(x); {
+		case f != nil:
+			return http7.Refuse(f)
+		case need:
+			return http7.NeedBody(-1)
 		}
 	}
 }
@@ -140,8 +143,8 @@ func (d *decider) guarded(s *http7.Step) bool {
 	return slices.ContainsFunc(steps[:guardsOf(steps)], func(g http7.Step) bool { return g.Name == s.Name })
 }
 
-// turn goes on to the next stretch.
-func (d *decider) turn(x *exchange) http7.Verdict {
+// turn goes on to the next stretch, unless the match needs the body first or refuses.
+func (d *decider) turn(x *exchange) (need bool, f *http7.Fault) {
 	switch {
 	case d.place == guards:
 		d.place, d.at, d.end = offers, 0, len(d.steps)
@@ -150,9 +153,12 @@ func (d *decider) turn(x *exchange) http7.Verdict {
 	case x.Preflight != nil && !d.flown:
 		return d.matchAsked(x)
 	default:
-		return d.match(x)
+		if need, f = d.find(x, x.Method); f == nil && !need {
+			d.place = behind
+			d.steps, d.at, d.end = x.Route.Steps, 0, len(x.Route.Steps)
+		}
 	}
-	return http7.Continue
+	return need, f
 }
 
 // ordinary goes on with a preflight as an OPTIONS like others.
@@ -165,61 +171,50 @@ func (d *decider) ordinary(x *exchange) {
 
 // matchAsked finds the route of what a preflight asks for. Whoever takes the preflight for that route sees
 // it behind the guards, and before anybody asks who it is: browsers send no credentials with it.
-func (d *decider) matchAsked(x *exchange) http7.Verdict {
-	stop := d.find(x, x.Preflight)
+func (d *decider) matchAsked(x *exchange) (need bool, f *http7.Fault) {
+	need, f = d.find(x, x.Preflight)
 	switch {
-	case stop.Act == http7.Need || stop.Fault == undecided:
-		return stop
+	case need || f == undecided:
+		return need, f
 	case x.Route == nil || !slices.ContainsFunc(x.Route.Steps, offering):
 		d.ordinary(x)
-		return http7.Continue
-	case stop.Act != http7.Go:
-		return stop
+		return false, nil
+	case f != nil:
+		return false, f
 	}
 	d.asked, d.place = x.Route, guards
 	d.steps, d.at, d.end = x.Route.Steps, 0, guardsOf(x.Route.Steps)
-	return http7.Continue
+	return false, nil
 }
 
 // offering reports whether a step may answer preflights.
 func offering(s http7.Step) bool { return s.Preflight != nil }
 
-// match finds the route and its plan, and the refusal that stands.
-func (d *decider) match(x *exchange) http7.Verdict {
-	if stop := d.find(x, x.Method); stop.Act != http7.Go {
-		return stop
-	}
-	d.place = behind
-	d.steps, d.at, d.end = x.Route.Steps, 0, len(x.Route.Steps)
-	return http7.Continue
-}
-
-// find asks the table as if x's method were method.
-func (d *decider) find(x *exchange, method []byte) http7.Verdict {
+// find asks the table as if x's method were method, and makes what it finds x's route.
+func (d *decider) find(x *exchange, method []byte) (need bool, f *http7.Fault) {
 	if reads := x.site.Reads; reads != nil {
 		x.sights = reads.note(x.sights[:0], x)
 	}
 	d.matched = true
 	found := x.site.Table.Find(&x.Exchange, method)
-	switch r := found.Route; {
+	switch {
+	case found.Route != nil:
+		return false, d.enter(x, found.Route)
 	case found.Undecided:
-		return http7.Refuse(undecided)
+		return false, undecided
 	case found.Need:
-		return d.ask(x, found.Asks)
-	case r != nil:
-		return d.enter(x, r)
+		d.ask(x, found.Asks)
+		return true, nil
+	case len(d.held) > 0:
+		return false, d.refuse(d.held[0])
+	case found.Fault != nil:
+		return false, found.Fault
 	}
-	if len(d.held) > 0 {
-		return d.refuse(d.held[0])
-	}
-	if found.Fault != nil {
-		return http7.Refuse(found.Fault)
-	}
-	return http7.Refuse(http7.NoRoute)
+	return false, http7.NoRoute
 }
 
-// ask asks for the whole body, which a condition of route r is about.
-func (d *decider) ask(x *exchange, r *http7.Route) http7.Verdict {
+// ask makes the whole body wanted, which a condition of route r is about.
+func (d *decider) ask(x *exchange, r *http7.Route) {
 	limit := x.site.Limits.BodyBytes
 	if r != nil && r.BodyLimit > 0 {
 		limit = r.BodyLimit
@@ -228,11 +223,10 @@ func (d *decider) ask(x *exchange, r *http7.Route) http7.Verdict {
 		limit = match.MostContent
 	}
 	d.waits, x.asked = true, limit
-	return http7.NeedBody(-1)
 }
 
 // enter takes r for x's route, unless a refusal stands.
-func (d *decider) enter(x *exchange, r *http7.Route) http7.Verdict {
+func (d *decider) enter(x *exchange, r *http7.Route) *http7.Fault {
 	x.Route, x.plan = r, x.site.Plans[r.ID]
 	for i := range d.held {
 		if !slices.Contains(x.plan.Without, d.held[i].step.Bundle) {
@@ -243,14 +237,14 @@ func (d *decider) enter(x *exchange, r *http7.Route) http7.Verdict {
 		x.limit = deadline.At(x.Arrival) + int64(r.Timeout)
 	}
 	if limit := x.bodyLimit(); limit > 0 && max(x.Body.Length, x.bytesIn) > limit {
-		return http7.Refuse(http7.BodyTooLarge)
+		return http7.BodyTooLarge
 	}
-	return http7.Continue
+	return nil
 }
 
-func (d *decider) refuse(r refusal) http7.Verdict {
+func (d *decider) refuse(r refusal) *http7.Fault {
 	d.by = r.step.Name
-	return http7.Refuse(r.fault)
+	return r.fault
 }
 
 // owe notes that s is about to be called: its End is due whatever comes of it, a panic included.

@@ -73,6 +73,9 @@ func (c *conn) log(x *exchange, log *obs.AccessLog) {
 	}
 	r.Verdicts = x.verdicts
 	if reads := x.site.Reads; reads != nil {
+		if !x.decider.matched { // refused before: another config may let it come to the match
+			x.sights = reads.note(x.sights[:0], x)
+		}
 		x.matched = reads.record(x.matched, x)
 		r.Match = x.matched
 	}

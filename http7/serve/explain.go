@@ -44,7 +44,7 @@ func (e *explanation) request(q *Question) {
 	x := e.x
 	r := &e.report.Request
 	*r = explain.Request{
-		Method: string(x.Method), Target: string(x.Target), Host: plainHost(x.Authority),
+		Method: string(x.Method), Target: string(x.Target), Host: match.BareHost(x.Authority),
 		Path: string(x.Path), Query: string(x.Query), Secure: x.Secure, SNI: q.SNI, Preflight: string(x.Preflight),
 		Country: x.Country, Consumer: x.Consumer, RequestID: string(x.RequestID), Body: max(x.bytesIn, x.Body.Length),
 	}
@@ -58,15 +58,6 @@ func (e *explanation) request(q *Question) {
 	if q.Peer.IsValid() {
 		r.Peer = q.Peer.String()
 	}
-}
-
-// plainHost returns the name that routes are compared with.
-func plainHost(authority []byte) string {
-	host := strings.ToLower(string(authority))
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		host = host[:i]
-	}
-	return strings.TrimSuffix(host, ".")
 }
 
 // candidates tells which routes came into question, if the request came as far as the match.

@@ -296,3 +296,24 @@ func (o *recorder) takeAll() []string {
 	o.whole = nil
 	return all
 }
+
+// FuzzExplain asks about arbitrary requests: nothing panics, and both ways of asking agree.
+func FuzzExplain(f *testing.F) {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for range 50 {
+		head, body := draw(rnd)
+		f.Add([]byte(head), []byte(body), int64(0))
+	}
+	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), []byte(nil), int64(-1))
+	w := newWorld(f)
+	f.Fuzz(func(t *testing.T, head, body []byte, length int64) {
+		q := &Question{Head: head, Body: body, BodyLength: length, Peer: netip.MustParseAddrPort("192.0.2.7:999")}
+		d, e := w.engine.Judge(w.site, q), w.engine.Explain(w.site, q)
+		if d.Fault == http7.Panicked {
+			t.Fatalf("%q panics", head)
+		}
+		if (d.Route == nil) != (e.Route == nil) || d.Status != 0 && (e.Answer == nil || e.Answer.Status != d.Status) {
+			t.Fatalf("judged %s, explained %+v", d.short(), e)
+		}
+	})
+}

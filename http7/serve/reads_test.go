@@ -42,7 +42,8 @@ func TestTheLogHasWhatConditionsRead(t *testing.T) {
 		{"no route", "GET /none HTTP/1.1|Host: a|X-Tenant: acme||", true, [][2]string{
 			{"header:x-tenant", "acme"}, {"claim:plan", "gold"}, {"country", "DE"},
 		}},
-		{"a request that does not come to the match", "GET /../a HTTP/1.1|Host: a|X-Tenant: acme||", true, [][2]string{}},
+		{"a request that does not come to the match", "GET /../a HTTP/1.1|Host: a|X-Tenant: acme||", true, [][2]string{{"header:x-tenant", "acme"}}},
+		{"a head that was refused", "GET /a HTTP/1.1|Host: a|X-Tenant: acme|no colon||", true, [][2]string{}},
 		{"a listener that reads nothing", "GET /a HTTP/1.1|Host: a|X-Tenant: acme||", false, [][2]string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
