@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"weir/http7"
 )
@@ -41,6 +42,72 @@ func TestRoutesEqualInAllAreAConflictUnlessTheyExcludeEachOther(t *testing.T) {
 		if text != c.want {
 			t.Errorf("%s: got %q, want %q", c.what, text, c.want)
 		}
+	}
+}
+
+func TestRoutesExcludeEachOther(t *testing.T) {
+	xa := func(text string) http7.Condition { return when(http7.OnHeader, "X-A", text) }
+	sku := func(text string) http7.Condition { return when(http7.OnContent, "items.*.sku", text) }
+	for _, c := range []struct {
+		what string
+		a, b *http7.Route
+		want bool
+	}{
+		{"two values of a header", with("/", xa("1")), with("/", xa("2")), true},
+		{"in whatever case its name is", with("/", xa("1")), with("/", when(http7.OnHeader, "x-a", "2")), true},
+		{"one value of a header", with("/", xa("1")), with("/", xa("1")), false},
+		{"two headers", with("/", xa("1")), with("/", when(http7.OnHeader, "X-B", "2")), false},
+		{"a header and a cookie of that name", with("/", xa("1")), with("/", when(http7.OnCookie, "X-A", "2")), false},
+		{"there and absent", with("/", xa("*")), with("/", xa("!")), true},
+		{"a value and absent", with("/", xa("!")), with("/", xa("1")), true},
+		{"an expression and absent", with("/", xa("~1")), with("/", xa("!")), true},
+		{"absent twice", with("/", xa("!")), with("/", xa("!")), false},
+		{"there and a value", with("/", xa("*")), with("/", xa("1")), false},
+		{"an expression and a value that fits", with("/", xa("~1")), with("/", xa("12")), false},
+		{"an expression and a value that does not", with("/", xa("~1")), with("/", xa("2")), true},
+		{"two expressions", with("/", xa("~^1")), with("/", xa("~^2")), false},
+		{"two values of content", with("/", sku("1")), with("/", sku("2")), true},
+		{"JSON and XML", with("/", sku("1")), with("/", when(http7.OnContent, "/items", "1")), true},
+		{"two countries", with("/", countries("DE")), with("/", countries("FR", "IT")), true},
+		{"a country of both", with("/", countries("DE", "FR")), with("/", countries("FR", "IT")), false},
+		{"two blocks", with("/", clients("10.0.0.0/8")), with("/", clients("192.0.2.0/24", "2001:db8::/32")), true},
+		{"a block in a block", with("/", clients("10.1.0.0/16")), with("/", clients("10.0.0.0/8")), false},
+		{"one of several conditions", with("/", xa("1"), when(http7.OnQuery, "a", "1")), with("/", when(http7.OnQuery, "b", "1"), xa("2")), true},
+		{"server names", with("/", when(http7.OnSNI, "", "a")), with("/", when(http7.OnSNI, "", "b")), true},
+		{"server names in capitals", with("/", when(http7.OnSNI, "", "a")), with("/", when(http7.OnSNI, "", "A")), false},
+		{"segments with other names", path("/a/{x}"), path("/a/{y}"), false},
+		{"escapes of one path", path("/%61"), path("/a"), false},
+		{"expressions with prefixes that part", path("~^/a/x"), path("~^/a/y"), true},
+		{"expressions with one prefix", path(`~^/a/\d`), path("~^/a/[a-z]"), false},
+		{"expressions of which one prefix begins with the other", path(`~^/a/\d`), path("~^/a/b"), true}, // the longer one is more specific
+		{"expressions that are bound to nothing", path("~a"), path("~b"), false},
+		{"international names of one host", host("bücher.a"), host("xn--bcher-kva.a"), false},
+	} {
+		_, f := Compile([]*http7.Route{c.a, c.b})
+		if got := len(f.Conflicts) == 0; got != c.want {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+func TestManyRoutesThatAValueTellsApartCompileAtOnce(t *testing.T) {
+	var routes []*http7.Route
+	for i := range 5000 {
+		routes = append(routes, with("/", when(http7.OnHeader, "X-B", "1"), when(http7.OnHeader, "X-Tenant", fmt.Sprint(i))))
+	}
+	start := time.Now()
+	table, f := Compile(append(routes, with("/", when(http7.OnHeader, "X-Tenant", "17"), when(http7.OnHeader, "X-B", "1"))))
+	if len(f.Conflicts) != 1 || f.Conflicts[0].First != routes[17] {
+		t.Fatalf("%d conflicts, want that of route 17 alone", len(f.Conflicts))
+	}
+	if took := time.Since(start); took > 5*time.Second { // comparing each pair takes longer by far
+		t.Fatalf("took %v", took)
+	}
+	x := ask("GET", "h", "/")
+	x.Request.AddRaw([]byte("X-Tenant"), []byte("4999"))
+	x.Request.AddRaw([]byte("X-B"), []byte("1"))
+	if table.Find(x, x.Method).Route != routes[4999] {
+		t.Fatal("not found")
 	}
 }
 

@@ -210,3 +210,10 @@ func TestAnEmptyTableFindsNothing(t *testing.T) {
 		t.Fatalf("found %s", got)
 	}
 }
+
+func hostRoutes(hosts ...string) (routes []*http7.Route) {
+	for _, h := range hosts {
+		routes = append(routes, host(h))
+	}
+	return routes
+}

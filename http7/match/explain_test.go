@@ -1,0 +1,135 @@
+package match
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"weir/http7"
+)
+
+// judged tells the only candidate of a route in a line.
+func judged(t *testing.T, r *http7.Route, x *http7.Exchange) string {
+	t.Helper()
+	table, _ := Compile([]*http7.Route{r})
+	c, more := table.Explain(x, x.Method)
+	if len(c) != 1 || more != 0 || c[0].Route != r {
+		t.Fatalf("%d candidates and %d more", len(c), more)
+	}
+	line := fmt.Sprintf("%s wants %q saw %q", c[0].Failed, c[0].Want, c[0].Saw)
+	if c[0].Unknown {
+		line += " unknown"
+	}
+	return line
+}
+
+func TestExplainTellsWhatAConditionSaw(t *testing.T) {
+	x := ask("POST", "Shop.example:80", "/orders")
+	for _, f := range [][2]string{
+		{"X-Tenant", "acme"}, {"X-Tenant", "other"}, {"Authorization", "Basic c2VjcmV0"}, {"X-Api-Key", "4711"},
+		{"Cookie", "uid=7; cohort=a"}, {"Content-Type", "application/json"},
+	} {
+		x.Request.AddRaw([]byte(f[0]), []byte(f[1]))
+	}
+	x.Query, x.Country, x.Client = []byte("version=%31&version=2&token=t"), "DE", netip.MustParseAddr("192.0.2.1")
+	x.Conn = &http7.Conn{SNI: "shop.example"}
+	x.Claims = []http7.Claim{{Name: "plan", Value: []byte("free")}}
+	body := `{"order":{"type":"sale","note":{}},"password":"p"}`
+	x.Body = http7.Body{Length: int64(len(body)), Collected: []byte(body), Whole: true}
+	long := strings.Repeat("x", 300)
+	x.Request.AddRaw([]byte("X-Long"), []byte(long+"\xff"))
+	x.Request.AddRaw([]byte("X-Odd"), []byte("a\xffb"))
+	for _, c := range []struct {
+		route *http7.Route
+		want  string
+	}{
+		{path("/*"), ` wants "" saw ""`},
+		{host("other.example"), `hosts wants "other.example" saw "Shop.example:80"`},
+		{host("*.other.example"), `hosts wants "*.other.example" saw "Shop.example:80"`},
+		{path("/order/{id}"), `path wants "/order/{id}" saw "/orders"`},
+		{path("~^/x$"), `path wants "~^/x$" saw "/orders"`},
+		{path("/*", "GET", "PUT"), `methods wants "GET, PUT" saw "POST"`},
+		{with("/*", when(http7.OnHeader, "x-tenant", "acme")), `headers.x-tenant wants "acme" saw "acme, other"`},
+		{with("/*", when(http7.OnHeader, "X-None", "*")), `headers.X-None wants "*" saw ""`},
+		{with("/*", when(http7.OnHeader, "X-Tenant", "!")), `headers.X-Tenant wants "!" saw "acme, other"`},
+		{with("/*", when(http7.OnHeader, "X-Tenant", "~^a")), `headers.X-Tenant wants "~^a" saw "acme, other"`},
+		{with("/*", when(http7.OnHeader, "Authorization", "Basic eA")), `headers.Authorization wants "(masked)" saw "(masked)"`},
+		{with("/*", when(http7.OnHeader, "X-Api-Key", "!")), `headers.X-Api-Key wants "!" saw "(masked)"`},
+		{with("/*", when(http7.OnHeader, "X-Long", "a")), `headers.X-Long wants "a" saw "` + long[:200] + `…"`},
+		{with("/*", when(http7.OnHeader, "X-Odd", "a")), `headers.X-Odd wants "a" saw "a�b"`},
+		{with("/*", when(http7.OnQuery, "version", "1")), `query.version wants "1" saw "1, 2"`},
+		{with("/*", when(http7.OnQuery, "token", "1")), `query.token wants "(masked)" saw "(masked)"`},
+		{with("/*", when(http7.OnCookie, "cohort", "b")), `cookies.cohort wants "(masked)" saw "(masked)"`},
+		{with("/*", when(http7.OnCookie, "none", "b")), `cookies.none wants "(masked)" saw ""`},
+		{with("/*", when(http7.OnClaim, "plan", "gold")), `claims.plan wants "gold" saw "free"`},
+		{with("/*", countries("FR", "IT")), `country wants "FR, IT" saw "DE"`},
+		{with("/*", clients("10.0.0.0/8")), `clients wants "10.0.0.0/8" saw "192.0.2.1"`},
+		{with("/*", when(http7.OnSNI, "", "a")), `sni wants "a" saw "shop.example"`},
+		{with("/*", when(http7.OnContent, "order.type", "refund")), `body.order.type wants "refund" saw "sale"`},
+		{with("/*", when(http7.OnContent, "order.note", "a")), `body.order.note wants "a" saw "(not a plain value)"`},
+		{with("/*", when(http7.OnContent, "password", "a")), `body.password wants "(masked)" saw "(masked)"`},
+		{with("/*", when(http7.OnContent, "/order", "a")), `body./order wants "a" saw ""`},
+		{with("/*", when(http7.OnQuery, "version", "*"), when(http7.OnHeader, "X-None", "1")), `headers.X-None wants "1" saw ""`},
+	} {
+		if got := judged(t, c.route, x); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func TestExplainTellsWhatNobodyKnows(t *testing.T) {
+	tenant, body := when(http7.OnHeader, "X-Tenant", "acme"), when(http7.OnContent, "a", "1")
+	unread := posted("application/json", "{}")
+	broken := posted("application/json", "{")
+	broken.Body.Collected, broken.Body.Whole = []byte("{"), true
+	recorded := posted("application/json", "")
+	recorded.Recorded = &http7.Recorded{}
+	for _, c := range []struct {
+		what string
+		x    *http7.Exchange
+		r    *http7.Route
+		want string
+	}{
+		{"a body that is not there", unread, with("/*", body), `body.a wants "1" saw "" unknown`},
+		{"a header that fails is known", unread, with("/*", body, tenant), `headers.X-Tenant wants "acme" saw ""`},
+		{"a broken body", broken, with("/*", body), `body.a wants "1" saw "(broken content)"`},
+		{"what the log lacks", recorded, with("/*", tenant), `headers.X-Tenant wants "acme" saw "" unknown`},
+		{"another one that fails", recorded, with("/*", tenant, when(http7.OnQuery, "a", "*")), `query.a wants "*" saw ""`},
+	} {
+		if got := judged(t, c.r, c.x); got != c.want {
+			t.Errorf("%s: %s, want %s", c.what, got, c.want)
+		}
+	}
+	if len(recorded.Recorded.Missed) > 0 {
+		t.Errorf("Explain notes %q as missed", recorded.Recorded.Missed)
+	}
+}
+
+func TestExplainTellsTheNearestFirstAndHowManyThereAreBesides(t *testing.T) {
+	var routes []*http7.Route
+	for i := range 70 {
+		routes = append(routes, path(fmt.Sprintf("/p%d", i)), host(fmt.Sprintf("h%d", i), "/a"))
+	}
+	near, found := path("/{x}", "PUT"), path("/*")
+	table, _ := Compile(append(routes, near, found))
+	c, more := table.Explain(ask("GET", "h", "/a"), []byte("GET"))
+	if len(c) != MostCandidates || more != 92 {
+		t.Fatalf("%d candidates and %d more", len(c), more)
+	}
+	if c[0].Route != near || c[0].Failed != "methods" || c[1].Route != found || c[1].Failed != "" || c[2].Failed != "path" {
+		t.Fatalf("first %+v, %+v, %+v", c[0], c[1], c[2])
+	}
+}
+
+func TestExplainJudgesTheMethodThatIsAskedFor(t *testing.T) {
+	r := path("/a", "PUT")
+	table, _ := Compile([]*http7.Route{r})
+	x := ask("OPTIONS", "h", "/a")
+	if c, _ := table.Explain(x, []byte("PUT")); c[0].Failed != "" {
+		t.Errorf("failed: %s", c[0].Failed)
+	}
+	if table.Find(x, []byte("PUT")).Route != r || table.Find(x, x.Method).Route != nil {
+		t.Error("Find takes another method than the one asked for")
+	}
+}
