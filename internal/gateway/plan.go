@@ -23,22 +23,15 @@ func Plan(old, next *Compiled, log io.Reader) (*plan.Report, error) {
 
 // Plan compares the config that serves with another one.
 func (g *Gateway) Plan(ctx context.Context, q admin.PlanQuestion) (admin.PlanAnswer, error) {
-	handlers := g.options.Handlers
-	cfg, report := config.Parse(q.Name, []byte(q.Config), loadOptions(handlers))
-	var next *Compiled
-	if cfg != nil {
-		next = Compile(cfg, report, handlers)
-	}
-	a := admin.PlanAnswer{OK: next != nil, Problems: problems(report)}
+	next, problems, err := g.posted(q)
+	a := admin.PlanAnswer{OK: next != nil, Problems: problems}
 	if next == nil {
-		return a, nil
+		return a, err
 	}
-	next.File = q.Name
 	var log io.Reader
 	if q.Log != "" {
 		log = &untilDone{ctx, strings.NewReader(q.Log)}
 	}
-	var err error
 	a.Report, err = planned(examiner{g.current.Load().Compiled, g.shared}, newExaminer(next), log)
 	return a, err
 }
