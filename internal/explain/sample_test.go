@@ -111,3 +111,17 @@ func hostile() *Report {
 	r.Notes = []string{evil}
 	return r
 }
+
+// filled is the report as it is read again: lists that may not be null are empty.
+func (r *Report) filled() Report {
+	out := *r
+	out.Candidates, out.Policies = listed(r.Candidates), listed(r.Policies)
+	out.Upstreams = append([]Upstream(nil), r.Upstreams...)
+	for i := range out.Upstreams {
+		out.Upstreams[i].Endpoints = listed(out.Upstreams[i].Endpoints)
+	}
+	if r.Split != nil {
+		out.Split = &Split{By: r.Split.By, Key: r.Split.Key, Sides: listed(r.Split.Sides)}
+	}
+	return out
+}

@@ -44,7 +44,7 @@ func TestReportsHaveTheShapeOfTheGoldenJSON(t *testing.T) {
 		}
 		golden(t, name+".json", string(b)+"\n")
 		var again Report
-		if err := json.Unmarshal(b, &again); err != nil || name != "hostile" && !reflect.DeepEqual(&again, r) {
+		if err := json.Unmarshal(b, &again); err != nil || !reflect.DeepEqual(again.filled(), r.filled()) {
 			t.Errorf("%s is not read as it was written: %v\n%+v", name, err, again)
 		}
 	}
