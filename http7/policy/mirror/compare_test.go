@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -263,9 +264,9 @@ func TestOfIdenticalServersNothingIsReported(t *testing.T) {
 	base, _ := seeded()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStand(t, comparing("at"))
-		n := 0
+		var asked atomic.Int64
 		s.reply = func(*http7.Detached) (*http7.Answer, *http7.Fault) {
-			n++
+			n := int(asked.Add(1))
 			return reply{200, base.lines + fmt.Sprintf("\nDate: %d", n), respelt(n)}.answer(), nil
 		}
 		const requests = 2000

@@ -179,16 +179,17 @@ func (r *rig) listen() {
 // server is an endpoint that keeps what it was asked.
 type server struct {
 	*httptest.Server
-	mu    sync.Mutex
-	asked []string
-	heads []http.Header
+	opened atomic.Int64 // connections
+	mu     sync.Mutex
+	asked  []string
+	heads  []http.Header
 }
 
 // serving starts an endpoint.
 func serving(t testing.TB, h http.HandlerFunc) *server {
 	t.Helper()
 	s := new(server)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
 			s.mu.Lock()
@@ -199,6 +200,12 @@ func serving(t testing.TB, h http.HandlerFunc) *server {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		h(w, r)
 	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			s.opened.Add(1)
+		}
+	}
+	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }

@@ -81,9 +81,9 @@ func describe(d *http7.Detached) string {
 	return b.String() + " | " + string(d.Body)
 }
 
-// settle waits until what has gathered was looked at, and nothing moves any more.
+// settle waits until what has gathered was looked at, and nothing moves any more. The time is the bubble's.
 func settle() {
-	time.Sleep(gather)
+	<-time.After(gather)
 	synctest.Wait()
 }
 
