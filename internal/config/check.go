@@ -35,6 +35,7 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	}
 	for _, r := range c.Routes {
 		c.checkRoute(p.At(r.Path), r, o)
+		o.Pause()
 	}
 	c.checkSessions(p)
 	c.checkRouteNames(p)

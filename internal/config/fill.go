@@ -19,7 +19,7 @@ import (
 // fill adds to the tree what the operator left out: first the [defaults] tables, then the
 // defaults of the house. Of [defaults], an entry gets only the keys that its kind has. Values that no
 // operator wrote have no place of their own.
-func fill(root *tomlfile.Node) {
+func fill(root *tomlfile.Node, pause func()) {
 	root.Fill(tomlfile.FromValue(Default()))
 	defaults := root.Get("defaults")
 	eachEntry(root.Get("listeners"), func(n *tomlfile.Node) { fillListener(n, shared(defaults, "listeners")) })
@@ -28,6 +28,7 @@ func fill(root *tomlfile.Node) {
 	f := newRouteFiller(defaults, root.Get("upstreams"))
 	for _, n := range root.Get("routes").List() {
 		f.fill(n)
+		pause()
 	}
 }
 

@@ -15,6 +15,9 @@ type Options struct {
 	Env func(name string) (string, bool)
 	// ReadFile reads config files, secrets and certificates. Default: os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
+	// Pause is called every now and then while loading, on the loading goroutine, so that a process that
+	// serves meanwhile can give way there. Default: nobody pauses.
+	Pause func()
 }
 
 func (o Options) withDefaults() Options {
@@ -23,6 +26,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile
+	}
+	if o.Pause == nil {
+		o.Pause = func() {}
 	}
 	return o
 }
@@ -55,11 +61,13 @@ type loader struct {
 }
 
 func newLoader(o Options) *loader {
-	return &loader{
+	l := &loader{
 		Options: o.withDefaults(),
 		report:  &Report{problems: conf.NewProblems()},
 		loaded:  map[string]tomlfile.Span{},
 	}
+	l.report.found.Pause(l.Pause)
+	return l
 }
 
 // finish turns the merged tree into a checked Config.
@@ -71,7 +79,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	}
 	l.misplaced(root)
 	l.later(root)
-	fill(root)
+	fill(root, l.Pause)
 	c := &Config{}
 	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Env, Read: l.ReadFile}, &r.found)
 	c.settle()
@@ -81,6 +89,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	}
 	for _, route := range c.Routes {
 		route.Match.settle()
+		l.Pause()
 	}
 	c.checkUse(r.problems)
 	return c, r

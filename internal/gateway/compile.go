@@ -44,7 +44,9 @@ func Load(path string, handlers Handlers) (*Compiled, *config.Report) {
 }
 
 func load(path string, handlers Handlers, with live) (*Compiled, *config.Report) {
-	cfg, report := config.Load(path, loadOptions(handlers))
+	o := loadOptions(handlers)
+	o.Pause = with.pause
+	cfg, report := config.Load(path, o)
 	if cfg == nil {
 		return nil, report
 	}
@@ -73,9 +75,14 @@ type live struct {
 	pool   *mirror.Pool
 	// ready reports whether an upstream has an endpoint that may be picked.
 	ready func(upstream string) bool
+	// pause is called every now and then; nil: never.
+	pause func()
 }
 
 func compileWith(cfg *config.Config, report *config.Report, handlers Handlers, with live) *Compiled {
+	if with.pause == nil {
+		with.pause = func() {}
+	}
 	k := &compiler{
 		cfg: cfg, report: report, handlers: handlers, live: with,
 		bundles: map[string][]http7.Step{}, told: map[[2]int]bool{},
@@ -142,6 +149,7 @@ func (k *compiler) site(name string, l *config.Listener) *serve.Site {
 			continue
 		}
 		s.Plans[id] = k.plan(id, r, p)
+		k.live.pause()
 		routes = append(routes, s.Plans[id].Route)
 	}
 	table, found := match.Compile(routes)

@@ -27,6 +27,7 @@ func (k *compiler) compileActions() {
 	k.actions = make([]action, len(k.cfg.Routes))
 	for id, r := range k.cfg.Routes {
 		k.actions[id] = k.action(r)
+		k.live.pause()
 		if b := r.Limits.BodyBytes; b != nil && !b.IsOff() && b.Value() == 0 {
 			k.at(r.Path).In("limits").Add("body_bytes", "no body at all could be sent", `write a size, or "off" for no limit`)
 		}

@@ -159,7 +159,7 @@ func (g *Gateway) Open(path string) error {
 	}
 	compiled.File = path
 	g.warn(report)
-	next, err := g.prepare(compiled)
+	next, err := g.prepare(compiled, func() {})
 	if err != nil {
 		g.release()
 		return err

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"weir/http7"
 	"weir/http7/serve"
 	"weir/internal/obs"
@@ -10,6 +12,23 @@ import (
 func (g *Gateway) live() live {
 	return live{sender: serve.NewSender(g.shared, g.planFor), pool: g.mirrors, ready: g.fit}
 }
+
+// gentle is live for a load beside traffic: it works for a millisecond and rests for one, so that it never
+// has more than half of a processor, and nobody waits for the end of a time slice.
+func (g *Gateway) gentle() live {
+	l := g.live()
+	began := time.Now()
+	l.pause = func() {
+		if time.Since(began) >= breath {
+			time.Sleep(breath)
+			began = time.Now()
+		}
+	}
+	return l
+}
+
+// breath is how long a load beside traffic works, and how long it rests then.
+const breath = time.Millisecond
 
 // planFor returns how a request without a client goes to an upstream of the config that serves.
 func (g *Gateway) planFor(upstream string) *serve.Plan {

@@ -15,6 +15,7 @@ import (
 // generation is one config that serves, has served or is about to, with what it must give back.
 type generation struct {
 	*Compiled
+	pause     func() // while it is prepared and given back
 	number    uint64
 	upstreams map[string]*upstream
 	routes    []*obs.RouteSeries
@@ -38,8 +39,9 @@ type offer struct {
 }
 
 // prepare binds and opens what compiled names. On an error everything is undone.
-func (g *Gateway) prepare(c *Compiled) (*generation, error) {
-	next := &generation{Compiled: c, number: 1, upstreams: map[string]*upstream{}}
+// pause is called every now and then.
+func (g *Gateway) prepare(c *Compiled, pause func()) (*generation, error) {
+	next := &generation{Compiled: c, pause: pause, number: 1, upstreams: map[string]*upstream{}}
 	old := g.current.Load()
 	if old != nil {
 		next.number = old.number + 1
@@ -93,6 +95,7 @@ func (g *Gateway) giveBack(old *generation) {
 	}
 	for _, s := range old.routes {
 		s.Retire()
+		old.pause()
 	}
 }
 
@@ -192,6 +195,7 @@ func (g *Gateway) fillSites(next *generation) error {
 		for _, p := range s.Plans {
 			if p != nil {
 				g.fillPlan(next, name, p)
+				next.pause()
 			}
 		}
 	}

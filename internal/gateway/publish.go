@@ -56,11 +56,12 @@ func (g *Gateway) next() (next *generation, report *config.Report, err error) {
 	case g.stopped:
 		return nil, nil, errStopping
 	}
-	compiled, report := load(g.path, g.options.Handlers, g.live())
+	gentle := g.gentle()
+	compiled, report := load(g.path, g.options.Handlers, gentle)
 	if compiled == nil {
 		return nil, report, nil
 	}
-	next, err = g.prepare(compiled)
+	next, err = g.prepare(compiled, gentle.pause)
 	return next, report, err
 }
 

@@ -7,9 +7,15 @@ import (
 	"strconv"
 )
 
+// assigner fills values from a fitted tree.
+type assigner struct {
+	shapes
+	rest func() // called between the elements of lists
+}
+
 // assign fills v, which is zero, from a tree that the fitter has brought into the shape of v's type.
 // An error means that it has not.
-func (s shapes) assign(v reflect.Value, n *Node) error {
+func (s *assigner) assign(v reflect.Value, n *Node) error {
 	if v.Kind() == reflect.Pointer {
 		v.Set(reflect.New(v.Type().Elem()))
 		return s.assign(v.Elem(), n)
@@ -32,7 +38,7 @@ func misfit(v reflect.Value, n *Node) error {
 	return fmt.Errorf("%s where a %s is wanted", kindNouns[n.Kind], v.Type())
 }
 
-func (s shapes) assignStruct(v reflect.Value, n *Node) error {
+func (s *assigner) assignStruct(v reflect.Value, n *Node) error {
 	if n.Kind != Table {
 		return misfit(v, n)
 	}
@@ -49,7 +55,7 @@ func (s shapes) assignStruct(v reflect.Value, n *Node) error {
 	return nil
 }
 
-func (s shapes) assignMap(v reflect.Value, n *Node) error {
+func (s *assigner) assignMap(v reflect.Value, n *Node) error {
 	if n.Kind != Table {
 		return misfit(v, n)
 	}
@@ -67,12 +73,13 @@ func (s shapes) assignMap(v reflect.Value, n *Node) error {
 	return nil
 }
 
-func (s shapes) assignSlice(v reflect.Value, n *Node) error {
+func (s *assigner) assignSlice(v reflect.Value, n *Node) error {
 	if n.Kind != Array {
 		return misfit(v, n)
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Items), len(n.Items)))
 	for i, item := range n.Items {
+		s.rest()
 		if err := s.assign(v.Index(i), item); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func Decode(root *Node, dst any, src Sources, r *Report) {
 	v := reflect.ValueOf(dst).Elem()
 	f := &fitter{report: r, root: root, top: fieldsOf(v.Type()), shapes: shapes{}}
 	fitted := f.fit(root, v.Type())
-	if err := f.shapes.assign(v, fitted); err != nil {
+	if err := (&assigner{f.shapes, r.rest}).assign(v, fitted); err != nil {
 		// Not reachable: what the fitter passes, fits (FuzzDecode). Refuse, all the same.
 		r.add(Finding{Text: fmt.Sprintf("the config can't be decoded: %v", err)})
 		return

@@ -20,6 +20,7 @@ func (n *Node) expand(r *Report, path conf.Path, lookup func(string) (string, bo
 	}
 	for i, item := range n.Items {
 		item.expand(r, append(path, index(i)), lookup)
+		r.rest()
 	}
 	if n.Kind != String || !strings.Contains(n.Text, "${") {
 		return

@@ -195,6 +195,7 @@ func (f *fitter) list(n *Node, t reflect.Type) *Node {
 	}
 	whole := true
 	for i, item := range n.List() {
+		f.report.rest()
 		fitted := f.below(index(i), item, t.Elem())
 		if fitted == nil {
 			fitted = placeholder(deref(t.Elem()))

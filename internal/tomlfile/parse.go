@@ -20,6 +20,7 @@ func Parse(f *File, r *Report) *Node {
 	b.parser.Reset(f.text)
 	for b.parser.NextExpression() {
 		b.expression(b.parser.Expression())
+		r.rest()
 	}
 	if err := b.parser.Error(); err != nil {
 		b.syntax(err)

@@ -29,6 +29,17 @@ type Finding struct {
 type Report struct {
 	findings []Finding
 	broken   bool
+	pause    func()
+}
+
+// Pause makes whoever parses and decodes into r call f every now and then, on their own goroutine: a process
+// that serves meanwhile can give way there. Default: nil, nobody pauses.
+func (r *Report) Pause(f func()) { r.pause = f }
+
+func (r *Report) rest() {
+	if r.pause != nil {
+		r.pause()
+	}
 }
 
 func (r *Report) add(f Finding) { r.findings = append(r.findings, f) }
