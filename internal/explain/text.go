@@ -51,7 +51,7 @@ func plain(s string) string { return term.Plain(s, shown) }
 // title says in a line what became of what.
 func (t *text) title() {
 	q := &t.r.Request
-	t.write("%s on listener %s\n", t.Bold(plain(q.Method+" "+q.Host+q.Target)), t.r.Listener)
+	t.write("%s on listener %s\n", t.Bold(plain(q.Method+" "+q.Host+q.Target)), plain(t.r.Listener))
 	t.write("→ %s\n", t.upshot())
 }
 
@@ -67,14 +67,14 @@ func (t *text) upshot() string {
 	case r.Action == Divided:
 		what = t.Green("forwarded") + " to one side of the split, which is drawn"
 	case r.Action == Forwarded && len(r.Upstreams) > 0:
-		what = t.Green("forwarded") + " to upstream " + r.Upstreams[0].Name
+		what = t.Green("forwarded") + " to upstream " + plain(r.Upstreams[0].Name)
 	case r.Answer != nil:
-		what = fmt.Sprintf("%s: %s", r.Action, status(r.Answer))
+		what = fmt.Sprintf("%s: %s", plain(string(r.Action)), status(r.Answer))
 	default:
-		what = string(r.Action)
+		what = plain(string(r.Action))
 	}
 	if r.Route != nil {
-		what += ", route " + r.Route.Name
+		what += ", route " + plain(r.Route.Name)
 	}
 	return what
 }
@@ -88,7 +88,7 @@ func status(a *Answer) string {
 	if a.By != "" {
 		s += " by " + a.By
 	}
-	return s
+	return plain(s)
 }
 
 // request tells how the request is understood.
@@ -144,7 +144,7 @@ func (t *text) routes() {
 		if c.Taken {
 			mark, why = t.Green("yes"), t.taken()
 		}
-		rows = append(rows, []string{mark, plain(c.Route), plain(pattern(c.Pattern)), why, t.Dim(c.Where)})
+		rows = append(rows, []string{mark, plain(c.Route), plain(pattern(c.Pattern)), why, t.Dim(plain(c.Where))})
 	}
 	t.b.WriteString(term.Columns("  ", rows))
 	if t.r.More > 0 {
@@ -182,7 +182,7 @@ func (t *text) taken() string {
 	}
 	words := append([]string{"taken"}, fields(t.r.Route.Captures)...)
 	if t.r.Route.Timeout != "" {
-		words = append(words, "timeout "+t.r.Route.Timeout)
+		words = append(words, "timeout "+plain(t.r.Route.Timeout))
 	}
 	if t.r.Route.BodyLimit > 0 {
 		words = append(words, "body up to "+size(t.r.Route.BodyLimit))
@@ -232,18 +232,18 @@ func (t *text) policies() {
 	rows := make([][]string, len(t.r.Policies))
 	for i := range t.r.Policies {
 		v := &t.r.Policies[i]
-		rows[i] = []string{v.Stage, plain(v.Name), unless(v.From == "", "of the "+v.From), unless(v.Mode == "enforce", v.Mode), t.verdict(v), plain(v.Why)}
+		rows[i] = []string{plain(v.Stage), plain(v.Name), unless(v.From == "", "of the "+plain(v.From)), unless(v.Mode == "enforce", plain(v.Mode)), t.verdict(v), plain(v.Why)}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
 }
 
 func (t *text) verdict(p *Policy) string {
-	said := string(p.Verdict)
+	said := plain(string(p.Verdict))
 	if p.Status != 0 {
 		said += fmt.Sprintf(" %d", p.Status)
 	}
 	if p.Fault != "" {
-		said += " " + p.Fault
+		said += " " + plain(p.Fault)
 	}
 	if p.Mode == "observe" && p.Verdict != Continues && p.Verdict != NotReached && p.Verdict != OptedOut {
 		return t.Yellow("would " + said)
@@ -270,14 +270,14 @@ func (t *text) split() {
 	about := "drawn for each request"
 	switch {
 	case s.By != "" && s.Key != "":
-		about = fmt.Sprintf("by %s = %s", s.By, plain(s.Key))
+		about = fmt.Sprintf("by %s = %s", plain(s.By), plain(s.Key))
 	case s.By != "":
-		about = "by " + s.By + ", which the request does not have: drawn"
+		about = "by " + plain(s.By) + ", which the request does not have: drawn"
 	}
 	t.section("SPLIT", about)
 	rows := make([][]string, len(s.Sides))
 	for i, side := range s.Sides {
-		rows[i] = []string{side.Upstream, "weight " + fmt.Sprint(side.Weight), share(side.Share), unless(!side.Chosen, t.Green("this request"))}
+		rows[i] = []string{plain(side.Upstream), "weight " + fmt.Sprint(side.Weight), share(side.Share), unless(!side.Chosen, t.Green("this request"))}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
 }

@@ -11,12 +11,12 @@ import (
 
 // upstream tells how the endpoint is chosen, and the request as it would leave.
 func (t *text) upstream(u *Upstream) {
-	about := []string{u.Balance}
+	about := []string{plain(u.Balance)}
 	if u.Key != "" {
 		about = append(about, "key "+plain(u.Key))
 	}
 	if u.Breaker != "" {
-		about = append(about, "breaker "+strings.ReplaceAll(u.Breaker, "_", " "))
+		about = append(about, "breaker "+strings.ReplaceAll(plain(u.Breaker), "_", " "))
 	}
 	if u.Queued > 0 {
 		about = append(about, fmt.Sprintf("%d queued", u.Queued))
@@ -24,7 +24,7 @@ func (t *text) upstream(u *Upstream) {
 	if u.Panic {
 		about = append(about, t.Yellow("panic: ejected endpoints are used"))
 	}
-	t.section("UPSTREAM "+u.Name, strings.Join(about, ", "))
+	t.section("UPSTREAM "+plain(u.Name), strings.Join(about, ", "))
 	if u.Note != "" {
 		t.write("  %s\n", plain(noted(u.Note)))
 	}
@@ -71,8 +71,8 @@ func (t *text) endpoints(list []Endpoint) {
 	}
 	for i := range list {
 		e := &list[i]
-		rows = append(rows, []string{plain(e.Address), e.State, inFlight(e), latency(e.LatencyUS), strconv.Itoa(e.Weight),
-			score(e.Score), t.chance(e.Chance), strconv.Itoa(e.Tier), e.Zone, plain(e.Why)})
+		rows = append(rows, []string{plain(e.Address), plain(e.State), inFlight(e), latency(e.LatencyUS), strconv.Itoa(e.Weight),
+			score(e.Score), t.chance(e.Chance), strconv.Itoa(e.Tier), plain(e.Zone), plain(e.Why)})
 	}
 	for _, row := range rows {
 		for i, there := range map[int]bool{5: scored, 7: tiers, 8: zones} {
@@ -120,7 +120,7 @@ func latency(us int64) string {
 
 // outgoing is the head of the request as it would leave.
 func (t *text) outgoing(o *Outgoing) {
-	protocol := unless(o.Protocol == "", " over "+o.Protocol)
+	protocol := unless(o.Protocol == "", " over "+plain(o.Protocol))
 	t.write("  leaves%s as\n    %s\n", protocol, t.Cyan(plain(o.Method+" "+o.Target)))
 	for _, f := range o.Fields {
 		t.write("    %s: %s\n", plain(f.Name), plain(f.Value))
@@ -135,7 +135,7 @@ func (t *text) mirror() {
 	if m == nil {
 		return
 	}
-	t.section("MIRROR", fmt.Sprintf("a copy of %s of the requests goes to upstream %s%s", share(m.Sample), m.Upstream,
+	t.section("MIRROR", fmt.Sprintf("a copy of %s of the requests goes to upstream %s%s", share(m.Sample), plain(m.Upstream),
 		unless(!m.Compare, ", and the answers are compared")))
 }
 
