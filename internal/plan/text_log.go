@@ -12,7 +12,7 @@ import (
 func (t *text) log(l *Log) {
 	about := term.Plural(l.Requests, "request")
 	if l.First != "" {
-		about += ", " + l.First + " to " + l.Last
+		about += ", " + plain(l.First) + " to " + plain(l.Last)
 	}
 	t.section("LOG", about)
 	rows := [][]string{
