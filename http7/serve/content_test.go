@@ -116,9 +116,11 @@ func TestAClientThatWaitsFor100IsAskedForContent(t *testing.T) {
 
 func TestAClientIsNotAskedForContentThatNoConditionReads(t *testing.T) {
 	t.Parallel()
-	r, _ := refunds(t, func(refund *http7.Route, _ *rig) { refund.Paths = []string{"/refunds"} })
 	p := &scripted{request: func(x *http7.Exchange) http7.Verdict { return http7.Refuse(teapot) }}
-	r.route.Steps = append(r.route.Steps, p.step("p.deny"))
+	r, _ := refunds(t, func(refund *http7.Route, r *rig) {
+		refund.Paths = []string{"/refunds"}
+		r.route.Steps = append(r.route.Steps, p.step("p.deny"))
+	})
 	cl := r.client()
 	cl.send("POST /o HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
 	cl.wantStatus("418")

@@ -90,9 +90,8 @@ func (w *world) build(r *rig) {
 		{On: http7.OnHeader, Name: "X-Tenant", Test: http7.Equals, Value: "acme"},
 	}}).Without = []string{"edge"}
 	add(&http7.Route{Name: "rewritten", Paths: []string{"/old/*"}}, http7.Step{Name: "p.rewrite", Stage: http7.Rewrite, Request: rewriting{}})
-	var log []string
 	add(&http7.Route{Name: "cors", Paths: []string{"/c/*"}, Methods: []string{"GET", "PUT"}},
-		http7.Step{Name: "p.cors", Stage: http7.Present, Preflight: &offer{"p.cors", &log, true}})
+		http7.Step{Name: "p.cors", Stage: http7.Present, Preflight: &offer{"p.cors", nil, true}})
 	away := add(&http7.Route{Name: "away", Paths: []string{"/away"}})
 	away.Route.Upstream, away.Upstream, away.Local = "", nil, redirecting{"https://b/"}
 	split := add(&http7.Route{Name: "split", Paths: []string{"/s/*"}})

@@ -84,7 +84,6 @@ func TestAnExplanationTellsEachPolicyOnce(t *testing.T) {
 
 // newPreflownRig is a rig whose route answers preflights.
 func newPreflownRig(t testing.TB) *rig {
-	var log []string
 	return newRigWith(t, func(r *rig) {
 		look := &scripted{}
 		step := func(name string, stage http7.Stage) http7.Step {
@@ -94,7 +93,7 @@ func newPreflownRig(t testing.TB) *rig {
 		r.site.Early = []http7.Step{step("edge.guard", http7.Guard), step("edge.identify", http7.Identify)}
 		r.site.Late = []http7.Step{mark}
 		r.route.Steps = []http7.Step{
-			mark, {Name: "g.cors", Bundle: "g", Stage: http7.Present, Preflight: &offer{"g.cors", &log, true}},
+			mark, {Name: "g.cors", Bundle: "g", Stage: http7.Present, Preflight: &offer{"g.cors", nil, true}},
 			step("g.authorise", http7.Authorise),
 		}
 	}, "127.0.0.1:4")

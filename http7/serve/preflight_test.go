@@ -12,12 +12,14 @@ import (
 // offer answers preflights if it is told to.
 type offer struct {
 	name    string
-	log     *[]string
+	log     *[]string // nil: it is asked by several at once
 	answers bool
 }
 
 func (p *offer) Request(x *http7.Exchange) http7.Verdict {
-	*p.log = append(*p.log, p.name+" for "+string(x.Preflight))
+	if p.log != nil {
+		*p.log = append(*p.log, p.name+" for "+string(x.Preflight))
+	}
 	if !p.answers {
 		return http7.Continue
 	}
@@ -166,12 +168,11 @@ func TestWhatIsAPreflight(t *testing.T) {
 func TestAnAnsweredPreflightPassesTheResponseSteps(t *testing.T) {
 	t.Parallel()
 	p := marking("X-Late")
-	var log []string
 	r := newRigWith(t, func(r *rig) {
 		r.route.Methods = []string{"GET"}
 		r.route.Steps = []http7.Step{
 			p.answerStep("p.mark", http7.Present),
-			{Name: "p.cors", Stage: http7.Present, Preflight: &offer{"p.cors", &log, true}},
+			{Name: "p.cors", Stage: http7.Present, Preflight: &offer{"p.cors", nil, true}},
 		}
 	}, saying(t, hello))
 	cl := r.client()
