@@ -164,6 +164,30 @@ func BenchmarkExpressions(b *testing.B) {
 	}
 }
 
+// tenants makes n routes that one header tells apart.
+func tenants(n int) (routes []*http7.Route) {
+	for i := range n {
+		routes = append(routes, with("/*", when(http7.OnHeader, "X-Tenant", fmt.Sprint("tenant-", i))))
+	}
+	return routes
+}
+
+func BenchmarkTenants(b *testing.B) {
+	for _, n := range []int{5, 10_000} {
+		table, _ := Compile(tenants(n))
+		x := ask("GET", "h", "/a")
+		x.Request.AddRaw([]byte("X-Tenant"), fmt.Appendf(nil, "tenant-%d", n-1))
+		b.Run(fmt.Sprintf("routes=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if table.Find(x, x.Method).Route == nil {
+					b.Fatal("not found")
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkCompile(b *testing.B) {
 	for _, n := range sizes {
 		routes := spread(n)

@@ -132,7 +132,11 @@ func (c *compiler) build() {
 		if at == 0 || compareHosts(r.host, t.rules[at-1].host) != 0 {
 			number = t.addSite(r.host)
 		}
-		t.addPlace(number, r.path, place{uint32(at), uint32(end - at)})
+		rules := place{uint32(at), uint32(end - at)}
+		t.addPlace(number, r.path, rules)
+		if r.path.re == nil {
+			t.choose(rules)
+		}
 		at = end
 	}
 }

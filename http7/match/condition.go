@@ -113,7 +113,7 @@ const (
 
 // verdict judges a condition.
 func (q *query) verdict(c *condition) answer {
-	if r := q.x.Recorded; r != nil && c.selector != "" && !r.Fields[c.selector] {
+	if !q.knows(c) {
 		if c.is.On == http7.OnContent && !q.x.Body.Present() {
 			return no
 		}
@@ -126,6 +126,12 @@ func (q *query) verdict(c *condition) answer {
 		return yes
 	}
 	return no
+}
+
+// knows reports whether what c is on is known, as all is of a live request.
+func (q *query) knows(c *condition) bool {
+	r := q.x.Recorded
+	return r == nil || c.selector == "" || r.Fields[c.selector]
 }
 
 // holds judges a condition on the head.

@@ -149,6 +149,11 @@ func (q *query) take(e *entry) bool {
 
 // first asks the rules of a place in turn.
 func (q *query) first(p place) bool {
+	if p.n > fewRules {
+		if c := q.table.choices[p.from]; c != nil && q.knows(c.on) {
+			return q.firstOf(c)
+		}
+	}
 	takers := q.table.takers[p.from : p.from+p.n]
 	for i := range takers {
 		if t := &takers[i]; t.demands == nil || q.asks(t) {

@@ -31,6 +31,7 @@ type Table struct {
 	named  bool // there are hosts that are exact or wildcards
 	// longest is the length of the longest suffix of a wildcard; 0 without any.
 	longest int
+	choices map[uint32]*choice // of places with many rules, by their first
 	content content.Paths
 	reads   []string
 	scratch *sync.Pool

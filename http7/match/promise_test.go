@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"weir/http7"
 )
 
 func TestFindAllocatesNothing(t *testing.T) {
@@ -22,6 +24,34 @@ func TestFindAllocatesNothing(t *testing.T) {
 	})
 	if n != 0 {
 		t.Fatalf("allocates %v times", n)
+	}
+}
+
+func TestTenantsAreFoundWithoutALookAtEach(t *testing.T) {
+	routes := append(tenants(1000), path("/*"))
+	table, f := Compile(routes)
+	if len(f.Conflicts) > 0 || len(table.choices) != 1 {
+		t.Fatalf("%d conflicts, %d choices", len(f.Conflicts), len(table.choices))
+	}
+	for _, c := range []struct {
+		values []string
+		want   *http7.Route
+	}{
+		{[]string{"tenant-0"}, routes[0]},
+		{[]string{"tenant-999"}, routes[999]},
+		{[]string{"tenant-7", "tenant-7"}, routes[7]},
+		{[]string{"tenant-7", "tenant-8"}, routes[1000]},
+		{[]string{"nobody"}, routes[1000]},
+		{nil, routes[1000]},
+	} {
+		x := ask("GET", "h", "/a")
+		for _, v := range c.values {
+			x.Request.AddRaw([]byte("x-tenant"), []byte(v))
+		}
+		var got *http7.Route
+		if n := testing.AllocsPerRun(10, func() { got = table.Find(x, x.Method).Route }); got != c.want || n != 0 {
+			t.Errorf("%q: found %s with %v allocations, want %s", c.values, named(got), n, named(c.want))
+		}
 	}
 }
 

@@ -65,6 +65,20 @@ func randomRoutes(r *rand.Rand, n int) (routes []*http7.Route) {
 	return routes
 }
 
+// crowded makes routes of which many share host and path and are told apart by one header or cookie.
+func crowded(r *rand.Rand) (routes []*http7.Route) {
+	on := pick(r, []http7.Condition{{On: http7.OnHeader, Name: "X-A"}, {On: http7.OnCookie, Name: "a"}, {On: http7.OnClaim, Name: "b"}})
+	for _, one := range randomRoutes(r, 40) {
+		one.Hosts, one.Paths = nil, []string{pick(r, []string{"/*", "/*", "/*", "/a"})}
+		if r.IntN(3) > 0 {
+			on.Value = pick(r, values)
+			one.Conditions = append(one.Conditions, on)
+		}
+		routes = append(routes, one)
+	}
+	return routes
+}
+
 func randomCondition(r *rand.Rand) http7.Condition {
 	c := http7.Condition{On: pick(r, subjects), Test: pick(r, tests), Value: pick(r, values)}
 	if c.Test == http7.Matches {
