@@ -37,6 +37,9 @@ func (t *text) section(name, about string) {
 	t.write("\n")
 }
 
+// mostEntries is how many entries of a kind a text tells.
+const mostEntries = 200
+
 func plain(s string) string { return term.Plain(s, shown) }
 
 // None reports whether the configs differ in nothing. Shadowed routes that were so before are no difference.
@@ -72,6 +75,10 @@ func (t *text) entries(name string, list []Change) {
 	}
 	t.section(name, summary(list))
 	for i := range list {
+		if i == mostEntries {
+			t.write("  and %s; --json has them all\n", term.Plural(int64(len(list)-i), "other"))
+			return
+		}
 		c := &list[i]
 		t.write("  %s %s\n", t.mark(c.Kind), strings.TrimRight(plain(c.Name)+t.was(c)+"  "+t.Dim(plain(c.About)), " "))
 		for _, a := range c.Added {
@@ -162,8 +169,9 @@ func (t *text) shadowed(list []Shadowed) {
 		return
 	}
 	t.section("SHADOWED", "routes that can never match")
-	rows := make([][]string, len(list))
-	for i, s := range list {
+	rows := make([][]string, min(len(list), mostEntries))
+	for i := range rows {
+		s := &list[i]
 		age := t.Dim("as before")
 		if s.New {
 			age = t.Yellow("new")
@@ -171,4 +179,7 @@ func (t *text) shadowed(list []Shadowed) {
 		rows[i] = []string{plain(s.Route), "by " + plain(s.By), age, plain(s.Why)}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
+	if more := len(list) - len(rows); more > 0 {
+		t.write("  and %s; --json has them all\n", term.Plural(int64(more), "other"))
+	}
 }

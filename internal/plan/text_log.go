@@ -107,7 +107,7 @@ func (t *text) to(m *Meeting) string {
 func (m *Meeting) String() string {
 	var parts []string
 	if m.Fault != "" {
-		parts = append(parts, strings.TrimSpace(fmt.Sprintf("refused %s (%s)", status(m.Status), m.Fault)))
+		parts = append(parts, "refused "+strings.TrimSpace(status(m.Status)+" ("+m.Fault+")"))
 	} else if m.Status != 0 {
 		parts = append(parts, "answered "+status(m.Status))
 	}
