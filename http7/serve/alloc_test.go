@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/http7"
 	"weir/http7/forward"
 	"weir/internal/conf"
 	"weir/internal/obs"
@@ -138,6 +139,22 @@ func TestGetsThatNeedNotWaitMakeNoObjects(t *testing.T) {
 	proxiedGetsMakeNoObjects(t, 20_000, limited)
 }
 
+// shaped shares requests out by a cookie and logs what conditions read.
+func shaped(r *rig) {
+	r.plan.Split = &Split{By: hashOn(r.t, "cookie:a"), Sides: []Side{
+		{Weight: 1, Plan: r.side("one", lean(r.t, leanAnswer))}, {Weight: 1, Plan: r.side("two", lean(r.t, leanAnswer))},
+	}}
+	r.site.Reads = NewReads([]string{"header:user-agent", "cookie:a"}, []byte("key"))
+	r.route.Paths = []string{"/orders/{id}"}
+	r.route.Conditions = []http7.Condition{{On: http7.OnCookie, Name: "a", Test: http7.Equals, Value: "b"}}
+}
+
+func TestGetsThatAreSharedOutMakeNoObjects(t *testing.T) { proxiedGetsMakeNoObjects(t, 20_000, shaped) }
+
+func BenchmarkProxiedGetThatIsSharedOut(b *testing.B) {
+	benchmarkProxied(b, newRigWith(b, shaped), "GET /orders/7 HTTP/1.1\r\nHost: a\r\nUser-Agent: test\r\nCookie: a=b\r\n\r\n")
+}
+
 func BenchmarkProxiedGet(b *testing.B) { benchmarkProxiedGet(b, newRig(b, lean(b, hello))) }
 
 func BenchmarkProxiedGetThatMayBeHedged(b *testing.B) {
@@ -145,9 +162,13 @@ func BenchmarkProxiedGetThatMayBeHedged(b *testing.B) {
 }
 
 func benchmarkProxiedGet(b *testing.B, r *rig) {
+	benchmarkProxied(b, r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+}
+
+func benchmarkProxied(b *testing.B, r *rig, text string) {
 	c := r.dial()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Minute))
-	request := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	request := []byte(text)
 	buf, end := make([]byte, 4096), []byte("hello")
 	pull(b, c, request, buf, end, 100)
 	b.ReportAllocs()

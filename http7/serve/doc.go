@@ -4,4 +4,7 @@
 // The driver here is the blocking one for HTTP/1: one goroutine per connection, which lends a
 // second only to move a request body beside its answer. Connections come from tcp4; what is served
 // comes from the snapshot that gateway publishes.
+//
+// Judge and Explain say what would become of a request: they take a dry exchange, on a connection that has
+// no socket, through the same hall up to the head that would leave, and consume nothing.
 package serve

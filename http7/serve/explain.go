@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -106,6 +107,9 @@ func (e *explanation) route() {
 		return
 	}
 	r := &explain.Route{Name: x.Route.Name, BodyLimit: x.bodyLimit()}
+	if r.BodyLimit == math.MaxInt64 { // nothing reaches it
+		r.BodyLimit = 0
+	}
 	if x.Route.Timeout > 0 {
 		r.Timeout = x.Route.Timeout.String()
 	}
