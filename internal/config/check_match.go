@@ -151,23 +151,6 @@ func validAuthority(s string) bool {
 }
 
 func checkPath(path string) (text, hint string) {
-	if strings.HasPrefix(path, "~") {
-		_, err := match.CheckPattern(path)
-		return mistake(err)
-	}
-	prefix := strings.TrimSuffix(path, "/*")
-	switch {
-	case !strings.HasPrefix(path, "/"):
-		return strconv.Quote(path) + " does not begin with /", "write " + strconv.Quote("/"+path)
-	case strings.Contains(prefix, "*"):
-		return strconv.Quote(path) + " has a * that is not its end", `a prefix is written "/prefix/*", one segment "{name}"`
-	case strings.ContainsAny(path, "?#"):
-		return strconv.Quote(path) + " has more than a path", `write the path alone; the query is matched by query = { name = "…" }`
-	case strings.Contains(path, "//"), strings.Contains(path+"/", "/./"), strings.Contains(path+"/", "/../"):
-		return strconv.Quote(path) + " is not a plain path", "write it without //, /./ and /../"
-	case strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return strconv.Quote(path) + " has characters that no path has", "write them percent-encoded, such as %20"
-	}
 	_, err := match.CheckPattern(path)
 	return mistake(err)
 }

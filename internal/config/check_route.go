@@ -21,6 +21,7 @@ func (c *Config) checkRoute(p *conf.Problems, r *Route, o Options) {
 	c.checkWithout(p, r)
 	r.Match.check(p.In("match"))
 	r.Match.checkFacts(p.In("match"))
+	c.checkReach(p.In("match"), r)
 	p.Positive("timeout", r.Timeout)
 	c.checkForwarding(p, r)
 	r.ErrorPages.Check(p.In("error_pages"))

@@ -71,6 +71,29 @@ func TestDefaultsAreMergedKeyByKey(t *testing.T) {
 			[]string{"[routes.respond]\nstatus = 200"},
 		},
 		{
+			"a split, which a route's own action replaces", "[defaults.routes]\nsplit = [{ upstream = \"api\" }]\nsplit_by = \"client\"",
+			"[[routes]]\nmatch.path = \"/b\"\nrespond = {}\n[[routes]]\nmatch.path = \"/c\"",
+			[]string{"[routes.respond]\nstatus = 200", `split_by = ["client"]`, `split = [{ upstream = "api", weight = 1 }]`},
+		},
+		{
+			"what is about forwarding, which a redirect has no use for", "[defaults.routes]\nrewrite.prefix = \"/v2\"\nmirror.upstream = \"api\"",
+			"[[routes]]\nmatch.path = \"/b\"\nredirect.to = \"/c\"",
+			[]string{"[routes.rewrite]\nmode = \"enforce\"\nprefix = \"/v2\"", "[routes.redirect]\nto = \"/c\"\nstatus = 308", "[routes.mirror]\nupstream = \"api\"\nsample = \"100%\""},
+		},
+		{
+			"error pages, by their statuses", "[defaults.routes.error_pages]\n\"5xx\" = \"testdata/good/token\"\n404 = \"testdata/good/token\"",
+			"[[routes]]\nmatch.path = \"/b\"\nrespond = {}\nerror_pages = { 404 = [] }",
+			[]string{"[routes.error_pages]\n404 = []\n5xx = [\"testdata/good/token\"]"},
+		},
+		{
+			"a condition of every route", "[defaults.routes.match]\nheaders = { X-A = \"1\" }", "[[routes]]\nmatch.headers.X-B = \"2\"\nupstream = \"api\"",
+			[]string{"[routes.match.headers]\nX-A = \"1\"\nX-B = \"2\""},
+		},
+		{
+			"rules for paths of every listener", "[defaults.listeners.paths]\nempty_segments = \"merge\"", "[listeners.web]\npaths.parameters = \"keep\"",
+			[]string{"[listeners.web.paths]\nempty_segments = \"merge\"\ndot_segments = \"refuse\"\nencoded_slash = \"refuse\"\nparameters = \"keep\""},
+		},
+		{
 			"http's keys, which tcp listeners don't get", "[defaults.listeners]\nforwarded = \"both\"\nlimits = { header_count = 7, idle_timeout = \"9s\" }",
 			"[listeners.db]\naddress = \":81\"\nkind = \"tcp\"\nupstream = \"api\"",
 			[]string{"[listeners.db]\naddress = [\":81\"]\nkind = \"tcp\"\nupstream = \"api\"\nmax_connections_per_client = \"off\"\n\n[listeners.db.limits]\nidle_timeout = \"9s\"\n\n"},

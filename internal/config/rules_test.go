@@ -206,6 +206,16 @@ func TestRulesOfActions(t *testing.T) {
 	})
 }
 
+// A path that one listener of the route lets through is fine.
+func TestPathsThatAListenerAllowsMayBeMatched(t *testing.T) {
+	follow(t, "[listeners.web]\naddress = \":80\"\n[listeners.old]\naddress = \":81\"\n"+
+		"paths = { encoded_slash = \"keep\", empty_segments = \"merge\", parameters = \"keep\" }\n[[routes]]\nrespond = {}\n%s", []rule{
+		{text: `match.path = ["/a%2Fb", "/a;v=1/{id}"]`},
+		{text: "listeners = \"web\"\nmatch.path = \"/a%2Fb\"", want: `routes[0].match.path[0]: no listener of this route lets "/a%2Fb" through`},
+		{text: `match.path = "/a//b"`, want: `routes[0].match.path[0]: no listener of this route lets "/a//b" through`},
+	})
+}
+
 func TestRulesOfPathsOfListeners(t *testing.T) {
 	follow(t, listenerFrame, []rule{
 		{text: "address = \":80\"\npaths = { empty_segments = \"merge\", dot_segments = \"resolve\", encoded_slash = \"keep\", parameters = \"keep\" }"},
@@ -229,13 +239,20 @@ func TestRulesOfMatching(t *testing.T) {
 		{text: `hosts = ["a.example", "A.example"]`, want: `routes[1].match.hosts[1]: "a.example" is written twice`},
 		{text: `path = "/"`},
 		{text: `path = "/*"`},
-		{text: `path = ["/a", "/a/", "/a/*", "/%2F", "/a.b/..c", "/~a"]`},
+		{text: `path = ["/a", "/a/", "/a/*", "/%20", "/a.b/..c", "/~a"]`},
+		{text: `path = ["/{id}", "/a/{id}/b/{name}/*", "~^/a/(?P<id>\\d+)$"]`},
+		{text: `path = "/a/{id}/{id}"`, want: `routes[1].match.path[0]: "/a/{id}/{id}" names {id} twice`},
+		{text: `path = "/a-{id}"`, want: `routes[1].match.path[0]: "/a-{id}" has braces that are not a whole segment`},
+		{text: `path = "~^/a("`, want: `routes[1].match.path[0]: "~^/a(" is not a regular expression`},
+		{text: `path = "/%2F"`, want: `routes[1].match.path[0]: no listener of this route lets "/%2F" through`},
+		{text: `path = "/a//{id}"`, want: `routes[1].match.path[0]: no listener of this route lets "/a//{id}" through`},
+		{text: `path = "/a;v=1/*"`, want: `routes[1].match.path[0]: no listener of this route lets "/a;v=1/*" through`},
 		{text: `path = "*"`, want: `routes[1].match.path[0]: "*" does not begin with /`},
 		{text: `path = ""`, want: `routes[1].match.path[0]: "" does not begin with /`},
 		{text: `path = "/a/*/b"`, want: `routes[1].match.path[0]: "/a/*/b" has a * that is not its end`},
 		{text: `path = "/a/**"`, want: `routes[1].match.path[0]: "/a/**" has a * that is not its end`},
-		{text: `path = "/a/../b"`, want: `routes[1].match.path[0]: "/a/../b" is not a plain path`},
-		{text: `path = "/a/."`, want: `routes[1].match.path[0]: "/a/." is not a plain path`},
+		{text: `path = "/a/../b"`, want: `routes[1].match.path[0]: "/a/../b" is not a path that requests come with`},
+		{text: `path = "/a/."`, want: `routes[1].match.path[0]: "/a/." is not a path that requests come with`},
 		{text: `path = "/a b"`, want: `routes[1].match.path[0]: "/a b" has characters that no path has`},
 		{text: `path = "/a#b"`, want: `routes[1].match.path[0]: "/a#b" has more than a path`},
 		{text: `path = []`, want: `routes[1].match.path: an empty list matches nothing`},

@@ -63,6 +63,92 @@ respond = {}
 	}
 }
 
+func TestRoutesThatExcludeEachOtherDoNotTie(t *testing.T) {
+	for _, c := range []struct{ first, second, ties string }{
+		{`headers = { X-A = "1" }`, `headers = { X-A = "2" }`, ""},
+		{`headers = { X-A = "*" }`, `headers = { x-a = "!" }`, ""},
+		{`clients = "10.0.0.0/8"`, `clients = ["192.0.2.0/24", "::1"]`, ""},
+		{`cookies = { a = "1" }`, `query = { a = "1" }`, `taken by route "first" as well`},
+		{`clients = "10.0.0.0/8"`, `clients = "10.1.0.0/16"`, `taken by route "first" as well`},
+		{`headers = { X-A = "1" }`, `headers = { X-A = "~^1" }`, `taken by route "first" as well`},
+	} {
+		_, report := compile(t, web+"[[routes]]\nname = \"first\"\nrespond = {}\nmatch = { path = \"/\", "+c.first+" }\n"+
+			"[[routes]]\nrespond = {}\nmatch = { path = \"/\", "+c.second+" }\n")
+		if got := report.String(); report.Failed() != (c.ties != "") || !strings.Contains(got, c.ties) {
+			t.Errorf("%s and %s: %s", c.first, c.second, got)
+		}
+	}
+}
+
+func TestARouteThatCanNeverMatchIsAWarningNamingTheOther(t *testing.T) {
+	c, report := compile(t, web+`
+[listeners.inner]
+address = ":8081"
+[[routes]]
+name = "first"
+listeners = "web"
+match.path = "/x"
+respond = {}
+[[routes]]
+name = "second"
+listeners = "web"
+match.path = "/x"
+priority = -1
+respond = {}
+[[routes]]
+name = "third"
+match.path = "/x"
+priority = -2
+respond = {}
+`)
+	if c == nil {
+		t.Fatal(report)
+	}
+	got := report.String()
+	if !strings.Contains(got, "weir.toml:14:1: warning: routes[1].match: the route can never match: ") || !strings.Contains(got, `"first"`) || !strings.Contains(got, "weir.toml:6:1") {
+		t.Errorf("the report is\n%s", got)
+	}
+	if len(c.shadows) != 1 || c.shadows[0].route != "second" || c.shadows[0].by != "first" {
+		t.Errorf("shadows: %+v", c.shadows) // third is served by inner as well
+	}
+}
+
+func TestRoutesWithTheSamePoliciesShareTheirSteps(t *testing.T) {
+	c, report := compile(t, web+`policies = "edge"
+[[routes]]
+match.path = "/a"
+respond = {}
+[[routes]]
+match.path = "/b"
+respond = {}
+[[routes]]
+match.path = "/c"
+upstream = "u"
+rewrite.prefix = "/x"
+mirror.upstream = "u"
+[upstreams.u]
+endpoints = "127.0.0.1:1"
+[policies.edge]
+headers.request = { set = { X-Edge = "1" } }
+headers.response = { remove = "Server" }
+compress = {}
+`)
+	if c == nil {
+		t.Fatal(report)
+	}
+	plans := c.sites["web"].Plans
+	if &plans[0].Route.Steps[0] != &plans[1].Route.Steps[0] {
+		t.Error("two routes without steps of their own have two lists")
+	}
+	want := "edge.compress edge.headers.response edge.headers.request rewrite mirror"
+	if got := names(plans[2].Route.Steps); got != want {
+		t.Errorf("the steps are %q, want %q", got, want)
+	}
+	if got := names(c.sites["web"].Late); got != "edge.compress edge.headers.response edge.headers.request" {
+		t.Errorf("without a route the steps are %q", got)
+	}
+}
+
 func TestRoutesOfDifferentListenersDoNotTie(t *testing.T) {
 	c, report := compile(t, web+`
 [listeners.inner]
