@@ -72,11 +72,13 @@ func TestBlocksAreFoundWithTheirNames(t *testing.T) {
 	}
 }
 
+// One with "refused" behind its name has a problem; the test of the guides in internal/e2e holds what is
+// said of it.
 func TestNamedConfigurationsPassTheCheck(t *testing.T) {
 	configs := map[string]string{"../deploy/weir.example.toml": read(t, "../deploy/weir.example.toml")}
 	for path, page := range pages(t) {
 		for _, b := range blocks(page) {
-			if b.language == "toml" && b.name != "" {
+			if b.language == "toml" && b.name != "" && !strings.HasSuffix(b.name, " refused") {
 				configs[path+" "+b.name] = b.text
 			}
 		}
