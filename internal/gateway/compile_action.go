@@ -61,7 +61,9 @@ func (k *compiler) ownSteps(r *config.Route) (steps []http7.Step) {
 		if err != nil {
 			k.at(r.Path).AddError("rewrite", err)
 		}
-		steps = append(steps, s)
+		if s.Request != nil { // it is not off, and changes something
+			steps = append(steps, s)
+		}
 	}
 	if len(r.ErrorPages) > 0 {
 		pages, err := errorpages.Compile(r.ErrorPages, &k.pages)

@@ -14,13 +14,17 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.background(g.watcher.Run)
 	g.background(g.monitor.Run)
 	g.background(g.outliers.Run)
-	g.background(g.mirrors.Run)
 	g.background(g.watchTurns)
 	logging, endLog := context.WithCancel(context.Background())
 	logged := make(chan struct{})
 	go func() { // gateway.access: ends last, so that no line is lost
 		defer close(logged)
 		g.access.Run(logging)
+	}()
+	mirrored := make(chan struct{})
+	go func() { // gateway.mirrors: ends with the last copy that is under way
+		defer close(mirrored)
+		g.mirrors.Run(g.back)
 	}()
 	g.mu.Lock()
 	g.publish(g.current.Load())
@@ -35,13 +39,21 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.end()
 	g.work.Wait()
 	g.giveBack(g.current.Load())
+	within(cutPatience, mirrored, func() { g.log.Warn("copies of requests were under way to mirrors that don't answer") })
 	endLog()
-	select {
-	case <-logged:
-	case <-time.After(cutPatience):
-		g.log.Warn("access log lines were lost, since nobody takes them")
-	}
+	within(cutPatience, logged, func() { g.log.Warn("access log lines were lost, since nobody takes them") })
 	g.watcher.Close()
+}
+
+// within waits for done, and for d at most: then it says so.
+func within(d time.Duration, done <-chan struct{}, late func()) {
+	limit := time.NewTimer(d)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+		late()
+	}
 }
 
 // background starts a room that ends with the gateway.
