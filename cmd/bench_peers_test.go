@@ -24,7 +24,7 @@ func TestWrongFiguresOfAComparisonAreWrongUsage(t *testing.T) {
 		"--max -0.5":                       "--max -0.5: a ratio is not negative",
 		"--doc /nowhere/page.md":           "there is no folder /nowhere",
 		"--scenario small,tls,small":       `scenario "small" is named twice`,
-		"--scenario bare":                  "there are small, headers, large, upload, tls",
+		"--scenario bare":                  "there are small, headers, shaped-small, shaped-headers, large, upload, tls",
 		"--only apache":                    "there are nginx, haproxy, varnish, caddy",
 		"--name direct":                    `Weir can't be called "direct"`,
 		"--wrk /nowhere/wrk --rounds 1":    "there is no program /nowhere/wrk",

@@ -2,7 +2,6 @@ package match
 
 import (
 	"weir/http7"
-	"weir/http7/selector"
 )
 
 // choice spares a place with many rules, such as one for each tenant, a look at each: those that ask for
@@ -103,7 +102,7 @@ func (q *query) onlyValue(c *condition) (value []byte, ok bool) {
 			}
 		}
 	case http7.OnCookie:
-		for cookie := selector.Cookies(&x.Request, c.is.Name); cookie.Next(); {
+		for cookie := http7.Cookies(&x.Request, c.is.Name); cookie.Next(); {
 			if !see(cookie.Value()) {
 				return nil, false
 			}

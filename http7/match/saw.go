@@ -1,30 +1,18 @@
 package match
 
 import (
-	"bytes"
 	"strings"
 
 	"weir/http7"
 	"weir/http7/match/content"
-	"weir/http7/selector"
 )
 
 // masked stands for a value that may be a secret.
 const masked = "(masked)"
 
-// secret reports whether what a condition is on may hold a secret: cookies, and whatever a secret is
-// usually called.
+// secret reports whether what a condition is on may hold a secret.
 func secret(c *http7.Condition) bool {
-	if c.On == http7.OnCookie {
-		return true
-	}
-	name := strings.ToLower(c.Name)
-	for _, word := range []string{"auth", "cookie", "key", "token", "secret", "session", "password"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
+	return c.On == http7.OnCookie || http7.SecretName(c.Name)
 }
 
 // saw tells what the request has where the condition looks, all values with commas between.
@@ -55,7 +43,7 @@ func (q *query) values(c *condition) (list [][]byte) {
 			list = append(list, v)
 		}
 	case http7.OnCookie:
-		for cookie := selector.Cookies(&x.Request, c.is.Name); cookie.Next(); {
+		for cookie := http7.Cookies(&x.Request, c.is.Name); cookie.Next(); {
 			list = append(list, cookie.Value())
 		}
 	case http7.OnClaim:
@@ -65,19 +53,11 @@ func (q *query) values(c *condition) (list [][]byte) {
 			}
 		}
 	case http7.OnQuery:
-		list = queryValues(x.Query, c.is.Name)
+		for p := http7.Parameters(x.Query, c.is.Name); p.Next(); {
+			list = append(list, p.Append(nil))
+		}
 	case http7.OnContent:
 		list = q.contentValues(c)
-	}
-	return list
-}
-
-func queryValues(query []byte, name string) (list [][]byte) {
-	for pair := range bytes.SplitSeq(query, ampersand) {
-		key, value, _ := bytes.Cut(pair, equalSign)
-		if len(pair) > 0 && decodesTo(key, name) {
-			list = append(list, appendDecoded(nil, value))
-		}
 	}
 	return list
 }

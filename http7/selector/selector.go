@@ -159,7 +159,7 @@ func (w *writer) header(h *http7.Header, n http7.Name) {
 // cookies writes the values of all cookies of that name: which of them an endpoint takes is its
 // own choice.
 func (w *writer) cookies(h *http7.Header, name string) {
-	for c := Cookies(h, name); c.Next(); {
+	for c := http7.Cookies(h, name); c.Next(); {
 		w.whole(c.Value())
 	}
 }

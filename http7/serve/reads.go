@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"weir/http7"
-	"weir/http7/selector"
 	"weir/internal/obs"
 )
 
@@ -96,7 +95,7 @@ func (r *read) note(dst []sight, x *exchange, i int) []sight {
 			dst = append(dst, sight{i, x.Request.Value(at)})
 		}
 	case fromCookie:
-		for c := selector.Cookies(&x.Request, r.name); c.Next(); {
+		for c := http7.Cookies(&x.Request, r.name); c.Next(); {
 			dst = append(dst, sight{i, c.Value()})
 		}
 	case fromClaim:

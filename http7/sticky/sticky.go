@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"weir/http7"
-	"weir/http7/selector"
 	"weir/lb"
 )
 
@@ -87,7 +86,7 @@ func (s *Sticky) Open(v *Visit, x *http7.Exchange, u *lb.Upstream) *lb.Endpoint 
 	if !x.Request.Has(http7.Cookie) {
 		return nil
 	}
-	c := selector.Cookies(&x.Request, s.name)
+	c := http7.Cookies(&x.Request, s.name)
 	for n := 0; n < maxCandidates && c.Next(); n++ {
 		place, expires, ok := s.open(&v.work, c.Value())
 		if !ok || !s.valid(v, expires, x.Arrival) {

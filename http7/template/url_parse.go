@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"weir/http7/paths"
 	"weir/internal/conf"
 )
 
@@ -112,7 +111,7 @@ func fixedText(text string, where place) (string, error) {
 		switch {
 		case c == '\\':
 			return "", &conf.BadValue{Text: strconv.Quote(text) + ": a backslash can't stand in a URL", Hint: `write a slash, or "%5C"`}
-		case c == '%' && !paths.IsEscape(text[i:]):
+		case c == '%' && !isEscape(text[i:]):
 			return "", &conf.BadValue{Text: strconv.Quote(text) + `: "%" begins no escape`, Hint: `write "%25" for a percent sign`}
 		case kept[c]&keep != 0 || c == '/' || c == '%' || c == ';':
 			b = append(b, c)
@@ -122,3 +121,10 @@ func fixedText(text string, where place) (string, error) {
 	}
 	return string(b), nil
 }
+
+// isEscape reports whether text begins with the escape of a byte, such as "%2F".
+func isEscape(text string) bool {
+	return len(text) >= 3 && text[0] == '%' && isHex(text[1]) && isHex(text[2])
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }

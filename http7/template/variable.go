@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"weir/http7"
-	"weir/http7/selector"
 )
 
 // source is where the text of a part comes from.
@@ -95,7 +94,7 @@ func (p *part) value(dst []byte, x *http7.Exchange, m Match) []byte {
 	case consumer:
 		return append(dst, x.Consumer...)
 	case parameter:
-		if c := selector.Parameters(x.Query, p.text); c.Next() {
+		if c := http7.Parameters(x.Query, p.text); c.Next() {
 			return c.Append(dst)
 		}
 	case group:
@@ -124,7 +123,7 @@ func (p *part) view(x *http7.Exchange) (v []byte) {
 	case field:
 		v, _ = x.Request.First(p.field)
 	case cookie:
-		if c := selector.Cookies(&x.Request, p.text); c.Next() {
+		if c := http7.Cookies(&x.Request, p.text); c.Next() {
 			return c.Value()
 		}
 	case claim:

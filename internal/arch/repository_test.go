@@ -37,7 +37,7 @@ var arrows = []Arrow{
 	{
 		From:   []string{"internal/..."},
 		To:     []string{"cmd/...", "lb/...", "http7/...", "tcp4/...", "health/...", "bench/...", "internal/..."},
-		Except: []string{"internal/config", "internal/gateway", "internal/admin", "internal/discover", "internal/testkit", "internal/sock -> internal/deadline"},
+		Except: []string{"internal/config", "internal/gateway", "internal/admin", "internal/discover", "internal/testkit", "internal/sock -> internal/deadline", "internal/explain -> internal/term", "internal/plan -> internal/term"},
 		Why:    "a leaf knows nobody but internal/conf",
 	},
 	{

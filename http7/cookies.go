@@ -1,23 +1,19 @@
-package selector
+package http7
 
-import (
-	"bytes"
-
-	"weir/http7"
-)
+import "bytes"
 
 // Cookies returns a cursor over the cookies called name, in the order in which the request has
 // them, over all its Cookie fields (HTTP/2 may split them, RFC 9113 §8.2.3):
 //
-//	for c := selector.Cookies(h, "uid"); c.Next(); { use(c.Value()) }
+//	for c := http7.Cookies(h, "uid"); c.Next(); { use(c.Value()) }
 //
 // Names are compared byte by byte. What is no pair of name and value is passed over; a value
 // stays as it is, quotes included (RFC 6265 §5.4 gives them no meaning). Nothing is allocated.
-func Cookies(h *http7.Header, name string) CookieCursor { return CookieCursor{h: h, name: name} }
+func Cookies(h *Header, name string) CookieCursor { return CookieCursor{h: h, name: name} }
 
 // CookieCursor walks over the cookies of one name; see [Cookies].
 type CookieCursor struct {
-	h     *http7.Header
+	h     *Header
 	name  string
 	field int    // to be looked at next
 	rest  []byte // of the field under way
@@ -48,7 +44,7 @@ func (c *CookieCursor) Next() bool {
 func (c *CookieCursor) Value() []byte { return c.value }
 
 var (
-	cookieName = http7.Known(http7.Cookie)
+	cookieName = Known(Cookie)
 	semicolon  = []byte{';'}
 	equals     = []byte{'='}
 )
