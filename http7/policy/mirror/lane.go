@@ -17,7 +17,7 @@ const (
 	backlog   = laneQueue / laneWorkers
 	// gather is how long copies gather before the worker looks again. To wake it for each would cost as much
 	// as half of what it then does. Nobody waits for a copy.
-	gather = 5 * time.Millisecond
+	gather = 20 * time.Millisecond
 	// restFor is after how many looks in vain the worker leaves.
 	restFor = 10
 	// deadAfter is after how many failures in a row the upstream is taken for dead, and probeEvery how often
@@ -43,7 +43,8 @@ type lane struct {
 	mu      sync.Mutex // guards what follows, and that nothing is queued that nobody comes for
 	closed  bool
 	workers int
-	pending int // copies that were queued and are not over
+	resting bool // the worker lets copies gather
+	pending int  // copies that were queued and are not over
 
 	reports reports
 }
@@ -92,15 +93,25 @@ func (l *lane) accept(c *copied) bool {
 	if l.closed || len(l.queue) == cap(l.queue) {
 		return false
 	}
-	if l.pending >= backlog*l.workers && l.workers < laneWorkers && l.pool.crew.hire() {
-		l.workers++
-		go l.work(l.workers > 1)
+	if !l.resting || len(l.queue) >= cap(l.queue)/2 {
+		l.hire()
 	}
 	if l.workers == 0 { // nobody would come for it
 		return false
 	}
 	l.pending++
 	l.queue <- c // there is room, and only this function fills it
+	return true
+}
+
+// hire takes on another worker if there is more to do than those at hand should have, and reports whether it did. The
+// mutex is held.
+func (l *lane) hire() bool {
+	if l.pending < backlog*l.workers || l.workers == laneWorkers || !l.pool.crew.hire() {
+		return false
+	}
+	l.workers++
+	go l.work(l.workers > 1)
 	return true
 }
 
@@ -117,8 +128,19 @@ func (l *lane) work(helps bool) {
 		if (helps || vain >= restFor || l.gone()) && l.leave() {
 			return
 		}
+		l.rest(true)
 		<-look.C
+		l.rest(false)
 		look.Reset(gather)
+	}
+}
+
+// rest says that the worker lets copies gather, or that it does no more; then it takes on who helps it.
+func (l *lane) rest(resting bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resting = resting
+	for !resting && l.hire() {
 	}
 }
 

@@ -299,7 +299,7 @@ func TestAWorkerWithoutWorkLeaves(t *testing.T) {
 		if n := workers(); n != 1 {
 			t.Errorf("%d workers, want 1", n)
 		}
-		time.Sleep((restFor + 1) * gather)
+		time.Sleep((restFor + 2) * gather)
 		synctest.Wait()
 		if n := workers(); n != 0 {
 			t.Errorf("%d workers after a rest, want none", n)

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -56,18 +57,26 @@ func (r rewritten) Request(x *http7.Exchange) http7.Verdict {
 }
 
 func TestACopyTellsOfTheClientInTheListenersWay(t *testing.T) {
+	const v6 = "2001:db8::1"
 	for _, c := range []struct {
 		x, rfc bool
 		header string
 		want   string
+		peer   string // "": 192.0.2.7
 	}{
-		{false, false, "", ""},
-		{false, true, "", "Forwarded: for=192.0.2.7;host=\"h\";proto=http\n"},
-		{false, true, "Forwarded: for=10.0.0.9", "Forwarded: for=10.0.0.9, for=192.0.2.7;host=\"h\";proto=http\n"},
-		{true, true, "", "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: h\nForwarded: for=192.0.2.7;host=\"h\";proto=http\n"},
+		{true, true, "", "X-Forwarded-For: 2001:db8::1\nX-Forwarded-Proto: http\nX-Forwarded-Host: h\nForwarded: for=\"[2001:db8::1]\";host=\"h\";proto=http\n", v6},
+		{true, true, "", "X-Forwarded-For: unknown\nX-Forwarded-Proto: http\nX-Forwarded-Host: h\nForwarded: for=unknown;host=\"h\";proto=http\n", "unix"},
+		{false, false, "", "", ""},
+		{false, true, "", "Forwarded: for=192.0.2.7;host=\"h\";proto=http\n", ""},
+		{false, true, "Forwarded: for=10.0.0.9", "Forwarded: for=10.0.0.9, for=192.0.2.7;host=\"h\";proto=http\n", ""},
+		{true, true, "", "X-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: h\nForwarded: for=192.0.2.7;host=\"h\";proto=http\n", ""},
 	} {
 		m := &mirror{needs: Needs{ForwardedX: c.x, Forwarded7239: c.rfc}}
 		x := visit{header: c.header}.exchange()
+		if c.peer != "" {
+			a, _ := netip.ParseAddr(c.peer)
+			x.Conn = &http7.Conn{Peer: netip.AddrPortFrom(a, 9)}
+		}
 		var h http7.Header
 		h.CopyFrom(&x.Request)
 		m.tell(x, &h)

@@ -307,7 +307,7 @@ func TestCopiesShareAConnection(t *testing.T) {
 	live, next := serving(t, echo), serving(t, echo)
 	c := mirroring()
 	r := newRig(t, &c, live.addr(), next.addr())
-	for i := range 50 {
+	for i := range 20 {
 		r.do("GET", "/", "")
 		r.figures("one by one", func(s mirror.Stats) bool { return s.Sent == uint64(i+1) && s.InFlight == 0 })
 	}
