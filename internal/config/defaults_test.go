@@ -81,9 +81,9 @@ func TestDefaultsAreMergedKeyByKey(t *testing.T) {
 			[]string{"[routes.rewrite]\nmode = \"enforce\"\nprefix = \"/v2\"", "[routes.redirect]\nto = \"/c\"\nstatus = 308", "[routes.mirror]\nupstream = \"api\"\nsample = \"100%\""},
 		},
 		{
-			"error pages, by their statuses", "[defaults.routes.error_pages]\n\"5xx\" = \"testdata/good/token\"\n404 = \"testdata/good/token\"",
-			"[[routes]]\nmatch.path = \"/b\"\nrespond = {}\nerror_pages = { 404 = [] }",
-			[]string{"[routes.error_pages]\n404 = []\n5xx = [\"testdata/good/token\"]"},
+			"error pages, by their statuses", "[defaults.routes.error_pages]\n\"5xx\" = \"/5.html\"\n404 = \"/4.html\"",
+			"[[routes]]\nmatch.path = \"/b\"\nrespond = {}\nerror_pages = { 404 = \"/b.html\" }",
+			[]string{"[routes.error_pages]\n404 = [\"/b.html\"]\n5xx = [\"/5.html\"]"},
 		},
 		{
 			"a condition of every route", "[defaults.routes.match]\nheaders = { X-A = \"1\" }", "[[routes]]\nmatch.headers.X-B = \"2\"\nupstream = \"api\"",

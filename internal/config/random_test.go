@@ -77,6 +77,7 @@ func (w *writer) listener(i int) {
 	w.maybe("policies = %s", w.pick(`[]`, `"p0"`, `["p0", "p1"]`))
 	w.maybe("trusted_proxies = %s", w.pick(`[]`, `"10.0.0.0/8"`, `["::1", "2001:db8::/32"]`))
 	w.maybe("forwarded = %s", w.pick(`"x"`, `"both"`, `"rfc7239"`, `"off"`))
+	w.maybe("paths = { empty_segments = %s, parameters = %s }", w.pick(`"keep"`, `"merge"`), w.pick(`"keep"`, `"refuse"`))
 	w.maybe("limits.header_bytes = %s", w.pick(`"1KiB"`, `"1MiB"`))
 	w.maybe("limits.body_bytes = %s", w.size())
 	w.maybe("limits.min_body_rate = %s", w.pick(`"240B/s"`, `"1KiB/m"`, `"off"`, `"0B/h"`))
@@ -84,12 +85,19 @@ func (w *writer) listener(i int) {
 }
 
 func (w *writer) route(i int) {
-	w.line("[[routes]]\nmatch = { path = [\"/r%d\", \"/r%d/*\"]%s }", i, i, w.pick("", `, hosts = "*.A.example"`, `, methods = ["GET", "PUT"]`))
+	w.line("[[routes]]\nmatch = { path = [\"/r%d\", \"/r%d/*\"]%s%s }", i, i, w.pick("", `, hosts = "*.A.example"`, `, methods = ["GET", "PUT"]`), w.condition())
 	w.maybe("timeout = %s", w.duration())
 	w.maybe("priority = %d", w.IntN(9)-4)
 	w.maybe("policies = %s", w.pick(`[]`, `"p1"`))
 	w.maybe("limits.body_bytes = %s", w.size())
-	switch w.IntN(3) {
+	w.maybe("error_pages = %s", w.pick(`{}`, `{ "5xx" = "/a.html" }`, `{ "500-504" = ["/a.html", "/b.json"], 404 = "/c.txt" }`))
+	switch w.IntN(5) {
+	case 3:
+		w.line("split = %s", w.pick(`{ upstream = "u0" }`, `[{ upstream = "u0", weight = 0 }, { upstream = "u1", weight = 7 }]`))
+		w.maybe("split_by = %s", w.pick(`"client"`, `["cookie:a", "header:X-A"]`, `[]`))
+		w.shape()
+	case 4:
+		w.line("redirect = { to = %s%s }", w.pick(`"/x"`, `"https://www.example.com{path}?{query}"`), w.pick("", ", status = 301"))
 	case 0:
 		w.line("handler = \"hello\"")
 	case 1:
@@ -97,7 +105,21 @@ func (w *writer) route(i int) {
 	case 2:
 		w.line("upstream = \"u%d\"", w.IntN(2))
 		w.maybe("retry = { attempts = %d, on = %s }", w.IntN(11), w.pick(`[]`, `"reset"`, `["connect", "502"]`))
+		w.shape()
 	}
+}
+
+// condition is a condition of a route, or none.
+func (w *writer) condition() string {
+	value := w.pick(`"a"`, `""`, `"*"`, `"!"`, `"~^(a|b)$"`)
+	return w.pick("", ", headers = { X-A = "+value+" }", ", query = { \"a b\" = "+value+" }", ", cookies = { c = "+value+" }",
+		`, clients = ["10.0.0.0/8", "::1"]`, `, sni = "A.example"`, ", body = { \"a.0.b\" = "+value+", \"/x/@y\" = \"*\" }")
+}
+
+// shape is what is done to requests on their way to an endpoint.
+func (w *writer) shape() {
+	w.maybe("rewrite = %s", w.pick(`{ strip_prefix = "/r0" }`, `{ prefix = "/v2", mode = "observe" }`, `{ regex = "^/(.)", to = "/$1x" }`))
+	w.maybe("mirror = { upstream = \"u1\", sample = %s, compare = %s, max_body = %s }", w.pick(`"1%"`, `"100%"`), w.pick("true", "false"), w.pick(`"1B"`, `"1MiB"`))
 }
 
 func (w *writer) upstream(i int) {
@@ -122,6 +144,9 @@ func (w *writer) upstream(i int) {
 func (w *writer) policy(i int) {
 	w.line("[policies.p%d]", i)
 	w.maybe("headers.request = { set = { X-A = %s }, mode = %s }", w.pick(`"b"`, `""`, `"$${client}"`, `"{path.a}{{"`), w.pick(`"observe"`, `"off"`, `"enforce"`))
+	w.maybe("request_id = %s", w.pick(`{}`, `{ trust = true, header = "X-Id" }`))
+	w.maybe("cors = { origins = %s, max_age = %s }", w.pick(`"*"`, `["https://a.example", "https://*.b.example"]`), w.pick(`"off"`, `"10s"`))
+	w.maybe("compress = %s", w.pick(`{}`, `{ types = ["text/*"], min_bytes = "0B", algorithms = "br", level = "fast" }`))
 	w.maybe("headers.response = { add = { X-B = %s }, remove = %s }", w.pick(`"b"`, `["b", "c"]`, `[]`), w.pick(`[]`, `"Server"`))
 }
 
