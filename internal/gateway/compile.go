@@ -163,13 +163,10 @@ var forwardedWays = map[string]serve.Forwarded{
 	config.ForwardedBoth: serve.ForwardedBoth, config.ForwardedOff: serve.ForwardedOff,
 }
 
-// maxTarget bounds a request's target below the bound of its head.
-const maxTarget = 8 << 10
-
 func limits(c *http7.LimitsConfig) serve.Limits {
 	head := int(c.HeaderBytes.Value())
 	return serve.Limits{
-		Head:          wire.Limits{HeadBytes: head, Fields: c.HeaderCount.Value(), TargetBytes: min(head, maxTarget)},
+		Head:          wire.Limits{HeadBytes: head, Fields: c.HeaderCount.Value(), TargetBytes: head},
 		BodyBytes:     c.BodyBytes.Value(),
 		HeaderTimeout: c.HeaderTimeout.Value(),
 		IdleTimeout:   c.IdleTimeout.Value(),

@@ -322,7 +322,7 @@ respond = {}
 	if !reflect.DeepEqual(s.Limits, want) {
 		t.Errorf("limits %+v, want %+v", s.Limits, want)
 	}
-	if got := c.sites["wide"].Limits.Head.TargetBytes; got != maxTarget {
+	if got := c.sites["wide"].Limits.Head.TargetBytes; got != 64<<10 {
 		t.Errorf("a wide head has a target of %d bytes", got)
 	}
 	if s.Forwarded != serve.ForwardedBoth || len(s.Trusted) != 2 || s.Trusted[1].String() != "192.0.2.1/32" {
