@@ -41,7 +41,7 @@ var settings = [levelCount]struct {
 }{
 	fast:     {zstd.SpeedFastest, 64 << 10, 2, 16, 1},
 	balanced: {zstd.SpeedFastest, 64 << 10, 4, 16, 5},
-	small:    {zstd.SpeedBetterCompression, 256 << 10, 6, 17, 7},
+	small:    {zstd.SpeedBetterCompression, 128 << 10, 6, 17, 7},
 }
 
 // stream is an encoder and what it gave that no driver's room had place for. It is pooled, because
