@@ -120,9 +120,9 @@ func (cs *clients) ask(t *testing.T, a *inquiry) *http.Response {
 // explained is a request, what was said of it before, and what became of it.
 type explained struct {
 	inquiry *inquiry
-	said   *explanation
-	status int
-	header http.Header
+	said    *explanation
+	status  int
+	header  http.Header
 }
 
 // scene is a Weir with the config of a landscape, and its recorders.

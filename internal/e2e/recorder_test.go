@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,9 +13,10 @@ import (
 	"testing"
 )
 
-// recorder is an endpoint that keeps every request as it came, by the field X-Seq, and answers 200 with its name.
+// recorder is an endpoint that keeps every request as it came, by the field X-Seq, and answers 200.
 type recorder struct {
 	name, addr string
+	show       bool // the answer's content is the request
 
 	mu   sync.Mutex
 	seen map[string]recorded
@@ -24,10 +26,15 @@ type recorder struct {
 type recorded struct{ head, body string }
 
 // newRecorder starts a recorder on a free port; it ends with the test.
-func newRecorder(t *testing.T, name string) *recorder {
+func newRecorder(t *testing.T, name string) *recorder { return startRecorder(t, name, false) }
+
+// newShower starts an endpoint that answers every request with the request itself, head and content.
+func newShower(t *testing.T) string { return startRecorder(t, "shower", true).addr }
+
+func startRecorder(t *testing.T, name string, show bool) *recorder {
 	t.Helper()
 	ln := listen(t)
-	r := &recorder{name: name, addr: endpointOf(ln), seen: map[string]recorded{}}
+	r := &recorder{name: name, show: show, addr: endpointOf(ln), seen: map[string]recorded{}}
 	var running sync.WaitGroup
 	running.Go(func() { // accepts; ends with the test
 		for {
@@ -61,9 +68,13 @@ func (r *recorder) serve(nc net.Conn) {
 		r.mu.Lock()
 		r.seen[req.Header.Get("X-Seq")] = recorded{head, string(body)}
 		r.mu.Unlock()
-		answer := "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n"
+		content := r.name
+		if r.show {
+			content = head + string(body)
+		}
+		answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n", len(content))
 		if req.Method != "HEAD" {
-			answer += "one"
+			answer += content
 		}
 		if _, err := io.WriteString(nc, answer); err != nil {
 			return
