@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ func Compile(routes []*http7.Route) (*Table, Findings) {
 		hosts:       map[string]*hostPattern{},
 		expressions: map[string]*expression{},
 		regexps:     map[string]*regexp.Regexp{},
-		prefixes:    map[int]*captures{},
+		captures:    map[string]*captures{},
 	}
 	t := c.table
 	t.scratch = &sync.Pool{New: func() any { return new(scratch) }}
@@ -48,7 +49,7 @@ type compiler struct {
 	hosts       map[string]*hostPattern
 	expressions map[string]*expression
 	regexps     map[string]*regexp.Regexp
-	prefixes    map[int]*captures // of plain prefixes, by their depth
+	captures    map[string]*captures // by what they are
 }
 
 // addRoute makes the rules of one route.
@@ -75,16 +76,17 @@ func (c *compiler) host(text string) *hostPattern {
 	return h
 }
 
-// share gives plain prefixes of one depth the same captures: there are many of them.
+// share gives patterns that capture the same the same captures: there are many of them.
 func (c *compiler) share(p *pattern) {
-	if p.re != nil || p.captures == nil || len(p.captures.at) > 0 {
+	if p.re != nil || p.captures == nil {
 		return
 	}
-	if known := c.prefixes[p.captures.depth]; known != nil {
+	key := fmt.Sprintf("%q %v %d %t", p.captures.names, p.captures.at, p.captures.depth, p.captures.rest)
+	if known := c.captures[key]; known != nil {
 		p.captures = known
 		return
 	}
-	c.prefixes[p.captures.depth] = p.captures
+	c.captures[key] = p.captures
 }
 
 func orAny(list []string) []string {

@@ -9,18 +9,17 @@ import (
 )
 
 // index is one hash table for what is found by bytes: hosts; the whole paths of a site, the literal
-// heads of its other patterns, the segments below a node. What a look needs stands in one entry, and the
-// key that it is compared with in one more place, however many routes there are: maps of maps
-// would miss the processor's caches several times as often. It is seeded per process, and keys are
+// heads of its other patterns, the segments below a node. What a look needs stands in one entry,
+// however many routes there are: maps of maps would miss the processor's caches several times as often. It is seeded per process, and keys are
 // compared whole.
 type index struct {
 	seed    maphash.Seed
 	entries []entry
 	taken   int
-	keys    []byte
+	long    []byte // the keys that have no room in their entries
 }
 
-// entry is what there is for a key. It is small, and half a line of the processor's cache.
+// entry is what there is for a key: 64 bytes, a line of the processor's cache.
 type entry struct {
 	// route and captures are those of the first rule that may be found here, if it demands nothing; then
 	// nothing else is looked at.
@@ -28,7 +27,27 @@ type entry struct {
 	captures *captures
 	value    uint32 // the number of a site, a node or a place
 	space    space  // 0 in a free entry
-	at, n    uint32 // the key's place
+	n        uint32 // the key's length
+	at       uint32 // the place of a long one
+	short    [shortKey]byte
+}
+
+// shortKey is the longest key that its entry has room for.
+const shortKey = 32
+
+// is reports whether e is the entry of a key.
+func (x *index) is(e *entry, s space, key []byte) bool {
+	if e.space != s || int(e.n) != len(key) {
+		return false
+	}
+	return string(x.key(e)) == string(key)
+}
+
+func (x *index) key(e *entry) []byte {
+	if e.n <= shortKey {
+		return e.short[:e.n]
+	}
+	return x.long[e.at : e.at+e.n]
 }
 
 // space says what kind of key it is and of whom: keys of different spaces never meet.
@@ -63,7 +82,7 @@ func (x *index) get(s space, key []byte) *entry {
 		if e.space == 0 {
 			return nil
 		}
-		if e.space == s && int(e.n) == len(key) && string(x.keys[e.at:e.at+e.n]) == string(key) {
+		if x.is(e, s, key) {
 			return e
 		}
 	}
@@ -74,26 +93,28 @@ func (x *index) add(s space, key string) *entry {
 	if x.taken++; 2*x.taken > len(x.entries) {
 		x.resize(2 * len(x.entries))
 	}
-	e := entry{space: s, at: uint32(len(x.keys)), n: uint32(len(key))}
-	x.keys = append(x.keys, key...)
-	return x.put(e)
+	e := entry{space: s, at: uint32(len(x.long)), n: uint32(len(key))}
+	if copy(e.short[:], key) < len(key) {
+		x.long = append(x.long, key...)
+	}
+	return x.put(&e)
 }
 
-func (x *index) put(e entry) *entry {
-	at := x.slot(e.space, x.keys[e.at:e.at+e.n])
+func (x *index) put(e *entry) *entry {
+	at := x.slot(e.space, x.key(e))
 	for x.entries[at].space != 0 {
 		if at++; at == len(x.entries) {
 			at = 0
 		}
 	}
-	x.entries[at] = e
+	x.entries[at] = *e
 	return &x.entries[at]
 }
 
 // finish gives back what growing has left: two thirds of the entries are taken then.
 func (x *index) finish() {
 	x.resize(16 + x.taken*3/2)
-	x.keys = slices.Clip(slices.Clone(x.keys))
+	x.long = slices.Clone(x.long)
 }
 
 func (x *index) resize(n int) {
@@ -101,7 +122,7 @@ func (x *index) resize(n int) {
 	x.entries = make([]entry, n)
 	for i := range old {
 		if old[i].space != 0 {
-			x.put(old[i])
+			x.put(&old[i])
 		}
 	}
 }
