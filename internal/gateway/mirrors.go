@@ -44,7 +44,7 @@ func (g *Gateway) fit(upstream string) bool {
 	if now == nil || now.upstreams[upstream] == nil {
 		return false
 	}
-	return now.upstreams[upstream].balancer.View().Ready() > 0
+	return len(now.upstreams[upstream].balancer.View().Candidates()) > 0
 }
 
 // detachedPlans returns the plans of the upstreams that mirrors send to: one attempt, nothing counted for a
