@@ -165,11 +165,11 @@ func TestRequestsWithThousandsOfEverything(t *testing.T) {
 	for i := range 5000 {
 		cookies, fields = append(cookies, fmt.Sprintf("c%d=%d", i, i)), append(fields, fmt.Sprintf("X-F%d: %d", i, i))
 	}
-	query, path := "/q?"+strings.Repeat("a&", 4000)+"last=2", "/x"+strings.Repeat("/y", 4000)
+	query, path := "/q?"+strings.Repeat("a&", 40000)+"last=2", "/x"+strings.Repeat("/y", 60000)
 	cases := [][2]string{
 		{req("a", query), "last"}, {req("a", query+"&last=0"), "404 no_route"}, {req("a", "/c", "Cookie: "+strings.Join(cookies, "; ")), "cookie"},
 		{req("a", "/f", fields...), "field"}, {req("a", path+"/z"), "long"}, {req("a", path), "404 no_route"},
-		{req("a", path+path+path), "414 target_too_long"}, {req("a", "/"+strings.Repeat("y", 300<<10)), "414 target_too_long"},
+		{req("a", "/"+strings.Repeat("y", 300<<10)), "414 target_too_long"},
 		{req("a", "/f", "X-Long: "+strings.Repeat("y", 256<<10)), "431 head_too_large"}, {req("a", "/f", append(fields, append(fields, "X: y")...)...), "431 head_too_large"},
 	}
 	begin := time.Now()
