@@ -43,12 +43,12 @@ func (s *assigner) assignStruct(v reflect.Value, n *Node) error {
 		return misfit(v, n)
 	}
 	known := s.of(v.Type()).known
-	for _, k := range n.Keys {
+	for i, k := range n.Keys {
 		f, ok := known[k]
 		if !ok {
 			return fmt.Errorf("no key %q in a %s", k, v.Type())
 		}
-		if err := s.assign(v.FieldByIndex(f.index), n.fields[k]); err != nil {
+		if err := s.assign(v.FieldByIndex(f.index), n.values[i]); err != nil {
 			return err
 		}
 	}
@@ -63,9 +63,9 @@ func (s *assigner) assignMap(v reflect.Value, n *Node) error {
 		return nil
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Keys)))
-	for _, k := range n.Keys {
+	for i, k := range n.Keys {
 		value := reflect.New(v.Type().Elem()).Elem()
-		if err := s.assign(value, n.fields[k]); err != nil {
+		if err := s.assign(value, n.values[i]); err != nil {
 			return err
 		}
 		v.SetMapIndex(reflect.ValueOf(k).Convert(v.Type().Key()), value)

@@ -15,8 +15,8 @@ func (n *Node) Expand(r *Report, lookup func(string) (string, bool)) {
 }
 
 func (n *Node) expand(r *Report, path conf.Path, lookup func(string) (string, bool)) {
-	for _, k := range n.Keys {
-		n.fields[k].expand(r, append(path, k), lookup)
+	for i, k := range n.Keys {
+		n.values[i].expand(r, append(path, k), lookup)
 	}
 	for i, item := range n.Items {
 		item.expand(r, append(path, index(i)), lookup)
@@ -36,7 +36,7 @@ func (n *Node) expand(r *Report, path conf.Path, lookup func(string) (string, bo
 
 // Escape writes "${" in every text below n as "$${", so that [Node.Expand] gives the text back.
 func (n *Node) Escape() {
-	for _, v := range n.fields {
+	for _, v := range n.values {
 		v.Escape()
 	}
 	for _, item := range n.Items {

@@ -56,7 +56,7 @@ func (f *fitter) add(at Span, n *Node, text, hint string) {
 		f.report.add(Finding{path: path, cause: true})
 		return
 	}
-	_, key := f.root.find(path)
+	_, key := f.root.nearest(path)
 	if at.Nowhere() {
 		at = n.Key
 	}
@@ -233,8 +233,8 @@ func (f *fitter) table(n *Node, t reflect.Type) *Node {
 		return f.wrong(n, "a table", f.tableHint(n))
 	}
 	out := NewTable()
-	for _, k := range n.Keys {
-		if fitted := f.below(k, n.fields[k], t.Elem()); fitted != nil {
+	for i, k := range n.Keys {
+		if fitted := f.below(k, n.values[i], t.Elem()); fitted != nil {
 			out.Set(k, fitted)
 		}
 	}
@@ -258,13 +258,13 @@ func (f *fitter) structure(n *Node, t reflect.Type) *Node {
 	}
 	shape := f.shapes.of(t)
 	out := NewTable()
-	for _, k := range n.Keys {
+	for i, k := range n.Keys {
 		fd, ok := shape.known[k]
 		if !ok {
-			f.unknown(k, n.fields[k], shape.fields)
+			f.unknown(k, n.values[i], shape.fields)
 			continue
 		}
-		if fitted := f.below(k, n.fields[k], fd.typ); fitted != nil {
+		if fitted := f.below(k, n.values[i], fd.typ); fitted != nil {
 			out.Set(k, fitted)
 		}
 	}

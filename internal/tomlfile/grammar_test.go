@@ -13,7 +13,7 @@ func shown(n *Node) string {
 	case Table:
 		parts := make([]string, len(n.Keys))
 		for i, k := range n.Keys {
-			parts[i] = k + ":" + shown(n.fields[k])
+			parts[i] = k + ":" + shown(n.Get(k))
 		}
 		return "{" + strings.Join(parts, " ") + "}"
 	case Array:
@@ -154,7 +154,8 @@ func unordered(n *Node) string {
 		return shown(n)
 	}
 	m := map[string]string{}
-	for k, v := range n.fields {
+	for i, v := range n.values {
+		k := n.Keys[i]
 		m[k] = unordered(v)
 	}
 	return fmt.Sprint(m)
@@ -195,7 +196,7 @@ func scramble(n *Node) {
 	for _, item := range n.Items {
 		scramble(item)
 	}
-	for _, v := range n.fields {
+	for _, v := range n.values {
 		scramble(v)
 	}
 	if n.Kind == Table {

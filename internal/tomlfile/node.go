@@ -48,7 +48,8 @@ type Node struct {
 	// nowhere for values that no operator wrote.
 	Key, Val Span
 
-	fields  map[string]*Node
+	values  []*Node        // by the place of their keys
+	index   map[string]int // places of keys, of a large table
 	form    form
 	section int    // of a dotted table: the header below which it was written
 	alias   string // where a shared node was written: "defaults.listeners.limits"
@@ -64,33 +65,70 @@ func (n *Node) Get(key string) *Node {
 	if n == nil {
 		return nil
 	}
-	return n.fields[key]
+	if i := n.find(key); i >= 0 {
+		return n.values[i]
+	}
+	return nil
+}
+
+// small is how many keys are looked through one by one; larger tables have an index.
+const small = 12
+
+// usual is how many keys a table is made for.
+const usual = 4
+
+// find returns where a key is among Keys; -1 if it is not.
+func (n *Node) find(key string) int {
+	if n.index != nil {
+		if i, ok := n.index[key]; ok {
+			return i
+		}
+		return -1
+	}
+	return slices.Index(n.Keys, key)
 }
 
 // Set gives key a value, in place or behind the other keys.
 func (n *Node) Set(key string, v *Node) {
-	if n.fields == nil {
-		n.fields = map[string]*Node{}
+	if i := n.find(key); i >= 0 {
+		n.values[i] = v
+		return
 	}
-	if n.fields[key] == nil {
-		n.Keys = append(n.Keys, key)
+	if n.Keys == nil {
+		n.Keys, n.values = make([]string, 0, usual), make([]*Node, 0, usual)
 	}
-	n.fields[key] = v
+	n.Keys, n.values = append(n.Keys, key), append(n.values, v)
+	switch {
+	case n.index != nil:
+		n.index[key] = len(n.Keys) - 1
+	case len(n.Keys) > small:
+		n.reindex()
+	}
+}
+
+// reindex makes the index of a large table anew.
+func (n *Node) reindex() {
+	n.index = nil
+	if len(n.Keys) <= small {
+		return
+	}
+	n.index = make(map[string]int, 2*len(n.Keys))
+	for i, k := range n.Keys {
+		n.index[k] = i
+	}
 }
 
 // Delete removes key from a Table.
 func (n *Node) Delete(key string) {
-	if n.Get(key) == nil {
+	if n == nil {
 		return
 	}
-	delete(n.fields, key)
-	keys := make([]string, 0, len(n.Keys))
-	for _, k := range n.Keys {
-		if k != key {
-			keys = append(keys, k)
-		}
+	if i := n.find(key); i >= 0 {
+		// Neither list is changed in place: whoever walks them goes on.
+		n.Keys = append(slices.Clone(n.Keys[:i]), n.Keys[i+1:]...)
+		n.values = append(slices.Clone(n.values[:i]), n.values[i+1:]...)
+		n.reindex()
 	}
-	n.Keys = keys
 }
 
 // List returns the elements of an Array; any other node stands for a list of itself alone.
@@ -115,14 +153,11 @@ func (n *Node) copyAs(alias string) *Node {
 	if alias != "" {
 		c.alias = alias
 	}
-	c.Keys = append([]string(nil), n.Keys...)
-	c.fields = nil
-	if n.fields != nil {
-		c.fields = make(map[string]*Node, len(n.fields))
+	c.Keys, c.values = slices.Clone(n.Keys), slices.Clone(n.values)
+	for i, k := range n.Keys {
+		c.values[i] = n.values[i].copyAs(join(alias, k))
 	}
-	for k, v := range n.fields {
-		c.fields[k] = v.copyAs(join(alias, k))
-	}
+	c.reindex()
 	c.Items = nil
 	for i, item := range n.Items {
 		c.Items = append(c.Items, item.copyAs(join(alias, "["+strconv.Itoa(i)+"]")))
@@ -147,12 +182,12 @@ func (n *Node) Fill(below *Node, except ...string) {
 	if n == nil || below == nil || n == below || n.Kind != Table || below.Kind != Table {
 		return
 	}
-	for _, k := range below.Keys {
+	for i, k := range below.Keys {
 		if slices.Contains(except, k) {
 			continue
 		}
-		v := below.fields[k]
-		if mine := n.fields[k]; mine != nil {
+		v := below.values[i]
+		if mine := n.Get(k); mine != nil {
 			mine.Fill(v)
 			continue
 		}

@@ -1,6 +1,7 @@
 package tomlfile
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -68,6 +69,30 @@ func TestKeysKeepTheirOrder(t *testing.T) {
 	root.Set("b", &Node{Kind: Bool, Text: "true"})
 	if got := string(Write(root)); got != "z = 9\nm = 3\nb = true\n" {
 		t.Errorf("written as %q", got)
+	}
+}
+
+func TestTablesOfAnySizeFindTheirKeys(t *testing.T) {
+	for _, size := range []int{1, small, small + 1, 1000} {
+		n := NewTable()
+		for i := range size {
+			n.Set(strconv.Itoa(i), &Node{Kind: Integer, Text: strconv.Itoa(i)})
+		}
+		c := n.Copy()
+		n.Set("0", &Node{Kind: Integer, Text: "new"})
+		n.Delete(strconv.Itoa(size - 1))
+		n.Delete("nope")
+		if got := n.Get(strconv.Itoa(size - 1)); got != nil || len(n.Keys) != size-1 {
+			t.Errorf("of %d keys one was deleted and %d are left", size, len(n.Keys))
+		}
+		if size > 1 && n.Get("0").Text != "new" {
+			t.Errorf("of %d keys the first has %q", size, n.Get("0").Text)
+		}
+		for i := range size {
+			if got := c.Get(strconv.Itoa(i)); got == nil || got.Text != strconv.Itoa(i) {
+				t.Fatalf("the copy of %d keys has %v at %d", size, got, i)
+			}
+		}
 	}
 }
 

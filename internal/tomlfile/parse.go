@@ -57,7 +57,7 @@ type part struct {
 }
 
 func (b *builder) parts(it unstable.Iterator) []part {
-	var parts []part
+	parts := make([]part, 0, 1) // most keys have no dot
 	for it.Next() {
 		n := it.Node()
 		parts = append(parts, part{string(n.Data), b.span(n.Raw)})
@@ -144,8 +144,8 @@ func (b *builder) headerSpan(parts []part, double bool) Span {
 
 // keyValue puts a value below a table; a dotted key makes tables on its way.
 func (b *builder) keyValue(n *Node, path conf.Path, e *unstable.Node) {
-	path = append(conf.Path(nil), path...)
 	parts := b.parts(e.Key())
+	path = append(make(conf.Path, 0, len(path)+len(parts)), path...)
 	for _, p := range parts[:len(parts)-1] {
 		path = append(path, p.key)
 		child := n.Get(p.key)
@@ -223,8 +223,8 @@ func (b *builder) inline(v *Node, e *unstable.Node, path conf.Path, start int) i
 // close marks an inline table, and the tables that dotted keys made in it, as complete.
 func close(v *Node) {
 	v.form = formInline
-	for _, k := range v.Keys {
-		if child := v.fields[k]; child.Kind == Table && child.form == formDotted {
+	for _, child := range v.values {
+		if child.Kind == Table && child.form == formDotted {
 			close(child)
 		}
 	}

@@ -3,7 +3,6 @@ package tomlfile
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -191,7 +190,8 @@ func plain(n *Node) any {
 	switch n.Kind {
 	case Table:
 		m := map[string]any{}
-		for k, v := range n.fields {
+		for i, v := range n.values {
+			k := n.Keys[i]
 			m[k] = plain(v)
 		}
 		return m
@@ -214,7 +214,7 @@ func plain(n *Node) any {
 
 // hasTime reports whether the tree holds a date, whose digits nobody here looks at.
 func hasTime(n *Node) bool {
-	return n.Kind == Time || slices.ContainsFunc(n.Items, hasTime) || slices.ContainsFunc(slices.Collect(maps.Values(n.fields)), hasTime)
+	return n.Kind == Time || slices.ContainsFunc(n.Items, hasTime) || slices.ContainsFunc(n.values, hasTime)
 }
 
 // FuzzParse: no text makes Parse panic; it takes what go-toml takes and reads the same from it;

@@ -96,7 +96,7 @@ func (r *Report) Place(root *Node, problems []conf.Problem) {
 }
 
 func (r *Report) place(root *Node, p conf.Problem) Finding {
-	n, key := root.find(p.Path)
+	n, key := root.nearest(p.Path)
 	at := n.Val
 	if p.AtKey || at.Nowhere() {
 		at = n.Key
@@ -109,8 +109,8 @@ func related(a, b conf.Path) bool {
 	return n > 0 && slices.Equal(a[:n], b[:n])
 }
 
-// find returns the node at path or the nearest written one above it, and what the path is called.
-func (n *Node) find(path conf.Path) (near *Node, key string) {
+// nearest returns the node at path or the nearest written one above it, and what the path is called.
+func (n *Node) nearest(path conf.Path) (near *Node, key string) {
 	near, alias, behind := n, "", path
 	for i, k := range path {
 		n = n.step(k)
@@ -156,7 +156,7 @@ func (n *Node) step(k string) *Node {
 // Locate returns the place of the value at path, or of the nearest thing above it that was
 // written, and what the path is called there: shared values go by where they were written.
 func (n *Node) Locate(path conf.Path) (at Span, key string) {
-	near, key := n.find(path)
+	near, key := n.nearest(path)
 	if near.Val.Nowhere() {
 		return near.Key, key
 	}

@@ -19,15 +19,15 @@ func Write(n *Node) []byte {
 type writer struct{ b strings.Builder }
 
 func (w *writer) body(n *Node, path conf.Path) {
-	for _, k := range n.Keys {
-		if v := n.fields[k]; !isSection(v, len(path)) {
+	for i, k := range n.Keys {
+		if v := n.values[i]; !isSection(v, len(path)) {
 			w.b.WriteString(tomlPath(conf.Path{k}) + " = ")
 			w.inline(v)
 			w.b.WriteByte('\n')
 		}
 	}
-	for _, k := range n.Keys {
-		if v := n.fields[k]; isSection(v, len(path)) {
+	for i, k := range n.Keys {
+		if v := n.values[i]; isSection(v, len(path)) {
 			w.section(v, append(path, k))
 		}
 	}
@@ -48,7 +48,7 @@ func (w *writer) section(v *Node, path conf.Path) {
 }
 
 func onlySections(n *Node, depth int) bool {
-	for _, v := range n.fields {
+	for _, v := range n.values {
 		if !isSection(v, depth) {
 			return false
 		}
@@ -66,7 +66,7 @@ func isSection(v *Node, depth int) bool {
 		if item.Kind != Table {
 			return false
 		}
-		for _, inner := range item.fields {
+		for _, inner := range item.values {
 			nested = nested || inner.Kind == Table
 		}
 	}
@@ -82,7 +82,7 @@ func (w *writer) inline(n *Node) {
 				w.b.WriteByte(',')
 			}
 			w.b.WriteString(" " + tomlPath(conf.Path{k}) + " = ")
-			w.inline(n.fields[k])
+			w.inline(n.values[i])
 		}
 		w.b.WriteString(" }")
 	case Array:
