@@ -228,24 +228,3 @@ func TestTheNumberOfConditionsAndThenPriorityDecide(t *testing.T) {
 		}
 	}
 }
-
-func TestJudgingConditionsAllocatesNothing(t *testing.T) {
-	table, _ := Compile([]*http7.Route{with("/{a}/*",
-		when(http7.OnHeader, "X-A", "~^1$"), when(http7.OnQuery, "q", "~^x y$"), when(http7.OnCookie, "c", "1"),
-		when(http7.OnContent, "a.b", "c"), when(http7.OnSNI, "", "h"),
-		http7.Condition{On: http7.OnClient, Test: http7.OneOf, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})})
-	x := ask("GET", "h", "/a/b")
-	x.Conn, x.Client, x.Query = &http7.Conn{SNI: "h"}, netip.MustParseAddr("10.0.0.1"), []byte("q=x+y")
-	for _, f := range [][2]string{{"X-A", "1"}, {"Cookie", "c=1"}, {"Content-Type", "application/json"}} {
-		x.Request.AddRaw([]byte(f[0]), []byte(f[1]))
-	}
-	x.Body = http7.Body{Length: 15, Collected: []byte(`{"a":{"b":"c"}}`), Whole: true}
-	allocs := testing.AllocsPerRun(1000, func() {
-		if table.Find(x, x.Method).Route == nil {
-			t.Error("not found")
-		}
-	})
-	if allocs != 0 {
-		t.Fatalf("allocates %v times", allocs)
-	}
-}

@@ -8,25 +8,6 @@ import (
 	"weir/http7"
 )
 
-func TestFindAllocatesNothing(t *testing.T) {
-	table, _ := Compile(append(spread(1000), expressionsUnder(10)...))
-	list := requestsFor(1000)
-	capitals, miss := ask("GET", "SHOP9.EXAMPLE.COM:80", "/v1/shop/service980/status"), ask("GET", "s", "/v2/other")
-	expression := ask("GET", "h", "/api/v2/orders-9/4711")
-	n := testing.AllocsPerRun(1000, func() {
-		x := list.next()
-		if table.Find(x, x.Method).Route == nil || table.Find(capitals, x.Method).Route == nil || table.Find(expression, x.Method).Route == nil {
-			t.Error("not found")
-		}
-		if table.Find(miss, x.Method).Route != nil {
-			t.Error("found")
-		}
-	})
-	if n != 0 {
-		t.Fatalf("allocates %v times", n)
-	}
-}
-
 func TestTenantsAreFoundWithoutALookAtEach(t *testing.T) {
 	routes := append(tenants(1000), path("/*"))
 	table, f := Compile(routes)

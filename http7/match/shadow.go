@@ -1,6 +1,7 @@
 package match
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,40 +22,35 @@ type Shadow struct {
 // comes first and takes whatever they take; or nothing could ever meet them. What it does not
 // prove it does not say.
 func shadows(rules []rule, routes []*http7.Route) (found []Shadow) {
-	s := shade{rests: map[string][]*rule{}}
-	living := map[*http7.Route]bool{}
-	why := map[*http7.Route]Shadow{}
+	s := shade{rests: map[string][]*rule{}, living: map[*http7.Route]bool{}, why: map[*http7.Route]Shadow{}}
 	for at := 0; at < len(rules); {
 		end := at + 1
 		for end < len(rules) && samePlace(&rules[at], &rules[end]) {
 			end++
 		}
 		s.enter(rules[at:end])
-		for i := at; i < end; i++ {
-			r := &rules[i]
-			if living[r.route] {
-				continue
-			}
-			if d, dead := s.judge(r, rules[at:i]); dead {
-				why[r.route] = d
-			} else {
-				living[r.route] = true
-			}
-		}
+		s.judgeAll(rules[at:end])
 		at = end
 	}
 	for _, r := range routes {
-		if d, dead := why[r]; dead && !living[r] {
+		if d, dead := s.why[r]; dead && !s.living[r] {
 			found = append(found, d)
 		}
 	}
 	return found
 }
 
+// mostAbove is how many better rules of its place a rule is compared with: where thousands share one,
+// each pair of them would take seconds.
+const mostAbove = 1000
+
 // shade is what may cover the rules that come later.
 type shade struct {
 	host  *hostPattern
 	rests map[string][]*rule // the prefixes of the host, by their text without "/*"
+
+	living map[*http7.Route]bool
+	why    map[*http7.Route]Shadow // of routes with a rule that is dead
 }
 
 // enter notes the rules of a place for the regular expressions of its host, which come last.
@@ -74,15 +70,33 @@ func (s *shade) enter(rules []rule) {
 	s.rests[text] = pointers(rules)
 }
 
-// judge looks for what takes all that r takes; before are the rules of its place that come first.
+// judgeAll judges the rules of a place, the best first.
+func (s *shade) judgeAll(rules []rule) {
+	better := 0 // the end of those that come before by more than their place in the config
+	for i := range rules {
+		r := &rules[i]
+		if i > 0 && compareRules(&rules[i-1], r) < 0 {
+			better = i
+		}
+		if s.living[r.route] {
+			continue
+		}
+		if why, dead := s.judge(r, rules[max(0, better-mostAbove):better]); dead {
+			s.why[r.route] = why
+		} else {
+			s.living[r.route] = true
+		}
+	}
+}
+
+// judge looks for what takes all that r takes; before are the better rules of its place.
 func (s *shade) judge(r *rule, before []rule) (why Shadow, dead bool) {
 	if text := contradiction(r); text != "" {
 		return Shadow{Route: r.route, Why: text}, true
 	}
 	above := s.coverers(r)
 	for i := range before {
-		b := &before[i]
-		if compareRules(b, r) < 0 && b.path.re == r.path.re {
+		if b := &before[i]; b.path.re == r.path.re && covers(b, r) {
 			above = append(above, b)
 		}
 	}
@@ -91,41 +105,48 @@ func (s *shade) judge(r *rule, before []rule) (why Shadow, dead bool) {
 	}
 	var by *rule
 	for _, m := range orAny(r.route.Methods) {
-		one := covering(above, r, m)
-		if one == nil {
+		if by = taking(above, m); by == nil {
 			return Shadow{}, false
 		}
-		by = one
 	}
 	return Shadow{Route: r.route, By: by.route, Why: reason(by, r)}, true
 }
 
-// coverers returns the prefixes that take every path that r's regular expression takes.
+// coverers returns the prefixes that take every path that r's regular expression takes, and ask for
+// no more.
 func (s *shade) coverers(r *rule) (above []*rule) {
 	if r.path.re == nil {
 		return nil
 	}
-	above = append(above, s.rests[""]...)
+	all := s.rests[""]
 	for i, c := range []byte(r.path.re.prefix) {
 		if c == '/' && i > 0 {
-			above = append(above, s.rests[r.path.re.prefix[:i]]...)
+			all = append(slices.Clip(all), s.rests[r.path.re.prefix[:i]]...)
+		}
+	}
+	for _, a := range all {
+		if covers(a, r) {
+			above = append(above, a)
 		}
 	}
 	return above
 }
 
-// covering returns a rule of above that takes all that r takes with a method; "" is any method.
-func covering(above []*rule, r *rule, method string) *rule {
-	for _, a := range above {
-		if a.route != r.route && takesMethod(a.route.Methods, []byte(method)) && covers(a, r) {
-			return a
+// taking returns a rule that takes a method; "" is any.
+func taking(rules []*rule, method string) *rule {
+	for _, r := range rules {
+		if takesMethod(r.route.Methods, []byte(method)) {
+			return r
 		}
 	}
 	return nil
 }
 
-// covers reports that whatever meets r's conditions meets a's.
+// covers reports that a is another route's, and that whatever meets r's conditions meets a's.
 func covers(a, r *rule) bool {
+	if a.route == r.route {
+		return false
+	}
 	if a.demands == nil {
 		return true
 	}
