@@ -11,6 +11,7 @@ import (
 
 	"weir/http7"
 	"weir/internal/explain"
+	"weir/lb"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -97,4 +98,34 @@ func newPreflownRig(t testing.TB) *rig {
 			step("g.authorise", http7.Authorise),
 		}
 	}, "127.0.0.1:4")
+}
+
+// A request without what its upstream hashes was told one endpoint, drawn for the explanation, as if it were sure.
+func TestARequestThatLacksWhatIsHashedIsExplainedAsDrawn(t *testing.T) {
+	t.Parallel()
+	r := newRigWith(t, func(r *rig) {
+		cfg := lb.Default()
+		cfg.Balance = lb.Maglev
+		r.plan.Upstream = r.upstream("h", cfg, "192.0.2.1:80", "192.0.2.2:80", "192.0.2.3:80")
+		r.plan.HashOn = hashOn(t, "header:X-Tenant")
+	})
+	for lines, c := range map[string]struct {
+		note   string
+		places int
+	}{
+		"X-Tenant: acme|": {"hash", 1},
+		"X-Tenant: |":     {"draw", 3},
+		"":                {"draw", 3},
+	} {
+		u := r.engine.Explain(r.site, asking("GET / HTTP/1.1|Host: a|"+lines+"|", "")).Upstreams[0]
+		places := 0
+		for _, e := range u.Endpoints {
+			if e.Chance > 0 {
+				places++
+			}
+		}
+		if u.Note != c.note || places != c.places {
+			t.Errorf("%q: %s among %d, want %s among %d", lines, u.Note, places, c.note, c.places)
+		}
+	}
 }

@@ -1,8 +1,6 @@
 package serve
 
 import (
-	"math/rand/v2"
-
 	"github.com/cespare/xxhash/v2"
 
 	"weir/http7/sticky"
@@ -34,11 +32,9 @@ func (c *conn) key(x *exchange) lb.Key {
 func (x *exchange) newKey() lb.Key {
 	k := lb.Key{Route: uint32(xxhash.Sum64String(x.Route.Name))}
 	if on := x.plan.HashOn; on != nil {
-		hash, ok := on.Hash(&x.Exchange)
-		if !ok { // those who lack what is hashed are spread, not sent to one place
-			hash = rand.Uint64()
+		if hash, ok := on.Hash(&x.Exchange); ok { // who lacks what is hashed has no place: lb draws one
+			k.Hash = max(hash, 1)
 		}
-		k.Hash = hash
 	}
 	if s := x.plan.Sticky; s != nil {
 		k.Stick = s.Open(&x.placing.visit, &x.Exchange, x.plan.Upstream)

@@ -316,15 +316,13 @@ func TestAllAttemptsOfAnExchangeHaveOneKey(t *testing.T) {
 	}
 }
 
-func TestADrawnHashStaysForTheWholeExchange(t *testing.T) {
+// A number was drawn for those who lack what is hashed, and explain took it for their place.
+func TestWhoLacksWhatIsHashedHasNoPlace(t *testing.T) {
 	p := hashing(t, lb.Maglev, "cookie:uid")
-	c, x := new(conn), keyExchange(p, "")
-	first := c.key(x).Hash
-	if again := c.key(x).Hash; again != first {
-		t.Errorf("the hash was %x and then %x", first, again)
-	}
-	if other := c.key(keyExchange(p, "")).Hash; other == first {
-		t.Errorf("two exchanges drew %x", first)
+	for cookie, none := range map[string]bool{"": true, "uid=": true, "uidd=7": true, "uid=7": false} {
+		if hash := new(conn).key(keyExchange(p, cookie)).Hash; (hash == 0) != none {
+			t.Errorf("cookie %q: the hash is %x", cookie, hash)
+		}
 	}
 }
 
