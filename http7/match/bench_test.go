@@ -134,10 +134,10 @@ func expressionsUnder(n int) (routes []*http7.Route) {
 	return routes
 }
 
-// hardExpressions are those that no literal tells apart: each one is run.
+// hardExpressions are those that no literal tells apart: each one is run, over all of the path.
 func hardExpressions(n int) (routes []*http7.Route) {
 	for i := range n {
-		r := path(fmt.Sprintf(`~^/api/[a-z]{%d}[0-9]+$`, i+1))
+		r := path(fmt.Sprintf(`~^/api/.*[a-z]{%d}[0-9]$`, i+1))
 		r.Priority = -i
 		routes = append(routes, r)
 	}
