@@ -107,18 +107,24 @@ func (x *exchange) unkept(in *sock.Reader) ([]byte, http7.State, *http7.Fault) {
 	return x.nextRaw(in)
 }
 
-// nextRaw returns the next bytes of the body as the client sent it.
+// nextRaw returns the next bytes of the body as the client sent it, up to the limit.
 func (x *exchange) nextRaw(in *sock.Reader) ([]byte, http7.State, *http7.Fault) {
-	chunk, n, s, f := x.framer.Next(in.Window())
-	in.Consume(n)
-	x.bytesIn += int64(len(chunk))
-	switch {
-	case s == http7.End:
-		x.bodyDone = true
-	case s == http7.Chunk:
+	chunk, s, f := x.nextFramed(in)
+	if s == http7.Chunk {
 		if limit := x.bodyLimit(); limit > 0 && x.bytesIn > limit {
 			return nil, http7.Failure, http7.BodyTooLarge
 		}
+	}
+	return chunk, s, f
+}
+
+// nextFramed is nextRaw for a body that nobody wants, to which no limit applies.
+func (x *exchange) nextFramed(in *sock.Reader) ([]byte, http7.State, *http7.Fault) {
+	chunk, n, s, f := x.framer.Next(in.Window())
+	in.Consume(n)
+	x.bytesIn += int64(len(chunk))
+	if s == http7.End {
+		x.bodyDone = true
 	}
 	return chunk, s, f
 }

@@ -128,13 +128,38 @@ func bodiless(x *exchange) bool {
 	return s == 204 || s == 304 || s < 200 || string(x.Method) == "HEAD"
 }
 
-// willFinish reports whether the rest of the request's body is, or soon will be, out of the way.
+// willFinish reports whether the rest of the request's body is, or soon will be, out of the way. Of one whose
+// length is not known nobody can say, unless its end is at hand.
 func (c *conn) willFinish(x *exchange) bool {
 	if x.close || c.pump.running || x.bodyDone {
 		return true
 	}
-	left := x.framer.Remaining() - int64(c.in.Buffered())
-	return x.continued && left <= drainBytes
+	left := x.framer.Remaining()
+	if left < 0 {
+		return c.passOver(x)
+	}
+	return left <= drainBytes && (x.continued || left <= int64(c.in.Buffered()))
+}
+
+// passOver takes what has come of a chunked body that nobody wants, and reports whether that was all of it.
+func (c *conn) passOver(x *exchange) bool {
+	c.enter(reading, deadline.Now()+int64(drainTime))
+	for budget := drainBytes; budget >= 0; {
+		chunk, s, _ := x.nextFramed(&c.in)
+		budget -= len(chunk)
+		switch {
+		case s == http7.End:
+			return true
+		case s == http7.Failure, s == http7.Parked && !c.fillAtHand():
+			return false
+		}
+	}
+	return false
+}
+
+// fillAtHand reads if there is something to read, without waiting. What there is of TLS may be half a record.
+func (c *conn) fillAtHand() bool {
+	return c.s.TLS() == nil && c.s.Readable() && c.in.FillBody() == nil
 }
 
 // local are the fields of a local answer that the engine writes itself.
@@ -300,22 +325,20 @@ func (x *exchange) cutBy(f *http7.Fault) {
 	x.Fault, x.close, x.broken = f, true, true
 }
 
-// finishBody gets a request body that nobody wanted out of the way, if that is soon done.
+// finishBody gets a request body that nobody wanted out of the way, as willFinish has promised; a client that
+// takes too long over it has missed its next request.
 func (c *conn) finishBody(x *exchange) *http7.Fault {
 	if x.bodyDone || x.close {
 		// A client that did not ask for the end may be sending its next request.
 		x.clean = x.bodyDone && x.Fault == nil && !x.head.KeepAlive
 		return nil
 	}
-	budget := int64(drainBytes)
 	c.enter(reading, deadline.Now()+int64(drainTime))
 	for {
-		chunk, s, _ := x.nextRaw(&c.in)
-		budget -= int64(len(chunk))
-		switch {
+		switch _, s, _ := x.nextFramed(&c.in); {
 		case s == http7.End:
 			return nil
-		case s == http7.Failure || budget < 0 || s == http7.Parked && c.in.FillBody() != nil:
+		case s == http7.Failure || s == http7.Parked && c.in.FillBody() != nil:
 			x.close = true
 			c.s.Resume()
 			return nil

@@ -218,3 +218,72 @@ func trickled(t *testing.T, first string) time.Duration {
 	}
 	return time.Since(<-wrote)
 }
+
+// An answer without a route to a body over the limit did not say that its connection was closed behind it, nor did
+// one to chunks that went on behind 64 KiB: the client's next request met the end.
+func TestAConnectionGoesOnBehindAnUnreadBodyUnlessTheAnswerSaysClose(t *testing.T) {
+	t.Parallel()
+	length := func(n int) string { return "Content-Length: " + strconv.Itoa(n) + "\r\n\r\n" }
+	chunked := "Transfer-Encoding: chunked\r\n\r\n"
+	chunk := "1000\r\n" + strings.Repeat("x", 4096) + "\r\n"
+	for _, c := range []struct {
+		name, head, now, later string
+		goesOn                 bool
+	}{
+		{"over the limit", length(20 << 10), strings.Repeat("x", 20<<10), "", true},
+		{"over the limit, later", length(20 << 10), "", strings.Repeat("x", 20<<10), true},
+		{"64 KiB", length(64 << 10), "", strings.Repeat("x", 64<<10), true},
+		{"more than 64 KiB", length(64<<10 + 1), "", strings.Repeat("x", 64<<10+1), false},
+		{"much more", length(1 << 20), "", strings.Repeat("x", 1<<20), false},
+		{"chunks at hand", chunked, chunk + "0\r\n\r\n", "", true},
+		{"chunks with trailers at hand", chunked, chunk + "0\r\nA: b\r\n\r\n", "", true},
+		{"chunks that go on", chunked, chunk, strings.Repeat(chunk, 20) + "0\r\n\r\n", false},
+		{"chunks that could have ended", chunked, chunk, "0\r\n\r\n", false},
+		{"chunks that are none", chunked, "x\r\n", "", false},
+		{"nothing sent", "Expect: 100-continue\r\n" + length(10), "", "", false},
+		{"expected, and sent all the same", "Expect: 100-continue\r\n" + length(10), strings.Repeat("x", 10), "", true},
+	} {
+		for who, change := range answeringByThemselves() {
+			t.Run(who+"/"+c.name, func(t *testing.T) {
+				t.Parallel()
+				r := newRigWith(t, func(r *rig) {
+					r.site.Limits.BodyBytes = 2 << 20
+					change(r)
+				}, "127.0.0.1:1")
+				cl := r.client()
+				cl.send("POST / HTTP/1.1\r\nHost: a\r\n" + c.head + c.now)
+				status, h, _, err := cl.answer("POST")
+				if says := h.Get("Connection") == "close"; err != nil || says == c.goesOn {
+					t.Fatalf("%d, %v; Connection: %q", status, err, h.Get("Connection"))
+				}
+				cl.send(c.later)
+				if !c.goesOn {
+					cl.ends()
+					return
+				}
+				cl.send("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+				if next, _, _, err := cl.answer("POST"); next != status || err != nil {
+					t.Errorf("the next answer is %d, %v; want %d", next, err, status)
+				}
+			})
+		}
+	}
+}
+
+// answeringByThemselves are rigs that answer POST / from the head alone.
+func answeringByThemselves() map[string]func(*rig) {
+	return map[string]func(*rig){
+		"no route": func(r *rig) { r.route.Methods, r.site.Limits.BodyBytes = []string{"GET"}, 16<<10 },
+		"action":   func(r *rig) { r.plan.Local = redirecting{"/new"} },
+		"refusal": func(r *rig) {
+			r.route.Steps = []http7.Step{{Name: "p.deny", Request: verdict{http7.Refuse(http7.Overloaded)}}}
+		},
+		"policy": func(r *rig) {
+			r.route.Steps = []http7.Step{(&scripted{request: func(x *http7.Exchange) http7.Verdict {
+				x.LocalAnswer(204)
+				return http7.Answered()
+			}}).step("p.answer")}
+		},
+		"no endpoint": func(*rig) {},
+	}
+}
