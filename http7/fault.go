@@ -83,7 +83,9 @@ var (
 	NoRoute            = refused("no_route", 404, 12, "Not Found", "No route matches this request.", false)
 	LoopDetected       = &Fault{Side: Client, Kind: Refused, Name: "loop", Status: 508, GRPC: 9, ProxyStatus: "proxy_loop_detected", Title: "Loop Detected", Detail: "The request has passed here before."}
 	BadContent         = &Fault{Side: Client, Kind: Refused, Name: "bad_content", Status: 400, GRPC: 3, ProxyStatus: "http_request_denied", Title: "Bad Request", Detail: "The request's content is not what its type says."}
-	MethodRefused      = &Fault{Side: Client, Kind: Refused, Name: "method_refused", Status: 405, GRPC: 12, ProxyStatus: "http_request_denied", Title: "Method Not Allowed", Detail: "This method is not served.", Close: true, Extra: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
+	// CORSRefused answers the preflight of an origin that is not allowed (Fetch §3.3.3).
+	CORSRefused   = &Fault{Side: Client, Kind: Refused, Name: "cors_refused", Status: 403, GRPC: 7, ProxyStatus: "http_request_denied", Title: "Forbidden", Detail: "Scripts of this origin may not ask here."}
+	MethodRefused = &Fault{Side: Client, Kind: Refused, Name: "method_refused", Status: 405, GRPC: 12, ProxyStatus: "http_request_denied", Title: "Method Not Allowed", Detail: "This method is not served.", Close: true, Extra: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
 
 	HeadTooLarge   = limit("head_too_large", 431, 8, "Request Header Fields Too Large", "The header section is too large.")
 	TargetTooLong  = limit("target_too_long", 414, 8, "URI Too Long", "The request target is too long.")
@@ -122,6 +124,8 @@ var (
 var (
 	Panicked     = &Fault{Side: Internal, Kind: Broken, Name: "panic", Status: 500, GRPC: 13, ProxyStatus: "proxy_internal_error", Title: "Internal Server Error", Detail: "The request could not be handled.", Close: true}
 	HandlerError = &Fault{Side: Internal, Kind: Broken, Name: "handler", Status: 500, GRPC: 13, ProxyStatus: "proxy_internal_error", Title: "Internal Server Error", Detail: "The request could not be handled."}
+	// Uncompressed is no more than a promise kept: encoders fail only if what they write to does.
+	Uncompressed = &Fault{Side: Internal, Kind: Broken, Name: "compress", Status: 500, GRPC: 13, ProxyStatus: "proxy_internal_error", Title: "Internal Server Error", Detail: "The answer could not be compressed."}
 	Exhausted    = &Fault{Side: Internal, Kind: Unavailable, Name: "exhausted", Status: 503, GRPC: 14, ProxyStatus: "proxy_internal_error", Title: "Service Unavailable", Detail: "The proxy is short of resources."}
 	Stopping     = &Fault{Side: Internal, Kind: Unavailable, Name: "stopping", Status: 503, GRPC: 14, ProxyStatus: "proxy_internal_response", Title: "Service Unavailable", Detail: "The proxy is stopping.", Close: true}
 )

@@ -17,7 +17,7 @@ import (
 var faults = map[string]*Fault{
 	"BadRequestLine": BadRequestLine, "BadTarget": BadTarget, "BadHost": BadHost, "BadField": BadField, "BadLineEnding": BadLineEnding,
 	"ObsFold": ObsFold, "BadFraming": BadFraming, "BadContentLength": BadContentLength, "BadChunk": BadChunk, "BadTrailer": BadTrailer,
-	"BadConnection": BadConnection, "BodyCut": BodyCut, "AmbiguousPath": AmbiguousPath, "AmbiguousHost": AmbiguousHost, "BadContent": BadContent, "UnknownCoding": UnknownCoding, "VersionUnsupported": VersionUnsupported,
+	"BadConnection": BadConnection, "BodyCut": BodyCut, "AmbiguousPath": AmbiguousPath, "AmbiguousHost": AmbiguousHost, "BadContent": BadContent, "CORSRefused": CORSRefused, "Uncompressed": Uncompressed, "UnknownCoding": UnknownCoding, "VersionUnsupported": VersionUnsupported,
 	"UnknownExpectation": UnknownExpectation, "Misdirected": Misdirected, "NoRoute": NoRoute, "LoopDetected": LoopDetected,
 	"MethodRefused": MethodRefused, "HeadTooLarge": HeadTooLarge, "TargetTooLong": TargetTooLong, "BodyTooLarge": BodyTooLarge,
 	"RequestTimeout": RequestTimeout, "ClientLeft": ClientLeft, "ClientStalled": ClientStalled,

@@ -31,15 +31,9 @@ func (f *filter) Write(dst, chunk []byte, how http7.How) (out []byte, taken int,
 		f.release()
 	}
 	if err != nil {
-		return out, taken, done, broken
+		return out, taken, done, http7.Uncompressed
 	}
 	return out, taken, done, nil
-}
-
-// broken is no more than a promise kept: the encoders fail only if what they write to does.
-var broken = &http7.Fault{
-	Side: http7.Internal, Kind: http7.Broken, Name: "compress", Status: 500, GRPC: 13,
-	ProxyStatus: "proxy_internal_error", Title: "Internal Server Error", Detail: "The answer could not be compressed.",
 }
 
 // open returns the stream, which it takes at the first call.

@@ -34,13 +34,6 @@ func field(text string) http7.Name {
 	return n
 }
 
-// refused is the answer to the preflight of an origin that is not allowed. The standard would have a
-// server that does not wish to take part say 403, without any of the protocol's fields (Fetch §3.3.3).
-var refused = &http7.Fault{
-	Side: http7.Client, Kind: http7.Refused, Name: "cors_refused", Status: 403, GRPC: 7, ProxyStatus: "http_request_denied",
-	Title: "Forbidden", Detail: "Scripts of this origin may not ask here.",
-}
-
 // answerer answers preflights: the [http7.Policy] of [http7.Step.Preflight]. Method and fields that are asked
 // for are not judged: the browser compares them with what is allowed, and tells the script's author
 // which one was not.
@@ -52,7 +45,7 @@ func (p answerer) Request(x *http7.Exchange) http7.Verdict {
 		return http7.Continue // undecidable: that it was missed is noted
 	}
 	if p.allows(x) == nil {
-		return http7.Refuse(refused)
+		return http7.Refuse(http7.CORSRefused)
 	}
 	x.LocalAnswer(204)
 	return http7.Answered()
