@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 	"testing"
 )
@@ -59,27 +60,19 @@ var seeded = []func(r *reply){
 	func(r *reply) { r.body = "" },
 }
 
-// newReplier starts an endpoint that answers the path /n as reply says.
+// newReplier starts an endpoint that answers a path that ends in /n as answer says.
 func newReplier(t *testing.T, answer func(n int) reply) string {
 	t.Helper()
-	ln := listen(t)
-	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveHTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		var n int
-		_, _ = fmt.Sscanf(r.URL.Path, "/%d", &n) // the tests write it
+		_, _ = fmt.Sscan(path.Base(r.URL.Path), &n) // the tests write it
 		a := answer(n)
 		for name, value := range a.fields {
 			w.Header().Set(name, value)
 		}
 		w.WriteHeader(a.status)
 		_, _ = fmt.Fprint(w, a.body) // a client that left shows elsewhere
-	})}
-	done := make(chan struct{})
-	go func() { // the endpoint; ends with the test
-		defer close(done)
-		_ = s.Serve(ln)
-	}()
-	t.Cleanup(func() { _ = s.Close(); <-done })
-	return endpointOf(ln)
+	})
 }
 
 // mirrored makes n requests, each of its own path, and waits until every copy has been compared.
