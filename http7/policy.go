@@ -27,6 +27,10 @@ type ResponsePolicy interface {
 }
 
 // TrailerPolicy edits trailers. Header policies don't touch them.
+//
+// Trailer is called with the answer's trailers when its body is complete, and once with &x.Trailer when that of a
+// request that is sent on is: on any goroutine, perhaps beside the answer, so that it must leave the rest of x
+// as it is. It is not called for an empty section.
 type TrailerPolicy interface {
 	Trailer(x *Exchange, trailer *Header)
 }

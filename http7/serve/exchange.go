@@ -59,6 +59,7 @@ type exchange struct {
 	parsed    bool // the head has been read
 	continued bool // 100 Continue was sent, or is not wanted any more
 	bodyDone  bool // the request's body has been read whole
+	trailed   bool // policies have edited its trailers
 	begun     bool // a byte of the final answer has been written
 	close     bool // no other request on this connection
 	clean     bool // the client has nothing unread to lose: no linger
@@ -121,7 +122,8 @@ func (e *Engine) release(x *exchange) {
 	x.line.forget()
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
 	x.asked, x.given, x.unknown, x.parsed = 0, nil, false, false
-	x.continued, x.bodyDone, x.begun, x.close, x.clean, x.broken, x.plain = false, false, false, false, false, false, false
+	x.continued, x.bodyDone, x.trailed, x.begun = false, false, false, false
+	x.close, x.clean, x.broken, x.plain = false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()
 	x.record = obs.Record{}

@@ -166,10 +166,7 @@ func (b *rawBody) Next() ([]byte, http7.State, *http7.Fault) {
 		b.first = nil
 		return first, http7.Chunk, nil
 	}
-	if b.x.bodyDone {
-		return nil, http7.End, nil
-	}
-	return b.x.nextRaw(b.in)
+	return b.x.nextSent(b.in)
 }
 
 // Await does nothing: whoever moves the body waits for the client itself.

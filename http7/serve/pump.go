@@ -2,6 +2,7 @@ package serve
 
 import (
 	"io"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -38,12 +39,23 @@ func (c *conn) startPump(x *exchange, up *forward.Conn) {
 // when stopPump interrupts both.
 func (c *conn) runPump(x *exchange, up *forward.Conn) {
 	p := &c.pump
-	p.fault = c.moveBody(x, up)
-	if p.fault != nil {
+	if p.fault = c.moveBodySafely(x, up); p.fault != nil {
 		up.S.Interrupt(forward.BodyFailed)
 		c.s.Interrupt(sock.DeadlinePassed) // an answer that the client does not take must not wait on
 	}
 	p.done <- struct{}{}
+}
+
+// moveBodySafely is moveBody with a fault for a panic of a filter or of a policy that edits trailers.
+func (c *conn) moveBodySafely(x *exchange, up *forward.Conn) (f *http7.Fault) {
+	defer func() {
+		if v := recover(); v != nil {
+			if f = http7.Panicked; c.e.Panicked != nil {
+				c.e.Panicked(v, debug.Stack())
+			}
+		}
+	}()
+	return c.moveBody(x, up)
 }
 
 // moveBody returns nil also if the endpoint takes no more: what it has to say comes as an answer.

@@ -98,13 +98,23 @@ func (x *exchange) nextBody(in *sock.Reader) ([]byte, http7.State, *http7.Fault)
 
 // unkept returns the next bytes that leave for the first time.
 func (x *exchange) unkept(in *sock.Reader) ([]byte, http7.State, *http7.Fault) {
-	switch {
-	case len(x.requestPipe.stages) > 0:
+	if len(x.requestPipe.stages) > 0 {
 		return x.requestPipe.Next()
-	case x.bodyDone:
-		return nil, http7.End, nil
 	}
-	return x.nextRaw(in)
+	return x.nextSent(in)
+}
+
+// nextSent returns the next bytes of the body on their way to the first filter, or to the endpoint. Behind the last
+// of them policies edit the trailers, once.
+func (x *exchange) nextSent(in *sock.Reader) (chunk []byte, s http7.State, f *http7.Fault) {
+	if s = http7.End; !x.bodyDone {
+		chunk, s, f = x.nextRaw(in)
+	}
+	if s == http7.End && !x.trailed {
+		x.trailed = true
+		x.trailRequest()
+	}
+	return chunk, s, f
 }
 
 // nextRaw returns the next bytes of the body as the client sent it, up to the limit.

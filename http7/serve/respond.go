@@ -76,11 +76,15 @@ func (c *conn) responsePolicies(x *exchange) {
 		return
 	}
 	answerPolicies(x, x.late(), nil)
-	if x.plan != nil {
-		answerPolicies(x, x.site.Early, x.plan.Without)
-	} else {
-		answerPolicies(x, x.site.Early, nil)
+	answerPolicies(x, x.site.Early, x.without())
+}
+
+// without returns the bundles that x's route opts out of.
+func (x *exchange) without() []string {
+	if x.plan == nil {
+		return nil
 	}
+	return x.plan.Without
 }
 
 // answerPolicies runs the response steps of bundles that are not in without.
@@ -94,16 +98,39 @@ func answerPolicies(x *exchange, steps []http7.Step, without []string) {
 	}
 }
 
-// trailerPolicies lets policies edit the answer's trailers.
-func trailerPolicies(x *exchange) {
-	if x.plain || x.Answer.Trailer.Len() == 0 {
+// trailRequest lets policies edit the trailers of the request, in its order.
+func (x *exchange) trailRequest() {
+	if x.Trailer.Len() == 0 {
 		return
 	}
-	steps := x.late()
-	for i := len(steps) - 1; i >= 0; i-- {
-		if p := steps[i].Trailer; p != nil {
-			p.Trailer(&x.Exchange, &x.Answer.Trailer)
-		}
+	early, late := x.site.Early, x.late()
+	for i := range early {
+		x.trail(&early[i], x.without(), &x.Trailer)
+	}
+	for i := range late {
+		x.trail(&late[i], nil, &x.Trailer)
+	}
+}
+
+// trailAnswer lets policies edit the trailers of the answer, the last stage's first.
+func (x *exchange) trailAnswer() {
+	trailer := &x.Answer.Trailer
+	if x.plain || trailer.Len() == 0 {
+		return
+	}
+	early, late := x.site.Early, x.late()
+	for i := len(late) - 1; i >= 0; i-- {
+		x.trail(&late[i], nil, trailer)
+	}
+	for i := len(early) - 1; i >= 0; i-- {
+		x.trail(&early[i], x.without(), trailer)
+	}
+}
+
+// trail shows trailers to a step, unless its bundle is in without.
+func (x *exchange) trail(s *http7.Step, without []string, trailer *http7.Header) {
+	if s.Trailer != nil && !slices.Contains(without, s.Bundle) {
+		s.Trailer.Trailer(&x.Exchange, trailer)
 	}
 }
 
@@ -214,7 +241,7 @@ func (c *conn) stream(x *exchange, chunked bool) *http7.Fault {
 		case http7.End:
 			c.settle(x)
 			if chunked {
-				trailerPolicies(x)
+				x.trailAnswer()
 				x.out = wire.AppendLastChunk(x.out, &x.Answer.Trailer)
 			}
 			return c.flush(x)
