@@ -46,12 +46,13 @@ func (e *explanation) request(q *Question) {
 	r := &e.report.Request
 	*r = explain.Request{
 		Method: string(x.Method), Target: string(x.Target), Host: match.BareHost(x.Authority),
-		Path: string(x.Path), Query: string(x.Query), Secure: x.Secure, SNI: q.SNI, Preflight: string(x.Preflight),
+		Path: string(x.Path), Query: string(x.Query), Secure: x.Secure, SNI: q.SNI,
 		Country: x.Country, Consumer: x.Consumer, RequestID: string(x.RequestID), Body: max(x.bytesIn, x.Body.Length),
 	}
 	if e.headless {
 		r.Path = string(x.head.Path)
 	}
+	e.preflight()
 	r.Changed = x.Out != nil && !bytes.Equal(x.Path, x.head.Path)
 	if x.Client.IsValid() {
 		r.Client = x.Client.String()
@@ -59,6 +60,27 @@ func (e *explanation) request(q *Question) {
 	if q.Peer.IsValid() {
 		r.Peer = q.Peer.String()
 	}
+}
+
+// preflight tells as what a preflight is matched.
+func (e *explanation) preflight() {
+	x := e.x
+	if x.Preflight == nil {
+		return
+	}
+	if !x.decider.flown {
+		e.report.Request.Preflight = string(x.Preflight)
+		return
+	}
+	who := "no route takes"
+	all, _ := x.site.Table.Explain(&x.Exchange, x.Preflight)
+	for i := range all {
+		if c := &all[i]; c.Failed == "" && !c.Unknown {
+			who = "route " + c.Route.Name + " answers no preflight for"
+			break
+		}
+	}
+	e.noteFor("a preflight, taken as OPTIONS: " + who + " " + string(x.Preflight) + " here")
 }
 
 // candidates tells which routes came into question, if the request came as far as the match.

@@ -186,3 +186,39 @@ func TestAnAnsweredPreflightPassesTheResponseSteps(t *testing.T) {
 	cl.send("OPTIONS /a HTTP/1.1\r\nHost: a\r\n\r\n")
 	cl.wantStatus("404")
 }
+
+// A preflight for a route without cors is an OPTIONS like others; the cors of the route that took it as such granted
+// what the route of the method that was asked for never had.
+func TestOnlyTheRouteThatIsAskedForGivesLeave(t *testing.T) {
+	t.Parallel()
+	mark := marking("X-Leave")
+	offers := http7.Step{Name: "p.cors", Bundle: "p", Stage: http7.Present, Preflight: &offer{"p.cors", nil, true}, Response: mark}
+	r := newRigWith(t, func(r *rig) {
+		r.route.Methods, r.route.Steps = []string{"OPTIONS", "GET"}, []http7.Step{offers}
+		r.also(&http7.Route{Name: "upload", Methods: []string{"PUT"}})
+	}, saying(t, hello))
+	for _, c := range []struct {
+		asks  string
+		leave string
+		note  string
+	}{
+		{"GET", "path /a", ""},
+		{"PUT", "", "a preflight, taken as OPTIONS: route upload answers no preflight for PUT here"},
+		{"PATCH", "", "a preflight, taken as OPTIONS: no route takes PATCH here"},
+		{"", "path /a", ""},
+	} {
+		head := "OPTIONS /a HTTP/1.1|Host: a|Origin: https://b||"
+		if c.asks != "" {
+			head = strings.TrimSuffix(head, "|") + "Access-Control-Request-Method: " + c.asks + "||"
+		}
+		cl := r.client()
+		cl.send(crlf(head))
+		if _, h, _, err := cl.answer("OPTIONS"); err != nil || h.Get("X-Leave") != c.leave {
+			t.Errorf("%q: leave %q, %v; want %q", c.asks, h.Get("X-Leave"), err, c.leave)
+		}
+		e := r.engine.Explain(r.site, asking(head, ""))
+		if got := strings.Join(e.Notes, "; "); got != c.note || (e.Request.Preflight == "") != (c.asks != "GET") {
+			t.Errorf("%q: explained as for %q, %q; want %q", c.asks, e.Request.Preflight, got, c.note)
+		}
+	}
+}

@@ -87,9 +87,13 @@ func (x *exchange) without() []string {
 	return x.plan.Without
 }
 
-// answerPolicies runs the response steps of bundles that are not in without.
+// answerPolicies runs the response steps of bundles that are not in without. Of a preflight that nobody has answered
+// those say nothing who might have: the route that takes it as OPTIONS is not asked for leave to another's method.
 func answerPolicies(x *exchange, steps []http7.Step, without []string) {
 	for i := len(steps) - 1; i >= 0; i-- {
+		if x.decider.flown && offering(steps[i]) {
+			continue
+		}
 		if p := steps[i].Response; p != nil && !slices.Contains(without, steps[i].Bundle) {
 			if v := p.Response(&x.Exchange); v.Act == http7.Reply && v.Fault != nil {
 				http7.FaultAnswer(&x.Exchange, v.Fault)
