@@ -15,12 +15,12 @@ type Selection struct{ parts []part }
 // part is one selector made ready.
 type part struct {
 	kind conf.Part
-	name string     // of a cookie or a parameter
+	name string     // of a cookie, a parameter or a claim
 	head http7.Name // of a header
 }
 
-// New compiles list; an empty one gives nil. It fails on what [conf.Selectors.Check] finds first: a
-// name that is no token, and claims, which no policy leaves yet.
+// New compiles list; an empty one gives nil. It fails on a header's name that is no token, and on the zero
+// selector.
 func New(list conf.Selectors) (*Selection, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -28,7 +28,7 @@ func New(list conf.Selectors) (*Selection, error) {
 	s := &Selection{parts: make([]part, len(list))}
 	for i, l := range list {
 		p := part{kind: l.Part(), name: l.Name()}
-		ok := p.kind != conf.PartNone && p.kind != conf.PartClaim
+		ok := p.kind != conf.PartNone
 		if p.kind == conf.PartHeader {
 			p.head, ok = http7.NewName(l.Name())
 		}
@@ -101,6 +101,8 @@ func (w *writer) part(p *part, x *http7.Exchange) {
 		w.cookies(&x.Request, p.name)
 	case conf.PartQuery:
 		w.query(x.Query, p.name)
+	case conf.PartClaim:
+		w.claims(x.Claims, p.name)
 	}
 	w.endPart()
 }
@@ -161,5 +163,14 @@ func (w *writer) header(h *http7.Header, n http7.Name) {
 func (w *writer) cookies(h *http7.Header, name string) {
 	for c := http7.Cookies(h, name); c.Next(); {
 		w.whole(c.Value())
+	}
+}
+
+// claims writes the values of all claims of that name: one that is a list stands there once for each element.
+func (w *writer) claims(claims []http7.Claim, name string) {
+	for i := range claims {
+		if claims[i].Name == name {
+			w.whole(claims[i].Value)
+		}
 	}
 }

@@ -15,6 +15,7 @@ func TestASelectionIsShownWithoutSecrets(t *testing.T) {
 	x.Request.AddRaw([]byte("X-User"), []byte("u"))
 	x.Request.AddRaw([]byte("X-Api-Key"), []byte("k"))
 	x.Request.AddRaw([]byte("Cookie"), []byte("uid=7"))
+	x.Claims = []http7.Claim{{Name: "sub", Value: []byte("u7")}, {Name: "session_id", Value: []byte("s")}}
 	for _, c := range []struct {
 		texts []string
 		want  string
@@ -30,6 +31,7 @@ func TestASelectionIsShownWithoutSecrets(t *testing.T) {
 		{[]string{"cookie:uid", "header:X-User"}, "(masked), u"},
 		{[]string{"query:q"}, "1, b c"},
 		{[]string{"query:session"}, "(masked)"},
+		{[]string{"claim:sub", "claim:session_id"}, "u7, (masked)"},
 	} {
 		if got := compiled(t, c.texts...).Show(x); got != c.want {
 			t.Errorf("%q is shown as %q, want %q", c.texts, got, c.want)
