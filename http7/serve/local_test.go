@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"weir/http7"
+	"weir/internal/explain"
 )
 
 // answers of handlers, in the forms in which a body can be given.
@@ -121,5 +122,39 @@ func TestAHeadAnswerTellsTheLengthThatGetHas(t *testing.T) {
 		if a.body != "" && (lengths["GET"] == "" || lengths["GET"] != lengths["HEAD"]) {
 			t.Errorf("%s: %v", a.what, lengths)
 		}
+	}
+}
+
+// A handler gets a body whole, so that who was to get a fixed answer had to send one first.
+func TestAnActionAnswersFromTheHeadAlone(t *testing.T) {
+	t.Parallel()
+	fixed, err := http7.NewResponder(200, "text/plain", []byte("fixed"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRigWith(t, func(r *rig) { r.plan.Local = fixed })
+	for _, c := range []struct {
+		method, rest, answer string
+		close                bool
+	}{
+		{"GET", "\r\n", "fixed", false},
+		{"HEAD", "\r\n", "", false},
+		{"POST", "Content-Length: 6\r\n\r\nposted", "fixed", false},
+		{"POST", "Content-Length: 1000000\r\n\r\nposted", "fixed", true},
+		{"POST", "Content-Length: 6\r\nExpect: 100-continue\r\n\r\n", "fixed", true},
+		{"PUT", "Transfer-Encoding: chunked\r\n\r\n", "fixed", true},
+	} {
+		cl := r.client()
+		cl.send(c.method + " / HTTP/1.1\r\nHost: a\r\n" + c.rest)
+		status, h, body, err := cl.answer(c.method)
+		if err != nil || status != 200 || body != c.answer || h.Get("Content-Length") != "5" || (h.Get("Connection") == "close") != c.close {
+			t.Errorf("%s, %q: %d %v %q, %v", c.method, c.rest, status, h, body, err)
+		}
+	}
+	if d := r.engine.Judge(r.site, asking("PUT / HTTP/1.1|Host: a|Content-Length: 9||", "")); d.Status != 200 || d.Fault != nil || d.Upstreams != nil {
+		t.Errorf("judged as %+v", d)
+	}
+	if e := r.engine.Explain(r.site, asking("HEAD / HTTP/1.1|Host: a||", "")); e.Action != explain.Responded || e.Answer.Status != 200 || e.Answer.Body != 5 {
+		t.Errorf("explained as %s, %+v", e.Action, e.Answer)
 	}
 }

@@ -57,10 +57,12 @@ func TestSplitsShareOutByWeight(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		by      *selector.Selection
-		cookie  bool
+		known   bool
 		weights []int
 	}{
 		{"users", hashOn(t, "cookie:uid"), true, []int{95, 5}},
+		{"users by what their identity says", hashOn(t, "claim:sub"), true, []int{95, 5}},
+		{"users without an identity", hashOn(t, "claim:sub"), false, []int{95, 5}},
 		{"users over three sides", hashOn(t, "cookie:uid"), true, []int{1, 2, 7}},
 		{"users who show no cookie", hashOn(t, "cookie:uid"), false, []int{95, 5}},
 		{"requests", nil, false, []int{50, 30, 20}},
@@ -78,11 +80,13 @@ func TestSplitsShareOutByWeight(t *testing.T) {
 		x.Route = &http7.Route{Name: "r"}
 		for user := range n {
 			x.Request.Reset(nil)
-			if c.cookie {
+			x.Claims = x.Claims[:0]
+			if c.known {
 				x.Request.AddRaw([]byte("Cookie"), fmt.Appendf(nil, "uid=%d", user))
+				x.Claims = append(x.Claims, http7.Claim{Name: "sub", Value: fmt.Appendf(nil, "u%d", user)})
 			}
 			side, kept := s.choose(x)
-			if kept != (c.cookie && c.by != nil) {
+			if kept != (c.known && c.by != nil) {
 				t.Fatalf("%s: kept is %v", c.name, kept)
 			}
 			got[side]++
