@@ -168,7 +168,7 @@ func (e *errand) appendRequest(dst []byte) []byte {
 		dst = appendTimeoutMs(dst, time.Duration(max(e.limit-deadline.Now(), 0)))
 	}
 	dst = d.Header.AppendLines(dst, skip)
-	if len(d.Body) > 0 {
+	if len(d.Body) > 0 || d.Header.Has(http7.ContentLength) || d.Header.Has(http7.TransferEncoding) { // RFC 9110 §8.6: a POST says 0
 		dst = appendLength(dst, int64(len(d.Body)))
 	}
 	dst = append(append(append(dst, "Via: 1.1 "...), e.shared.via...), "\r\n\r\n"...)

@@ -141,9 +141,36 @@ func TestADetachedRequestLosesWhatEndsAtEachHop(t *testing.T) {
 	if len(whole) != 1 || !strings.Contains(whole[0], "Cookie: a=b\r\n") {
 		t.Fatalf("the origin saw %q", whole)
 	}
-	for _, gone := range []string{"Connection", "TE:", "Expect", "Content-Length"} {
+	for _, gone := range []string{"Connection", "TE:", "Expect", "Content-Length: 7"} {
 		if strings.Contains(whole[0], gone) {
 			t.Errorf("%s was sent on: %q", gone, whole[0])
+		}
+	}
+}
+
+// The copy of a POST without content said no length, which some servers answer with 411.
+func TestADetachedRequestWithoutContentSaysSoIfItsModelDid(t *testing.T) {
+	t.Parallel()
+	o := newRecorder(t, okFor)
+	r := newRig(t, o.addr)
+	for _, c := range []struct{ method, field, value, body, want string }{
+		{"POST", "Content-Length", "0", "", "Content-Length: 0\r\n"},
+		{"POST", "Transfer-Encoding", "chunked", "", "Content-Length: 0\r\n"},
+		{"POST", "Transfer-Encoding", "chunked", "hello", "Content-Length: 5\r\n"},
+		{"GET", "Accept", "*/*", "", ""},
+	} {
+		d := detached(c.method)
+		d.Header.AddRaw([]byte(c.field), []byte(c.value))
+		d.Body = []byte(c.body)
+		a, f := r.sender().Send(d)
+		if f != nil {
+			t.Fatal(f)
+		}
+		readAll(t, a)
+		whole, _ := o.seen()
+		got := whole[len(whole)-1]
+		if !strings.HasSuffix(got, "\r\n"+c.body) || strings.Count(got, "Content-Length") != min(1, len(c.want)) || !strings.Contains(got, c.want) || strings.Contains(got, "chunked") {
+			t.Errorf("%s with %s: %s was copied as %q", c.method, c.field, c.value, got)
 		}
 	}
 }
