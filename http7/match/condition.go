@@ -56,7 +56,11 @@ func (c *compiler) newCondition(is *http7.Condition) condition {
 			d.clients = append(d.clients, p.Masked())
 		}
 	case http7.OnContent:
-		d.path, d.kind = c.table.content.Add(is.Name)
+		add := c.table.content.Add
+		if is.Test == http7.Matches {
+			add = c.table.content.AddEvery
+		}
+		d.path, d.kind = add(is.Name)
 	}
 	if is.Test == http7.Matches {
 		d.re = c.regexp(is.Value)

@@ -1,6 +1,8 @@
 package match
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"weir/http7"
@@ -24,6 +26,36 @@ func said(f Found) string {
 		return f.Fault.Name
 	}
 	return named(f.Route)
+}
+
+func TestOfManyValuesOneThatDoesNotFitIsSeen(t *testing.T) {
+	numbered := func(n int, last string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d,", i)
+		}
+		return `["` + strings.ReplaceAll(b.String(), ",", `","`) + last + `"]`
+	}
+	same := func(last string) string { return `[` + strings.Repeat(`"a",`, 10_000) + `"` + last + `"]` }
+	for _, c := range []struct{ about, test, body, want string }{
+		{"all alike", "a", same("a"), "found"},
+		{"the last is another", "a", same("b"), "none"},
+		{"many, and the text among the first", "a0", numbered(10_000, "b"), "none"},
+		{"many, and any will do", "*", numbered(10_000, "b"), "found"},
+		{"many, and none may be there", "!", numbered(10_000, "b"), "none"},
+		{"each fits", "~^a", numbered(4000, "a"), "found"},
+		{"the last does not fit", "~^a", numbered(4000, "b"), "none"},
+		{"more than anybody looks at", "~^a", numbered(4096, "a"), "bad_content"},
+	} {
+		r := with("/orders", when(http7.OnContent, "*", c.test))
+		r.Name = "found"
+		table, _ := Compile([]*http7.Route{r})
+		x := posted("application/json", c.body)
+		x.Body.Collected, x.Body.Whole = []byte(c.body), true
+		if got := said(table.Find(x, x.Method)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.about, got, c.want)
+		}
+	}
 }
 
 func TestTheBodyIsAskedForOnlyWhenAllElseHolds(t *testing.T) {

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 func read(t testing.TB, path, body string) string {
 	t.Helper()
 	var p Paths
-	n, kind := p.Add(path)
+	n, kind := p.AddEvery(path)
 	var v Values
 	if !p.Read(kind, []byte(body), &v) {
 		return "broken"
@@ -108,6 +109,58 @@ func TestPathsThatLeadNowhereAreRefused(t *testing.T) {
 		}
 		if kind != c.kind || text != c.want {
 			t.Errorf("%q: kind %d, %q; want %d, %q", c.path, kind, text, c.kind, c.want)
+		}
+	}
+}
+
+func TestOfManyValuesAsManyAreKeptAsConditionsAskFor(t *testing.T) {
+	distinct := func(n int) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf(`"\\u0041%d"`, i))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	two := "[" + strings.Repeat("1,2,", 262_000) + "1]"
+	for _, c := range []struct {
+		about, path, body string
+		every, ok         bool
+		found, text       int // no more than that
+	}{
+		{"two in turn, where a text is asked for", "*", two, false, true, 2, 0},
+		{"two in turn, where each counts", "*", two, true, true, 2, 0},
+		{"many, where a text is asked for", "*", distinct(100_000), false, true, fewValues, 100},
+		{"as many as may be", "*", distinct(MostValues), true, true, MostValues, 1 << 16},
+		{"one more", "*", distinct(MostValues + 1), true, false, MostValues, 1 << 16},
+		{"very many", "*", distinct(100_000), true, false, MostValues, 1 << 16},
+		{"elements in turn", "/a/*", "<a>" + strings.Repeat("<b/><c>1</c>", 80_000) + "</a>", true, true, 2, 100},
+	} {
+		var p Paths
+		add := p.Add
+		if c.every {
+			add = p.AddEvery
+		}
+		n, kind := add(c.path)
+		var v Values
+		if ok := p.Read(kind, []byte(c.body), &v); ok != c.ok || len(v.found) > c.found || len(v.text) > c.text || !v.After(v.First(n)).Valid() {
+			t.Errorf("%s: read %v, %d values and %d bytes; want %v, %d and %d", c.about, ok, len(v.found), len(v.text), c.ok, c.found, c.text)
+		}
+	}
+}
+
+func TestAPathThatOneConditionAsksForEveryValueOfHasThemForAll(t *testing.T) {
+	for _, order := range []string{"every few", "few every", "few every few"} {
+		var p Paths
+		for _, word := range strings.Fields(order) {
+			if word == "every" {
+				p.AddEvery("*")
+			} else {
+				p.Add("*")
+			}
+		}
+		var v Values
+		if !p.Read(JSON, []byte("[1,2,3,4,5,6,7,8,9,10]"), &v) || len(v.found) != 10 {
+			t.Errorf("%s: %d values", order, len(v.found))
 		}
 	}
 }

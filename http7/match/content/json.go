@@ -121,8 +121,8 @@ func (r *reader) enter(s span, n int, end byte) (span, bool) {
 
 func (r *reader) text(s span) bool {
 	raw, escaped, ok := r.quoted()
-	if ok && r.v.wanted(s) {
-		r.v.keep(s, r.plain(raw, escaped), false)
+	if at := len(r.v.text); ok && r.v.wanted(s) && !r.v.keep(s, r.plain(raw, escaped), false) {
+		r.v.text = r.v.text[:at]
 	}
 	return ok
 }

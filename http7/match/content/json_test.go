@@ -27,7 +27,7 @@ func TestValuesInJSON(t *testing.T) {
 		{"items.1.sku", `{"items":[{"sku":"a"},{"sku":"b"}]}`, "b"},
 		{"items.01.sku", `{"items":[{"sku":"a"},{"sku":"b"}]}`, ""},
 		{"items.*.sku", `{"items":[{"sku":"a"},{"sku":"b"},{}]}`, "a,b"},
-		{"items.*", `{"items":["a","a","b","b","a",{},[],{}]}`, "a,b,a,{}"},
+		{"items.*", `{"items":["a","a","b","b","a",{},[],{}]}`, "a,b,{}"},
 		{"items.0", `{"items":{"0":"a"}}`, "a"},
 		{"items.*", `{"items":{"0":"a","x":2}}`, "a,2"},
 		{`k8s\.io.a`, `{"k8s.io":{"a":1}}`, "1"},
@@ -143,13 +143,13 @@ func FuzzJSON(f *testing.F) {
 		var v Values
 		numbers := make([]int, 6)
 		for depth := range numbers {
-			numbers[depth], _ = p.Add("*" + strings.Repeat(".*", depth))
+			numbers[depth], _ = p.AddEvery("*" + strings.Repeat(".*", depth))
 		}
 		ok := p.Read(JSON, body, &v)
 		d := json.NewDecoder(bytes.NewReader(body))
 		d.UseNumber()
 		want, shallow := tokens(d, "", 0)
-		stricter := !utf8.Valid(body) || !shallow || bytes.Contains(body, []byte(`\u`))
+		stricter := v.every > MostValues || !utf8.Valid(body) || !shallow || bytes.Contains(body, []byte(`\u`))
 		if valid := json.Valid(body); ok && !valid || valid && !ok && !stricter {
 			t.Fatalf("%q is read: %v, the library: %v", body, ok, valid)
 		}
@@ -171,7 +171,6 @@ func compare(t *testing.T, body []byte, all []string, depth int, v *Values, numb
 			got = append(got, string(w.Text()))
 		}
 	}
-	slices.Reverse(got)
 	if bytes.ContainsAny(body, `.=\`) {
 		return // names that this test's own writing of paths does not tell apart
 	}
@@ -182,6 +181,8 @@ func compare(t *testing.T, body []byte, all []string, depth int, v *Values, numb
 			want = append(want, value)
 		}
 	}
+	slices.Sort(got)
+	slices.Sort(want)
 	got, want = slices.Compact(got), slices.Compact(want)
 	if !slices.Equal(got, want) {
 		t.Fatalf("%q at depth %d: %q, the library finds %q", body, depth, got, want)

@@ -2,6 +2,7 @@ package content
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,21 +18,34 @@ type Paths struct {
 type step struct {
 	below map[string]*step // by the name of a member or element, an index, "@" and an attribute
 	any   *step            // "*"
-	ends  []int            // the numbers of the paths that end here
+	ends  []end            // of the paths that end here
+}
+
+// end is the number of a path, and whether each of its values is asked for.
+type end struct {
+	number int
+	every  bool
 }
 
 // Add makes a path known and returns its number, the same for the same path. One that [Check] refuses
-// has a number too, and finds nothing.
-func (p *Paths) Add(path string) (number int, kind Kind) {
+// has a number too, and finds nothing. Of many different values a few are found: enough to say that there is one, and
+// that not all are alike.
+func (p *Paths) Add(path string) (number int, kind Kind) { return p.add(path, false) }
+
+// AddEvery is Add for a condition that must see each value that there is, such as a regular expression.
+// A body with more than [MostValues] different ones at such paths is refused.
+func (p *Paths) AddEvery(path string) (number int, kind Kind) { return p.add(path, true) }
+
+func (p *Paths) add(path string, every bool) (number int, kind Kind) {
 	names, kind, err := parse(path)
-	if n, ok := p.numbers[path]; ok {
-		return n, kind
-	}
+	number, known := p.numbers[path]
 	if p.numbers == nil {
 		p.numbers = map[string]int{}
 	}
-	number = len(p.numbers)
-	p.numbers[path] = number
+	if !known {
+		number = len(p.numbers)
+		p.numbers[path] = number
+	}
 	if err != nil {
 		return number, kind
 	}
@@ -42,7 +56,12 @@ func (p *Paths) Add(path string) (number int, kind Kind) {
 	for _, n := range names {
 		at = at.to(n)
 	}
-	at.ends = append(at.ends, number)
+	i := slices.IndexFunc(at.ends, func(e end) bool { return e.number == number })
+	if i < 0 {
+		at.ends = append(at.ends, end{number, every})
+		return number, kind
+	}
+	at.ends[i].every = at.ends[i].every || every
 	return number, kind
 }
 

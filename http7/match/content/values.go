@@ -9,12 +9,15 @@ type Values struct {
 	heads  []int32 // by number: the last one found, counted from 1; 0 is none
 	text   []byte  // what does not stand in the body as it is
 	active []*step // those that lead on from the values that are open
+	every  int     // values found of which each one counts
 }
 
-// found is one value; before is the one found before it at the same path, as heads count.
+// found is one value; before is the one found before it at the same path, as heads count, and nth
+// how many there are with it.
 type found struct {
 	text     []byte
 	before   int32
+	nth      int32
 	compound bool
 }
 
@@ -31,7 +34,7 @@ func (v Value) Compound() bool { return v.f.compound }
 // "null"; the text of an element without white space around it, the value of an attribute.
 func (v Value) Text() []byte { return v.f.text }
 
-// First returns a value of the path with that number. Equal neighbours are one value.
+// First returns a value of the path with that number. Equal ones near each other are one value.
 func (v *Values) First(number int) Value { return v.at(v.heads[number]) }
 
 // After returns another value of the same path.
@@ -68,23 +71,26 @@ func (v *Values) reset(paths int) {
 	for len(v.heads) < paths {
 		v.heads = append(v.heads, 0)
 	}
-	v.active = v.active[:0]
+	v.active, v.every = v.active[:0], 0
 }
 
 // Read reads a body of that kind and keeps what stands at the places of p in v. It reports whether the
-// body is whole and well-formed, and not nested deeper than [MostDepth]. Its time grows with the
-// body and with the paths that lead through the same place, its memory with the values found.
-// For JSON it allocates nothing in steady state.
-func (p *Paths) Read(kind Kind, body []byte, v *Values) bool {
+// body is whole and well-formed, not nested deeper than [MostDepth], and has no more than [MostValues].
+// Its time grows with the body and with the paths that lead through the same place, its memory with the
+// paths and, where each value counts, up to MostValues. For JSON it allocates nothing in steady state.
+func (p *Paths) Read(kind Kind, body []byte, v *Values) (ok bool) {
 	v.reset(len(p.numbers))
 	switch kind {
 	case JSON:
-		return readJSON(&p.json, body, v)
+		ok = readJSON(&p.json, body, v)
 	case XML:
-		return readXML(&p.xml, body, v)
+		ok = readXML(&p.xml, body, v)
 	}
-	return false
+	return ok && v.every <= MostValues
 }
+
+// MostValues is how many different values a body may have where each one counts.
+const MostValues = 4096
 
 // span is a run of active steps.
 type span struct{ from, to int }
@@ -121,17 +127,43 @@ func (v *Values) wanted(s span) bool {
 	return false
 }
 
-// keep notes a value for the paths that end at s. One that is like the last of its path says nothing new:
-// conditions ask whether all values fit.
-func (v *Values) keep(s span, text []byte, compound bool) {
+// keep notes a value for the paths that end at s, and reports whether any needs it.
+func (v *Values) keep(s span, text []byte, compound bool) (kept bool) {
 	for i := s.from; i < s.to; i++ {
-		for _, number := range v.active[i].ends {
-			last := v.at(v.heads[number])
-			if last.Valid() && last.f.compound == compound && bytes.Equal(last.f.text, text) {
-				continue
+		for _, e := range v.active[i].ends {
+			if v.isNew(e, text, compound) {
+				last := v.heads[e.number]
+				nth := int32(1)
+				if last > 0 {
+					nth += v.found[last-1].nth
+				}
+				v.found = append(v.found, found{text, last, nth, compound})
+				v.heads[e.number] = int32(len(v.found))
+				kept = true
 			}
-			v.found = append(v.found, found{text, v.heads[number], compound})
-			v.heads[number] = int32(len(v.found))
 		}
 	}
+	return kept
+}
+
+// fewValues is how many values of a path are kept if not each one counts, and how many of the last ones a
+// new one is compared with.
+const fewValues = 8
+
+// isNew reports whether a value says anything that those before it did not: conditions ask whether there
+// is one and whether all fit, and two that differ are never both equal to a text.
+func (v *Values) isNew(e end, text []byte, compound bool) bool {
+	last := v.First(e.number)
+	if last.Valid() && last.f.nth >= fewValues && !e.every {
+		return false
+	}
+	for n, w := 0, last; w.Valid() && n < fewValues; n, w = n+1, v.After(w) {
+		if w.f.compound == compound && bytes.Equal(w.f.text, text) {
+			return false
+		}
+	}
+	if e.every {
+		v.every++
+	}
+	return v.every <= MostValues
 }

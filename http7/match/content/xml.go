@@ -23,6 +23,10 @@ type element struct {
 }
 
 func readXML(root *step, body []byte, v *Values) bool {
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // RFC 7303 §3.3
+	if !fewAttributes(body) {
+		return false
+	}
 	d := xml.NewDecoder(bytes.NewReader(body))
 	r := elements{v: v, open: []element{{s: v.root(root)}}}
 	for {
@@ -34,6 +38,47 @@ func readXML(root *step, body []byte, v *Values) bool {
 			return false
 		}
 	}
+}
+
+// mostAttributes is how many attributes an element may have: the library makes a list of them all.
+const mostAttributes = 256
+
+// fewAttributes reports whether no element has more than mostAttributes. Of what is not well-formed it may
+// say anything.
+func fewAttributes(body []byte) bool {
+	ok := true
+	for ok {
+		_, rest, open := bytes.Cut(body, []byte("<"))
+		if !open {
+			return true
+		}
+		switch {
+		case bytes.HasPrefix(rest, []byte("!--")):
+			_, body, _ = bytes.Cut(rest[len("!--"):], []byte("-->"))
+		case bytes.HasPrefix(rest, []byte("![CDATA[")):
+			_, body, _ = bytes.Cut(rest, []byte("]]>"))
+		case bytes.HasPrefix(rest, []byte("?")):
+			_, body, _ = bytes.Cut(rest, []byte("?>"))
+		default:
+			body, ok = cutTag(rest)
+		}
+	}
+	return false
+}
+
+// cutTag returns what is behind a tag; not ok if the tag has too many values in quotes.
+func cutTag(body []byte) (rest []byte, ok bool) {
+	for range mostAttributes + 1 {
+		i := bytes.IndexAny(body, `"'>`)
+		if i < 0 {
+			return nil, true
+		}
+		if body[i] == '>' {
+			return body[i+1:], true
+		}
+		_, body, _ = bytes.Cut(body[i+1:], body[i:i+1])
+	}
+	return nil, false
 }
 
 func (r *elements) token(token xml.Token) bool {
@@ -104,7 +149,9 @@ func (r *elements) end() {
 		if e.mixed {
 			text = nil
 		}
-		r.v.keep(e.s, text, e.mixed)
+		if !r.v.keep(e.s, text, e.mixed) && !e.mixed { // with others in it, theirs lie there
+			r.v.text = r.v.text[:e.text]
+		}
 	}
 	r.v.leave(e.s)
 	r.open = r.open[:len(r.open)-1]

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -30,7 +31,19 @@ func TestValuesInXML(t *testing.T) {
 		{"/order/@o", `<order xmlns:o="urn:o"/>`, ""},
 		{"/order/@xmlns", `<order xmlns="urn:o"/>`, ""},
 
+		{"/order/type", "\ufeff<order><type>a</type></order>", "a"},
+		{"/order/type", "\ufeff\ufeff<order><type>a</type></order>", "broken"},
+		{"/*/*", `<a><b>1</b><c><b>2</b></c><b>3</b><c><b>4</b></c></a>`, "1,{},3"},
+		{"/*/*/*", `<a><c><b>2</b></c><c>x<b>4</b></c><c><b>5</b></c></a>`, "2,4,5"},
+		{"/order/@z", "<order" + attributes(255) + ` z=">"/>`, ">"},
+		{"/order/@z", "<order" + attributes(256) + ` z=">"/>`, "broken"},
+		{"/order/a", "<order><!-- it's <a" + attributes(300) + "--><![CDATA[<a b='" + attributes(300) + "]]><?pi <a '" + attributes(300) + "?><a>1</a></order>", "1"},
+		{"/order/a", `<order>` + strings.Repeat(`it's a="b" `, 300) + `<a>1</a></order>`, "1"},
+		{"/order", `<order a="` + strings.Repeat("'", 600) + `">1</order>`, "1"},
+
 		{"/order", ``, "broken"},
+		{"/order", `<order a="1" `, "broken"},
+		{"/order", `<order a="1`, "broken"},
 		{"/order", `text`, "broken"},
 		{"/order", `<order>`, "broken"},
 		{"/order", `<order></type>`, "broken"},
@@ -51,6 +64,15 @@ func TestValuesInXML(t *testing.T) {
 			t.Errorf("%s of %.100s is %q, want %q", c.path, c.body, got, c.want)
 		}
 	}
+}
+
+// attributes returns that many, each with another name.
+func attributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` a%d='"%d"'`, i, i)
+	}
+	return b.String()
 }
 
 // FuzzXML sees to it that whatever is read holds what a path to anything finds, and that a body means the
