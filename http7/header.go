@@ -80,6 +80,9 @@ func (h *Header) base(f *field) []byte {
 // Has reports whether a field of that known name is there.
 func (h *Header) Has(id ID) bool { return h.index(id, 0) >= 0 }
 
+// HasAny reports whether there is a field of a known name of set, or was one since Reset. It looks at no field.
+func (h *Header) HasAny(set IDSet) bool { return h.seen&set != 0 }
+
 // Get returns the value of the first field of a known name, nil if there is none.
 func (h *Header) Get(id ID) []byte {
 	if i := h.index(id, 0); i >= 0 {

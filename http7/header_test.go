@@ -142,3 +142,21 @@ func TestAWakeBeforeTheParkIsKeptAndOneAfterReleaseIsIgnored(t *testing.T) {
 	default:
 	}
 }
+
+func TestAHeaderRemembersWhichKnownNamesItHasHad(t *testing.T) {
+	var h Header
+	if set := Names(Via, Host); h.HasAny(set) {
+		t.Error("an empty one has one")
+	}
+	h.AddRaw([]byte("hOST"), []byte("a"))
+	h.AddRaw([]byte("X-Via"), []byte("b"))
+	for set, want := range map[IDSet]bool{Names(Host): true, Names(Via, Host): true, Names(Via): false, 0: false} {
+		if h.HasAny(set) != want {
+			t.Errorf("%x: %v, want %v", set, !want, want)
+		}
+	}
+	h.Reset(nil)
+	if h.HasAny(Names(Host)) {
+		t.Error("it remembers what was before")
+	}
+}

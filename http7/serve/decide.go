@@ -27,6 +27,8 @@ type decider struct {
 	ends  []ending
 	// open says that the last of ends is of a step that has not come to its verdict.
 	open bool
+	// stop is the verdict that deciding has ended or stopped with, once it has.
+	stop http7.Verdict
 	// by is the step that has answered or refused.
 	by string
 	// trace is told what each step says; nil but for an explanation.
@@ -64,8 +66,8 @@ func (d *decider) reset() {
 	*d = decider{ends: d.ends[:0], held: d.held[:0]}
 }
 
-// start decides from the beginning.
-func (d *decider) start(x *exchange) http7.Verdict {
+// start decides from the beginning, up to the first verdict but Go; that is d.stop then.
+func (d *decider) start(x *exchange) http7.Act {
 	d.steps = x.site.Early
 	d.end = len(d.steps)
 	if x.Preflight != nil {
@@ -83,7 +85,7 @@ func guardsOf(steps []http7.Step) (n int) {
 }
 
 // resume goes on behind the step that stopped, or with the match.
-func (d *decider) resume(x *exchange, why http7.Event) http7.Verdict {
+func (d *decider) resume(x *exchange, why http7.Event) http7.Act {
 	if d.waits {
 		d.waits, x.asked = false, 0
 		return d.run(x)
@@ -91,15 +93,15 @@ func (d *decider) resume(x *exchange, why http7.Event) http7.Verdict {
 	s := &d.steps[d.at]
 	d.open = s.End != nil && d.place != offers
 	v := d.policy(s).(http7.Resumer).Resume(&x.Exchange, why)
-	if stop := d.take(x, s, v); stop.Act != http7.Go {
-		return stop
+	if act := d.take(x, s, &v); act != http7.Go {
+		return act
 	}
 	d.at++
 	return d.run(x)
 }
 
 // run takes the steps from d.at on, and what lies between the stretches.
-func (d *decider) run(x *exchange) http7.Verdict {
+func (d *decider) run(x *exchange) http7.Act {
 	for {
 		for ; d.at < d.end; d.at++ {
 			s := &d.steps[d.at]
@@ -110,18 +112,20 @@ func (d *decider) run(x *exchange) http7.Verdict {
 			x.Word = 0
 			d.owe(s)
 			v := p.Request(&x.Exchange)
-			if stop := d.take(x, s, v); stop.Act != http7.Go {
-				return stop
+			if act := d.take(x, s, &v); act != http7.Go {
+				return act
 			}
 		}
 		if d.place == behind {
-			return http7.Continue
+			return http7.Go
 		}
 		switch need, f := d.turn(x); {
 		case f != nil:
-			return http7.Refuse(f)
+			d.stop = http7.Refuse(f)
+			return http7.Reply
 		case need:
-			return http7.NeedBody(-1)
+			d.stop = http7.NeedBody(-1)
+			return http7.Need
 		}
 	}
 }
@@ -263,20 +267,23 @@ func (d *decider) close(x *exchange) {
 }
 
 // take notes what a step says. Before the match a refusal is held.
-func (d *decider) take(x *exchange, s *http7.Step, v http7.Verdict) http7.Verdict {
+func (d *decider) take(x *exchange, s *http7.Step, v *http7.Verdict) http7.Act {
 	d.close(x)
 	if d.trace != nil {
-		d.trace.note(x, s, v)
+		d.trace.note(x, s, *v)
 	}
 	switch {
+	case v.Act == http7.Go:
+		return http7.Go
 	case v.Act != http7.Reply:
-		return v
 	case v.Fault != nil && d.place == early:
 		d.held = append(d.held, refusal{s, v.Fault})
-		return http7.Continue
+		return http7.Go
+	default:
+		d.by = s.Name
 	}
-	d.by = s.Name
-	return v
+	d.stop = *v
+	return v.Act
 }
 
 // finish pays the Ends that are owed, the last step's first. One that panics takes none of the

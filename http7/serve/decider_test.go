@@ -60,9 +60,12 @@ func deciding(early, late []*noted, without ...string) (said http7.Verdict, log 
 	x = &exchange{site: site}
 	x.Path, x.Method = []byte("/"), []byte("GET")
 	d := &x.decider
-	said = d.start(x)
-	for said.Act == http7.Need || said.Act == http7.Wait {
-		said = d.resume(x, http7.BodyReady)
+	act := d.start(x)
+	for act == http7.Need || act == http7.Wait {
+		act = d.resume(x, http7.BodyReady)
+	}
+	if said.Act = act; act != http7.Go {
+		said = d.stop
 	}
 	d.finish(x, nil)
 	return said, log, x
@@ -121,8 +124,8 @@ func TestWithoutARouteAnEarlyRefusalIsAnsweredInsteadOfThe404(t *testing.T) {
 		}
 		x := &exchange{site: site}
 		x.Path = []byte("/")
-		if v := x.decider.start(x); v.Act != http7.Reply || v.Fault != want {
-			t.Errorf("refuses %v: %+v", refuses, v)
+		if act := x.decider.start(x); act != http7.Reply || x.decider.stop.Fault != want {
+			t.Errorf("refuses %v: %v %+v", refuses, act, x.decider.stop)
 		}
 		if x.Route != nil || refuses && !slices.Contains(log, "a.1") {
 			t.Errorf("refuses %v: route %v, log %v", refuses, x.Route, log)

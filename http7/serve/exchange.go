@@ -115,6 +115,10 @@ func (e *Engine) release(x *exchange) {
 	if cap(x.chunk) > maxKeptOut {
 		x.chunk = nil
 	}
+	if x.site.AccessLog != nil {
+		x.record = obs.Record{}
+	}
+	x.record.Endpoint = ""
 	x.site, x.plan, x.up = nil, nil, nil
 	x.lease, x.tried, x.attempts, x.began, x.limit = lb.Lease{}, lb.Tried{}, 0, 0, 0
 	x.placing.reset()
@@ -126,7 +130,6 @@ func (e *Engine) release(x *exchange) {
 	x.close, x.clean, x.broken, x.plain = false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()
-	x.record = obs.Record{}
 	x.out, x.verdicts = out, verdicts
 	exchanges.Put(x)
 }

@@ -11,12 +11,16 @@ import (
 // told are the fields in which a hop before this one speaks of the client.
 var told = []http7.ID{http7.XForwardedFor, http7.XForwardedHost, http7.XForwardedProto, http7.XForwardedPort, http7.XRealIP, http7.Forwarded}
 
+var toldNames = http7.Names(told...)
+
 // identify finds out whose request this is. What a peer that is not trusted says of it is removed.
 func (c *conn) identify(x *exchange) {
 	x.Client, x.Secure = c.info.Peer.Addr(), c.info.TLS
 	if !x.site.trusts(x.Client) {
-		for _, id := range told {
-			x.Request.DelID(id)
+		if x.Request.HasAny(toldNames) {
+			for _, id := range told {
+				x.Request.DelID(id)
+			}
 		}
 		return
 	}

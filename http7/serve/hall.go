@@ -158,35 +158,35 @@ func (c *conn) act(x *exchange) *http7.Fault {
 // decide runs Decide to its end, collecting and parking for policies that ask.
 func (c *conn) decide(x *exchange) *http7.Fault {
 	d := &x.decider
-	v := d.start(x)
+	act := d.start(x)
 	for {
-		switch v.Act {
+		switch act {
 		case http7.Go:
 			return nil
 		case http7.Reply:
-			return v.Fault
+			return d.stop.Fault
 		case http7.Need:
 			if x.unknown {
 				x.Lacks("body")
 				return undecided
 			}
-			if f := c.collect(x, v.Bytes); f != nil {
+			if f := c.collect(x, d.stop.Bytes); f != nil {
 				return f
 			}
-			v = d.resume(x, http7.BodyReady)
+			act = d.resume(x, http7.BodyReady)
 		case http7.Wait:
 			if x.Dry { // takes every wait as granted
-				v = d.resume(x, http7.Woken)
+				act = d.resume(x, http7.Woken)
 				continue
 			}
-			why := c.park(x, v.Until)
+			why := c.park(x, d.stop.Until)
 			switch {
 			case c.left.Load():
 				return http7.ClientLeft
 			case x.limit != 0 && deadline.Now() >= x.limit:
 				return http7.RouteTimeout
 			}
-			v = d.resume(x, why)
+			act = d.resume(x, why)
 		}
 	}
 }

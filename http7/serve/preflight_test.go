@@ -64,7 +64,10 @@ func (w *preflown) decide(asks string) (http7.Verdict, *exchange) {
 	if asks != "" {
 		x.Preflight = []byte(asks)
 	}
-	v := x.decider.start(x)
+	v := http7.Continue
+	if x.decider.start(x) != http7.Go {
+		v = x.decider.stop
+	}
 	x.decider.finish(x, nil)
 	return v, x
 }

@@ -62,7 +62,9 @@ func (r *replay) free() {
 	if r.block != nil {
 		replayBlocks.Put(r.block)
 	}
-	*r = replay{}
+	if r.buf != nil || r.limit > 0 || r.lost {
+		*r = replay{}
+	}
 }
 
 // append appends a chunk in the framing of this attempt.
