@@ -3,6 +3,8 @@ package health
 import (
 	"crypto/tls"
 	"reflect"
+
+	"weir/internal/conf"
 )
 
 // method is a Config made ready: what the probes of one upstream's endpoints have in common. It
@@ -29,7 +31,7 @@ func newMethod(c *Config, old *method) *method {
 }
 
 func (m *method) load(c *TLSConfig) (*tls.Config, error) {
-	files, wrong := c.read()
+	files, wrong := c.read(conf.ReadFile)
 	if wrong != nil {
 		return nil, wrong
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 
@@ -46,7 +45,7 @@ func (c *TLSConfig) check(p *conf.Problems) {
 		p.AddKey("key", "key is nothing without its cert", `write cert = "/path"`)
 		return
 	}
-	files, err := c.read()
+	files, err := c.read(p.ReadFile)
 	if err == nil {
 		_, err = c.compile(files)
 	}
@@ -63,8 +62,8 @@ type fileError struct{ key, text string }
 
 func (e *fileError) Error() string { return "tls: " + e.text }
 
-// read reads the files that are named.
-func (c *TLSConfig) read() (m material, wrong *fileError) {
+// read reads the files that are named by file.
+func (c *TLSConfig) read(file func(path string) ([]byte, error)) (m material, wrong *fileError) {
 	for _, f := range []struct {
 		key, path string
 		to        *[]byte
@@ -72,7 +71,7 @@ func (c *TLSConfig) read() (m material, wrong *fileError) {
 		if f.path == "" {
 			continue
 		}
-		text, err := os.ReadFile(f.path)
+		text, err := file(f.path)
 		if err != nil {
 			return material{}, &fileError{f.key, strconv.Quote(f.path) + " can't be read: " + fileTrouble(err)}
 		}

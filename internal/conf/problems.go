@@ -60,17 +60,47 @@ type Problem struct {
 // Problems collects problems below one path. The zero value is not usable; see [NewProblems].
 // It is not safe for concurrent use.
 type Problems struct {
-	list *[]Problem
+	*notes
 	path Path
 }
 
+// notes are what all places of one collection share.
+type notes struct {
+	list  []Problem
+	read  func(path string) ([]byte, error)
+	files map[string]content
+}
+
+// content is what reading a file gave.
+type content struct {
+	text []byte
+	err  error
+}
+
 // NewProblems returns an empty collection at the root of a config.
-func NewProblems() *Problems { return &Problems{list: new([]Problem)} }
+func NewProblems() *Problems { return &Problems{notes: &notes{read: ReadFile}} }
+
+// ReadBy makes [Problems.ReadFile] read by read.
+func (p *Problems) ReadBy(read func(path string) ([]byte, error)) { p.read = read }
+
+// ReadFile reads a file that the config names, for whoever checks or takes what is in it. It reads as the loader
+// does, which may refuse some; otherwise it is [ReadFile]. A file is read once: nobody must change the bytes.
+func (p *Problems) ReadFile(path string) ([]byte, error) {
+	c, known := p.files[path]
+	if !known {
+		c.text, c.err = p.read(path)
+		if p.files == nil {
+			p.files = map[string]content{}
+		}
+		p.files[path] = c
+	}
+	return c.text, c.err
+}
 
 // In returns the same collection one or more keys further down.
 func (p *Problems) In(keys ...string) *Problems {
 	path := make(Path, 0, len(p.path)+len(keys))
-	return &Problems{list: p.list, path: append(append(path, p.path...), keys...)}
+	return &Problems{notes: p.notes, path: append(append(path, p.path...), keys...)}
 }
 
 // Index returns the same collection at element i of the array at key.
@@ -114,22 +144,22 @@ func (p *Problems) add(key string, pr Problem) {
 	if key != "" {
 		pr.Path = p.In(key).path
 	}
-	*p.list = append(*p.list, pr)
+	p.list = append(p.list, pr)
 }
 
 // At returns the same collection at path, counted from the root.
-func (p *Problems) At(path Path) *Problems { return &Problems{list: p.list, path: path} }
+func (p *Problems) At(path Path) *Problems { return &Problems{notes: p.notes, path: path} }
 
 // Path returns where p notes problems, counted from the root.
 func (p *Problems) Path() Path { return slices.Clone(p.path) }
 
 // List returns what has been noted, in the order of noting.
-func (p *Problems) List() []Problem { return *p.list }
+func (p *Problems) List() []Problem { return p.list }
 
 // Failed reports whether anything but warnings was noted.
 func (p *Problems) Failed() bool {
-	for i := range *p.list {
-		if !(*p.list)[i].Warning {
+	for i := range p.list {
+		if !p.list[i].Warning {
 			return true
 		}
 	}

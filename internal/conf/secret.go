@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"errors"
 	"strings"
 )
 
@@ -99,7 +98,7 @@ func (s *Secret) fromEnv(lookup func(string) (string, bool)) error {
 func (s *Secret) fromFile(read func(string) ([]byte, error)) error {
 	b, err := read(s.File)
 	if err != nil {
-		return &BadValue{Text: "the secret can't be read: " + fileTrouble(err), Hint: "the user that runs Weir must be able to read this file"}
+		return &BadValue{Text: "the secret can't be read: " + FileTrouble(err), Hint: "the user that runs Weir must be able to read this file"}
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if text == "" {
@@ -107,15 +106,4 @@ func (s *Secret) fromFile(read func(string) ([]byte, error)) error {
 	}
 	s.text = &text
 	return nil
-}
-
-// fileTrouble returns the innermost cause of a file error, without the system call and the path.
-func fileTrouble(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
-	}
 }

@@ -112,7 +112,7 @@ func readPEM(p *conf.Problems, key, path string, o Options) []byte {
 	}
 	b, err := o.ReadFile(path)
 	if err != nil {
-		p.Add(key, strconv.Quote(path)+" can't be read: "+trouble(err), "")
+		p.Add(key, strconv.Quote(path)+" can't be read: "+conf.FileTrouble(err), "")
 		return nil
 	}
 	return b

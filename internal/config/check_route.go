@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,14 +63,8 @@ func (r *Respond) check(p *conf.Problems) {
 }
 
 func checkFile(p *conf.Problems, path string) {
-	f, err := os.Open(path)
-	if err != nil {
-		p.Add("file", strconv.Quote(path)+" can't be read: "+trouble(err), "")
-		return
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		p.Add("file", strconv.Quote(path)+" is not a file", "write the path of one file")
+	if _, err := p.ReadFile(path); err != nil {
+		p.Add("file", strconv.Quote(path)+" can't be read: "+conf.FileTrouble(err), "")
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/internal/conf"
 )
 
 // update rewrites what the golden tests and the reference compare with: go test -update.
@@ -34,8 +36,17 @@ func testOptions() Options {
 	return Options{
 		Handlers: []string{"hello", "echo"},
 		Env:      func(string) (string, bool) { return "", false },
+		ReadFile: func(path string) ([]byte, error) {
+			if pages[path] {
+				return []byte("sorry"), nil
+			}
+			return conf.ReadFile(path)
+		},
 	}
 }
+
+// pages are those that texts in tests name.
+var pages = map[string]bool{"/4.html": true, "/5.html": true, "/a.html": true, "/b.html": true, "/b.json": true, "/c.txt": true}
 
 func TestEveryWrongFileIsRefusedWithAllItsProblems(t *testing.T) {
 	files, err := filepath.Glob("testdata/bad/*.toml")

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -27,7 +26,7 @@ func (l *loader) file(path string, from tomlfile.Span) *tomlfile.Node {
 	l.loaded[id] = from
 	text, err := l.ReadFile(path)
 	if err != nil {
-		l.note(from, path+" can't be read: "+trouble(err), "")
+		l.note(from, path+" can't be read: "+conf.FileTrouble(err), "")
 		return nil
 	}
 	return l.text(path, text)
@@ -50,14 +49,6 @@ func chain(open []string, id string) string {
 		names = append(names, filepath.Base(o))
 	}
 	return "the chain is " + strings.Join(names, " → ")
-}
-
-// trouble is the cause of a file error, without the system call and the path.
-func trouble(err error) string {
-	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
-	}
-	return err.Error()
 }
 
 func place(s tomlfile.Span) string {
@@ -103,6 +94,10 @@ func (l *loader) matches(dir string, n *tomlfile.Node) []string {
 	pattern := n.Text
 	if !filepath.IsAbs(pattern) {
 		pattern = filepath.Join(dir, pattern)
+	}
+	if err := l.Include(pattern); err != nil {
+		l.note(n.Val, err.Error(), "")
+		return nil
 	}
 	if !strings.ContainsAny(n.Text, "*?[") {
 		return []string{pattern}

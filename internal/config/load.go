@@ -11,10 +11,15 @@ import (
 type Options struct {
 	// Handlers are the names that a route's handler may have: those compiled into the program.
 	Handlers []string
-	// Env looks up environment variables. Default: os.LookupEnv.
+	// Env looks up environment variables for the ${NAME} of texts. Default: os.LookupEnv.
 	Env func(name string) (string, bool)
-	// ReadFile reads config files, secrets and certificates. Default: os.ReadFile.
+	// Secret looks up those of secrets: of { env = "NAME" }, and of ${NAME} in a secret's text. Default: Env.
+	Secret func(name string) (string, bool)
+	// ReadFile reads whatever file a config names, and config files. Default: [conf.ReadFile].
 	ReadFile func(path string) ([]byte, error)
+	// Include is asked before the file at path is included, and before the files are looked for that a pattern
+	// means; its error is the problem. Default: nobody minds.
+	Include func(path string) error
 	// Pause is called every now and then while loading, on the loading goroutine, so that a process that
 	// serves meanwhile can give way there. Default: nobody pauses.
 	Pause func()
@@ -24,8 +29,14 @@ func (o Options) withDefaults() Options {
 	if o.Env == nil {
 		o.Env = os.LookupEnv
 	}
+	if o.Secret == nil {
+		o.Secret = o.Env
+	}
 	if o.ReadFile == nil {
-		o.ReadFile = os.ReadFile
+		o.ReadFile = conf.ReadFile
+	}
+	if o.Include == nil {
+		o.Include = func(string) error { return nil }
 	}
 	if o.Pause == nil {
 		o.Pause = func() {}
@@ -67,6 +78,7 @@ func newLoader(o Options) *loader {
 		loaded:  map[string]tomlfile.Span{},
 	}
 	l.report.found.Pause(l.Pause)
+	l.report.problems.ReadBy(l.ReadFile)
 	return l
 }
 
@@ -81,7 +93,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	l.later(root)
 	fill(root, l.Pause)
 	c := &Config{}
-	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Env, Read: l.ReadFile}, &r.found)
+	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Secret, Read: l.ReadFile}, &r.found)
 	c.settle()
 	c.check(r.problems, l.Options)
 	if r.Failed() {

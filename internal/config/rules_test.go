@@ -195,6 +195,7 @@ func TestRulesOfActions(t *testing.T) {
 		{text: "upstream = \"api\"\nmirror = {}", want: `routes[1].mirror.upstream: a mirror needs an upstream`},
 		{text: "respond = {}\nmirror = { upstream = \"next\" }", want: `routes[1].mirror: there is nothing to mirror without an upstream`},
 		{text: "upstream = \"api\"\nerror_pages = { \"5xx\" = \"/5.html\" }"},
+		{text: "upstream = \"api\"\nerror_pages = { \"5xx\" = [\"/5.html\", \"/none.json\"] }", want: `routes[1].error_pages.5xx[1]: "/none.json" can't be read: no such file or directory`},
 		{text: "upstream = \"api\"\nerror_pages = { \"sorry\" = \"/5.html\" }", want: `routes[1].error_pages.sorry: "sorry" is not`},
 		{text: "redirect = { to = \"https://www.example.com/new/{path}\" }"},
 		{text: "redirect = { to = \"https://www.example.com/{path}\", status = 301 }"},
@@ -300,7 +301,7 @@ func TestRulesOfAnswersFromHere(t *testing.T) {
 		{text: `status = 304, body = "x"`, want: `routes[1].respond.status: an answer with status 304 has no content`},
 		{text: `status = 205, file = "testdata/good/token"`, want: `routes[1].respond.status: an answer with status 205 has no content`},
 		{text: `body = "x", file = "testdata/good/token"`, want: `routes[1].respond.file: an answer has a body or a file`},
-		{text: `file = "testdata"`, want: `routes[1].respond.file: "testdata" is not a file`},
+		{text: `file = "testdata"`, want: `routes[1].respond.file: "testdata" can't be read: is a directory`},
 		{text: `file = "testdata/none"`, want: `routes[1].respond.file: "testdata/none" can't be read`},
 		{text: `type = "a\nb"`, want: `routes[1].respond.type: "a\nb" is not a media type`},
 	})

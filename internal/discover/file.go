@@ -58,7 +58,7 @@ func (f *file) look() (list []entry, news bool, err error) {
 	if info.Size() > maxFile {
 		return nil, false, fmt.Errorf("%s has %d bytes, and at most %d are read", f.path, info.Size(), maxFile)
 	}
-	raw, err := os.ReadFile(f.path)
+	raw, err := conf.ReadFile(f.path) // it may be another by now
 	if err != nil {
 		f.seen = nil
 		return nil, false, err
@@ -88,7 +88,7 @@ func parse(name string, raw []byte) ([]entry, error) {
 		}
 	}
 	var c fileConfig
-	none := tomlfile.Sources{Lookup: func(string) (string, bool) { return "", false }, Read: os.ReadFile}
+	none := tomlfile.Sources{Lookup: func(string) (string, bool) { return "", false }, Read: conf.ReadFile}
 	tomlfile.Decode(root, &c, none, r)
 	if !r.Failed() {
 		p := conf.NewProblems()

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"weir/internal/admin"
+	"weir/internal/conf"
 	"weir/internal/config"
 	"weir/internal/tomlfile"
 )
@@ -16,7 +17,7 @@ func AdminOf(path string) (admin.Config, error) {
 	if cfg, _ := config.Load(path, config.Options{}); cfg != nil {
 		return cfg.Admin, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := conf.ReadFile(path)
 	if err != nil {
 		return admin.Config{}, err
 	}
@@ -30,7 +31,7 @@ func AdminOf(path string) (admin.Config, error) {
 	}
 	var wrong tomlfile.Report
 	n.Fill(tomlfile.FromValue(c))
-	tomlfile.Decode(n, &c, tomlfile.Sources{Lookup: os.LookupEnv, Read: os.ReadFile}, &wrong)
+	tomlfile.Decode(n, &c, tomlfile.Sources{Lookup: os.LookupEnv, Read: conf.ReadFile}, &wrong)
 	if wrong.Failed() {
 		return admin.Config{}, fmt.Errorf("%s: [admin] can't be read: %s", path, wrong.Findings()[0].Text)
 	}

@@ -35,6 +35,8 @@ type Compiled struct {
 	reads map[string][]string
 	// shadows are the routes that can never match, each once.
 	shadows []shadow
+	// uses is what it has of the machine; nil for one that was not loaded from a file.
+	uses *uses
 }
 
 // Load reads the config at path, checks and compiles it. The Report is never nil. The result is
@@ -46,13 +48,15 @@ func Load(path string, handlers Handlers) (*Compiled, *config.Report) {
 func load(path string, handlers Handlers, with live) (*Compiled, *config.Report) {
 	o := loadOptions(handlers)
 	o.Pause = with.pause
+	u := newUses()
+	u.record(&o)
 	cfg, report := config.Load(path, o)
 	if cfg == nil {
 		return nil, report
 	}
 	c := compileWith(cfg, report, handlers, with)
 	if c != nil {
-		c.File = path
+		c.File, c.uses = path, u.loaded(report)
 	}
 	return c, report
 }
@@ -86,7 +90,7 @@ func compileWith(cfg *config.Config, report *config.Report, handlers Handlers, w
 	k := &compiler{
 		cfg: cfg, report: report, handlers: handlers, live: with,
 		bundles: map[string][]http7.Step{}, told: map[[2]int]bool{},
-		forwarding: map[string]forwarding{},
+		forwarding: map[string]forwarding{}, pages: errorpages.Files{Read: report.Problems().ReadFile},
 	}
 	k.compileBundles()
 	k.compileActions()

@@ -143,7 +143,9 @@ func (e *ConfigError) Error() string { return e.Report.String() }
 // config asks for. After an error nothing is held. Call it once, and Run or Close behind it.
 func (g *Gateway) Open(path string) error {
 	g.path = path
-	cfg, report := config.Load(path, loadOptions(g.options.Handlers))
+	o, u := loadOptions(g.options.Handlers), newUses()
+	u.record(&o)
+	cfg, report := config.Load(path, o)
 	if cfg == nil {
 		g.release()
 		return &ConfigError{report}
@@ -157,7 +159,7 @@ func (g *Gateway) Open(path string) error {
 		g.release()
 		return &ConfigError{report}
 	}
-	compiled.File = path
+	compiled.File, compiled.uses = path, u.loaded(report)
 	g.warn(report)
 	next, err := g.prepare(compiled, func() {})
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"weir/internal/conf"
 )
 
-// Sources are where secrets come from: os.LookupEnv and os.ReadFile, or what a test puts in their
-// place.
+// Sources are where secrets come from: os.LookupEnv and [conf.ReadFile], or what a test puts in their
+// place. A secret that is given as a text with ${NAME} in it asks Lookup too, whatever [Node.Expand] put there.
 type Sources struct {
 	Lookup func(name string) (string, bool)
 	Read   func(path string) ([]byte, error)
@@ -61,9 +61,36 @@ func (s *secrets) walk(v reflect.Value, path conf.Path) {
 }
 
 func (s *secrets) resolve(secret *conf.Secret, path conf.Path) {
-	if err := secret.Resolve(s.src.Lookup, s.src.Read); err != nil {
+	err := s.expand(secret, path)
+	if err == nil {
+		err = secret.Resolve(s.src.Lookup, s.src.Read)
+	}
+	if err != nil {
 		p := conf.NewProblems().At(append(conf.Path(nil), path...))
 		p.AddError("", err)
 		s.report.Place(s.root, p.List())
 	}
+}
+
+// expand replaces the variables in a secret that is given as a text by those of secrets. A text that is one
+// variable and nothing else has become the secret's Env already.
+func (s *secrets) expand(secret *conf.Secret, path conf.Path) error {
+	if secret.Env != "" || secret.File != "" {
+		return nil
+	}
+	n := s.root
+	for _, k := range path {
+		if n = n.step(k); n == nil {
+			return nil
+		}
+	}
+	if n.Kind != String || n.source == "" {
+		return nil
+	}
+	text, trouble, hint := expandText(n.source, s.src.Lookup)
+	if trouble != "" {
+		return &conf.BadValue{Text: trouble, Hint: hint}
+	}
+	*secret = conf.SecretText(text)
+	return nil
 }

@@ -135,6 +135,22 @@ func TestEveryShapeOfFieldDecodes(t *testing.T) {
 	}
 }
 
+// What a variable is in a text may differ from what it is in a secret: a config that is not trusted may use the one
+// and not see the other.
+func TestVariablesInSecretsAreLookedUpAsSecrets(t *testing.T) {
+	r := &Report{}
+	root := Parse(NewFile("x.toml", []byte("name = \"${A}\"\ntoken = \"Bearer ${A}\"\n[boxes.b]\nsecret = \"${A}\"\n[boxes.c]\nsecret = \"${B}!\""), 1), r)
+	root.Expand(r, func(string) (string, bool) { return "hidden", true })
+	var s shelf
+	Decode(root, &s, Sources{Lookup: func(name string) (string, bool) { return "the secret", name == "A" }}, r)
+	if s.Name != "hidden" || s.Token.Reveal() != "Bearer the secret" || s.Boxes["b"].Secret.Reveal() != "the secret" {
+		t.Errorf("got %q, %q and %q", s.Name, s.Token.Reveal(), s.Boxes["b"].Secret.Reveal())
+	}
+	if got := all(r); !strings.Contains(got, "x.toml:6:10: boxes.c.secret: the environment variable B is not set") {
+		t.Errorf("the findings are %s", got)
+	}
+}
+
 func TestAValueIsWrittenAndDecodesToItself(t *testing.T) {
 	var s, again shelf
 	if got := decode(t, wholeShelf, &s); got != "" {

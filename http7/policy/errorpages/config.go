@@ -63,10 +63,13 @@ func (c Config) checkFiles(p *conf.Problems, key string) {
 	seen := map[string]string{}
 	for i, path := range c[key] {
 		at := p.Index(key, i)
-		k, ok := kindOf(path)
-		if !ok {
-			at.Add("", strconv.Quote(path)+" does not tell its media type", "the extension is one of "+conf.Quoted(extensions(), "and"))
+		k, err := typeOf(path)
+		if err != nil {
+			at.AddError("", err)
 			continue
+		}
+		if _, err := textOf(path, p.ReadFile); err != nil {
+			at.AddError("", err)
 		}
 		if other, twice := seen[k.media]; twice {
 			at.Add("", strconv.Quote(path)+" and "+strconv.Quote(other)+" are both "+k.media, "keep one of them")

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"html"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -55,6 +53,9 @@ const maxPage = 1 << 20
 // Files remembers what the routes of one config have read, so that pages that a thousand routes
 // name are in memory once. It belongs to one goroutine. The zero value is ready.
 type Files struct {
+	// Read reads a file. Default: [conf.ReadFile].
+	Read func(path string) ([]byte, error)
+
 	pages map[string]*page
 	steps map[string][]http7.Step
 }
@@ -64,7 +65,7 @@ func (f *Files) page(path string) (*page, error) {
 	if p := f.pages[path]; p != nil {
 		return p, nil
 	}
-	p, err := readPage(path)
+	p, err := f.read(path)
 	if err != nil {
 		return nil, err
 	}
@@ -75,35 +76,42 @@ func (f *Files) page(path string) (*page, error) {
 	return p, nil
 }
 
-func readPage(path string) (*page, error) {
-	k, ok := kindOf(path)
-	if !ok {
-		return nil, &conf.BadValue{Text: strconv.Quote(path) + " does not tell its media type", Hint: "the extension is one of " + conf.Quoted(extensions(), "and")}
-	}
-	text, err := readFile(path)
+func (f *Files) read(path string) (*page, error) {
+	k, err := typeOf(path)
 	if err != nil {
-		return nil, &conf.BadValue{Text: "the page can't be read: " + err.Error()}
+		return nil, err
 	}
-	if !utf8.Valid(text) {
-		return nil, &conf.BadValue{Text: strconv.Quote(path) + " is not UTF-8", Hint: "pages are sent as UTF-8: save it so"}
+	file := f.Read
+	if file == nil {
+		file = conf.ReadFile
+	}
+	text, err := textOf(path, file)
+	if err != nil {
+		return nil, err
 	}
 	return newPage(k, text), nil
 }
 
-func readFile(path string) (text []byte, err error) {
-	if s, err := os.Stat(path); err == nil && !s.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path) // a pipe would block
+func typeOf(path string) (kind, error) {
+	k, ok := kindOf(path)
+	if !ok {
+		return k, &conf.BadValue{Text: strconv.Quote(path) + " does not tell its media type", Hint: "the extension is one of " + conf.Quoted(extensions(), "and")}
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	return k, nil
+}
+
+// textOf returns what a page holds, if it can be one.
+func textOf(path string, file func(string) ([]byte, error)) ([]byte, error) {
+	text, err := file(path)
+	switch {
+	case err != nil:
+		return nil, &conf.BadValue{Text: strconv.Quote(path) + " can't be read: " + conf.FileTrouble(err)}
+	case len(text) > maxPage:
+		return nil, &conf.BadValue{Text: strconv.Quote(path) + " has more than 1MiB", Hint: "pages stay in memory: make it smaller"}
+	case !utf8.Valid(text):
+		return nil, &conf.BadValue{Text: strconv.Quote(path) + " is not UTF-8", Hint: "pages are sent as UTF-8: save it so"}
 	}
-	defer func() { _ = f.Close() }() // nothing was written
-	text, err = io.ReadAll(io.LimitReader(f, maxPage+1))
-	if err == nil && len(text) > maxPage {
-		err = fmt.Errorf("%s has more than 1MiB", path)
-	}
-	return text, err
+	return text, nil
 }
 
 // newPage finds the places for values. Every other brace is text: pages have styles and scripts.

@@ -258,7 +258,7 @@ func TestTheTitleIsTheFaultsOrTheStatuss(t *testing.T) {
 func TestFilesThatAreNoPagesAreRefusedByName(t *testing.T) {
 	dir := folder(t, map[string]string{"big.html": strings.Repeat("x", maxPage+1), "latin.html": "caf\xe9", "a.exe": "x", "full.html": strings.Repeat("x", maxPage)})
 	for name, want := range map[string]string{
-		"missing.html": "missing.html: no such file", "big.html": "more than 1MiB", "latin.html": "is not UTF-8",
+		"missing.html": "missing.html\" can't be read: no such file", "big.html": "more than 1MiB", "latin.html": "is not UTF-8",
 		"a.exe": "does not tell its media type", "": "does not tell its media type",
 	} {
 		steps, err := Compile(Config{"404": {filepath.Join(dir, name)}}, &Files{})
@@ -270,7 +270,7 @@ func TestFilesThatAreNoPagesAreRefusedByName(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "d.html"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Compile(Config{"404": {filepath.Join(dir, "d.html")}}, nil); err == nil || !strings.Contains(err.Error(), "is not a file") {
+	if _, err := Compile(Config{"404": {filepath.Join(dir, "d.html")}}, nil); err == nil || !strings.Contains(err.Error(), "is a directory") {
 		t.Errorf("a folder: got %v", err)
 	}
 	if _, err := Compile(Config{"404": {filepath.Join(dir, "full.html")}}, nil); err != nil {
@@ -313,8 +313,19 @@ func TestCheckFindsWhatIsWrongWithATable(t *testing.T) {
 		{Config{"404": {}}, `404: there is no file`},
 		{Config{"404": {"/a.html", "/b"}}, `404[1]: "/b" does not tell its media type`},
 		{Config{"404": {"/a.html", "/b.htm"}}, `404[1]: "/b.htm" and "/a.html" are both text/html`},
+		{Config{"404": {"/none.html"}, "5xx": {"/none.txt", "/latin.html"}}, `404[0]: "/none.html" can't be read: gone` +
+			`5xx[0]: "/none.txt" can't be read: gone` + `5xx[1]: "/latin.html" is not UTF-8`},
 	} {
 		p := conf.NewProblems()
+		p.ReadBy(func(path string) ([]byte, error) {
+			switch {
+			case strings.HasPrefix(path, "/none"):
+				return nil, errors.New("gone")
+			case path == "/latin.html":
+				return []byte("caf\xe9"), nil
+			}
+			return []byte("page"), nil
+		})
 		c.table.Check(p)
 		got := ""
 		for _, pr := range p.List() {
