@@ -33,14 +33,18 @@ func TestJudgingConditionsAllocatesNothing(t *testing.T) {
 }
 
 func TestFindAllocatesNothing(t *testing.T) {
-	table, _ := Compile(append(spread(1000), expressionsUnder(10)...))
+	table, _ := Compile(append(spread(1000), append(expressionsUnder(10), host("[2001:db8::1]"))...))
 	list := requestsFor(1000)
 	capitals, miss := ask("GET", "SHOP9.EXAMPLE.COM:80", "/v1/shop/service980/status"), ask("GET", "s", "/v2/other")
+	address := ask("GET", "[2001:db8:0:0:0:0:0:1]:8080", "/")
 	expression := ask("GET", "h", "/api/v2/orders-9/4711")
 	n := testing.AllocsPerRun(1000, func() {
 		x := list.next()
 		if table.Find(x, x.Method).Route == nil || table.Find(capitals, x.Method).Route == nil || table.Find(expression, x.Method).Route == nil {
 			t.Error("not found")
+		}
+		if table.Find(address, x.Method).Route == nil {
+			t.Error("the address is not found")
 		}
 		if table.Find(miss, x.Method).Route != nil {
 			t.Error("found")

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"golang.org/x/net/idna"
 )
@@ -63,10 +64,10 @@ func hostName(pattern, bare string, wild bool) (string, error) {
 
 func ipv6(quoted, name string) (string, error) {
 	a, err := netip.ParseAddr(strings.TrimSuffix(name[1:], "]"))
-	if err != nil || !strings.HasSuffix(name, "]") || a.Zone() != "" {
+	if err != nil || !strings.HasSuffix(name, "]") || !a.Is6() || a.Zone() != "" {
 		return "", &Mistake{quoted + " is not a host", `write an IPv6 address in brackets and without a port, such as "[2001:db8::1]"`}
 	}
-	return name, nil
+	return "[" + a.String() + "]", nil
 }
 
 // isHostName reports whether s, in lower case, is labels of letters, digits, "-" and "_" (which DNS
@@ -134,10 +135,13 @@ func compareHosts(a, b *hostPattern) int {
 // maxHost is the longest host that can match a name: DNS ends at 253 (RFC 1035 §2.3.4).
 const maxHost = 255
 
-// bareHost returns authority without its port and one trailing dot, in lower case: as it is, or in
-// buf. A longer host than buf holds is nil, which no name matches.
+// bareHost returns authority without its port and one trailing dot, in lower case, an IPv6 address as
+// RFC 5952 writes it: as it is, or in buf. A longer host than buf holds is nil, which no name matches.
 func bareHost(buf *[maxHost]byte, authority []byte) []byte {
 	host := cutPort(authority)
+	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
+		return bareIPv6(buf, host)
+	}
 	if n := len(host); n > 1 && host[n-1] == '.' {
 		host = host[:n-1]
 	}
@@ -156,6 +160,17 @@ func bareHost(buf *[maxHost]byte, authority []byte) []byte {
 		}
 	}
 	return host
+}
+
+// bareIPv6 brings an address in brackets into the one form that patterns have. What is no address stays
+// as it is, which no pattern is.
+func bareIPv6(buf *[maxHost]byte, host []byte) []byte {
+	inner := host[1 : len(host)-1]
+	a, err := netip.ParseAddr(unsafe.String(&inner[0], len(inner))) // it keeps nothing of the text
+	if err != nil || !a.Is6() || a.Zone() != "" {
+		return host
+	}
+	return append(a.AppendTo(append(buf[:0], '[')), ']')
 }
 
 // cutPort cuts ":port" off, minding the colons of "[::1]:80" (RFC 3986 §3.2.2).

@@ -14,6 +14,8 @@ func TestHostPatternsComeInTheFormInWhichTheyAreCompared(t *testing.T) {
 		{"my_service.internal", "my_service.internal", ""},
 		{"10.0.0.1", "10.0.0.1", ""},
 		{"[2001:DB8::1]", "[2001:db8::1]", ""},
+		{"[2001:0db8:0::0:1]", "[2001:db8::1]", ""},
+		{"[10.0.0.1]", "", `"[10.0.0.1]" is not a host`},
 		{"bücher.example", "xn--bcher-kva.example", ""},
 		{"BÜCHER.example", "xn--bcher-kva.example", ""},
 		{"*.bücher.example", "*.xn--bcher-kva.example", ""},
@@ -59,6 +61,22 @@ func TestAnInternationalHostIsFoundByItsASCIIForm(t *testing.T) {
 		}
 		if got := found(t, ask("GET", h, "/"), host(pattern)); got == "none" {
 			t.Errorf("%q does not take %q", pattern, h)
+		}
+	}
+}
+
+func TestAnIPv6HostHasOneFormHoweverItIsWritten(t *testing.T) {
+	spellings := []string{"[2001:db8::1]", "[2001:DB8::1]", "[2001:db8:0::1]", "[2001:db8:0:0:0:0:0:1]", "[2001:0db8::0001]", "[2001:db8::0.0.0.1]"}
+	for _, pattern := range spellings {
+		for _, h := range spellings {
+			if got := found(t, ask("GET", h+":80", "/"), host(pattern)); got == "none" {
+				t.Errorf("%q does not take %q", pattern, h)
+			}
+		}
+		for _, h := range []string{"[2001:db8::2]", "2001:db8::1", "[2001:db8::1", "[2001:db8::1%25eth0]"} {
+			if got := found(t, ask("GET", h, "/"), host(pattern)); got != "none" {
+				t.Errorf("%q takes %q", pattern, h)
+			}
 		}
 	}
 }
