@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/http7"
+	"weir/http7/wire"
 )
 
 // Question is a request that might come: Judge and Explain say what would become of it.
@@ -132,7 +133,9 @@ func (r *rehearsal) read(q *Question) *http7.Fault {
 		x.Body.Length, x.unknown = q.BodyLength, true
 	case x.head.Frame.Body():
 		x.given = q.Body
-		x.unknown = x.head.Frame.Length > int64(len(q.Body))
+		if n := x.head.Frame.Length; x.head.Frame.Kind == wire.Length {
+			x.given, x.unknown = q.Body[:min(int64(len(q.Body)), n)], n > int64(len(q.Body))
+		}
 	}
 	x.continued = true
 	return nil

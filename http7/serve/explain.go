@@ -36,6 +36,8 @@ type explanation struct {
 	report *explain.Report
 	// sides are the plans that an endpoint may be asked by.
 	sides []*Plan
+	// asked are the fields of the question.
+	asked []explain.Field
 }
 
 func (e *explanation) noteFor(text string) { e.report.Notes = append(e.report.Notes, text) }
@@ -43,6 +45,7 @@ func (e *explanation) noteFor(text string) { e.report.Notes = append(e.report.No
 // request tells how the request is understood.
 func (e *explanation) request(q *Question) {
 	x := e.x
+	_, e.asked = fieldsOf(q.Head)
 	r := &e.report.Request
 	*r = explain.Request{
 		Method: string(x.Method), Target: string(x.Target), Host: match.BareHost(x.Authority),
@@ -268,6 +271,7 @@ func (e *explanation) answer() {
 	a.Status, a.Body = x.Answer.Status, max(x.Answer.Length, 0)
 	a.Location = string(x.Answer.Header.Get(http7.Location))
 	_, a.Fields = fieldsOf(x.out)
+	e.mask(a.Fields)
 	a.Fields = slices.DeleteFunc(a.Fields, func(f explain.Field) bool { return a.Location != "" && f.Name == "Location" })
 }
 
@@ -281,6 +285,19 @@ func fieldsOf(head []byte) (first string, fields []explain.Field) {
 	}
 	return first, fields
 }
+
+// mask hides what may be a secret of Weir's own: the value of a field that the question did not bring itself.
+func (e *explanation) mask(fields []explain.Field) {
+	for i := range fields {
+		f := &fields[i]
+		brought := func(a explain.Field) bool { return strings.EqualFold(a.Name, f.Name) && a.Value == f.Value }
+		if http7.SecretName(f.Name) && !slices.ContainsFunc(e.asked, brought) {
+			f.Value = masked
+		}
+	}
+}
+
+const masked = "(masked)"
 
 // split tells the sides, and which of them the request's user is on.
 func (e *explanation) split() {
@@ -364,6 +381,7 @@ func (e *explanation) outgoing(to *lb.Endpoint) *explain.Outgoing {
 	}
 	x := e.x
 	first, fields := fieldsOf(e.c.appendRequest(nil, x, to, x.wheel(0)))
+	e.mask(fields)
 	method, rest, _ := strings.Cut(first, " ")
 	target, _, _ := strings.Cut(rest, " ")
 	return &explain.Outgoing{Method: method, Target: target, Fields: fields, Body: max(x.bytesIn, x.Body.Length)}

@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -126,6 +127,68 @@ func TestARequestThatLacksWhatIsHashedIsExplainedAsDrawn(t *testing.T) {
 		}
 		if u.Note != c.note || places != c.places {
 			t.Errorf("%q: %s among %d, want %s among %d", lines, u.Note, places, c.note, c.places)
+		}
+	}
+}
+
+// A field that a policy put into the request was told to whoever asked, its secret with it.
+func TestAnExplanationDoesNotTellSecretsThatNobodyBrought(t *testing.T) {
+	t.Parallel()
+	set := func(h *http7.Header, name, value string) {
+		n, _ := http7.NewName(name)
+		h.Set(n, []byte(value))
+	}
+	edits := &scripted{
+		request: func(x *http7.Exchange) http7.Verdict {
+			set(&x.Request, "Authorization", "Bearer tok-1234")
+			set(&x.Request, "X-Api-Key", "mine")
+			set(&x.Request, "X-Tier", "gold")
+			return http7.Continue
+		},
+		answer: func(x *http7.Exchange) http7.Verdict {
+			set(&x.Answer.Header, "Set-Cookie", "session=tok-1234")
+			return http7.Continue
+		},
+	}
+	r := newRigWith(t, func(r *rig) {
+		r.route.Paths, r.route.Steps = []string{"/a"}, []http7.Step{edits.step("p.edit")}
+		r.also(&http7.Route{Name: "gone", Paths: []string{"/b"}}).Local = redirecting{"/a"}
+		r.site.Plans[1].Upstream, r.site.Plans[1].Route.Steps = nil, r.route.Steps
+	}, "127.0.0.1:1")
+	ask := func(path string) *explain.Report {
+		return r.engine.Explain(r.site, asking("GET "+path+" HTTP/1.1|Host: a|X-Api-Key: mine|Cookie: uid=7||", ""))
+	}
+	for _, c := range []struct {
+		fields     []explain.Field
+		want, lack string
+	}{
+		{ask("/a").Upstreams[0].Request.Fields, "[{Authorization (masked)} {X-Api-Key mine} {Cookie uid=7} {X-Tier gold}]", "tok-1234"},
+		{ask("/b").Answer.Fields, "[{Set-Cookie (masked)}]", "tok-1234"},
+	} {
+		for want := range strings.SplitSeq(strings.Trim(c.want, "[{}]"), "} {") {
+			if got := fmt.Sprint(c.fields); !strings.Contains(got, "{"+want+"}") || strings.Contains(got, c.lack) {
+				t.Errorf("told %s, want %s", got, want)
+			}
+		}
+	}
+}
+
+// All of a body was judged, where a server would read no further than its length.
+func TestABodyIsJudgedUpToItsLength(t *testing.T) {
+	t.Parallel()
+	r := judging(t)
+	for length, want := range map[int]string{27: "forwarded", 5: "bad_content", 28: "undecided"} {
+		head := fmt.Sprintf("POST /v1/a HTTP/1.1|Host: a|Content-Type: application/json|Content-Length: %d||", length)
+		d := r.engine.Judge(r.site, asking(head, `{"order":{"type":"refund"}}`))
+		got := "forwarded"
+		switch {
+		case d.Undecided:
+			got = "undecided"
+		case d.Fault != nil:
+			got = d.Fault.Name
+		}
+		if got != want {
+			t.Errorf("Content-Length: %d is judged %s, want %s", length, got, want)
 		}
 	}
 }

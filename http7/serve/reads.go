@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,7 +42,8 @@ const (
 
 // NewReads compiles selectors as conditions and steps name them: "header:x-tenant" with the name in lower case,
 // "cookie:uid", "claim:plan", "sni", "country". Others are passed over: they stand on every line, or, as bodies,
-// on none. Values of secrets are logged as keyed hashes; key should be 32 bytes that nobody else knows.
+// on none. Values of secrets are logged as keyed hashes; key should be 32 bytes that nobody else knows. Of each
+// selector 32 values are logged, and "hmac:more" for others behind them.
 func NewReads(selectors []string, key []byte) *Reads {
 	r := &Reads{hashes: sync.Pool{New: func() any { return &hasher{mac: hmac.New(sha256.New, key)} }}}
 	for _, s := range selectors {
@@ -82,26 +84,43 @@ func (r *Reads) note(dst []sight, x *exchange) []sight {
 	return dst
 }
 
-// sight is one value and the number of its read.
+// sight is one value and the number of its read; more says that others followed that are not told.
 type sight struct {
 	read  int
 	value []byte
+	more  bool
+}
+
+// mostValues is how many values of one selector are logged: a client must not make lines long by repeating itself.
+const mostValues = 32
+
+// see notes one value of read i, whose first is at from. Beyond the most, one that only repeats the last changes no
+// condition, and another is enough to say that there is more: no condition that compares holds then.
+func see(dst []sight, from, i int, value []byte) (seen []sight, more bool) {
+	switch {
+	case len(dst)-from < mostValues:
+		return append(dst, sight{read: i, value: value}), true
+	case bytes.Equal(value, dst[len(dst)-1].value):
+		return dst, true
+	}
+	return append(dst, sight{read: i, more: true}), false
 }
 
 func (r *read) note(dst []sight, x *exchange, i int) []sight {
+	from, more := len(dst), true
 	switch r.from {
 	case fromHeader:
-		for at := x.Request.Find(r.field, 0); at >= 0; at = x.Request.Find(r.field, at+1) {
-			dst = append(dst, sight{i, x.Request.Value(at)})
+		for at := x.Request.Find(r.field, 0); at >= 0 && more; at = x.Request.Find(r.field, at+1) {
+			dst, more = see(dst, from, i, x.Request.Value(at))
 		}
 	case fromCookie:
-		for c := http7.Cookies(&x.Request, r.name); c.Next(); {
-			dst = append(dst, sight{i, c.Value()})
+		for c := http7.Cookies(&x.Request, r.name); more && c.Next(); {
+			dst, more = see(dst, from, i, c.Value())
 		}
 	case fromClaim:
-		for j := range x.Claims {
+		for j := 0; j < len(x.Claims) && more; j++ {
 			if x.Claims[j].Name == r.name {
-				dst = append(dst, sight{i, x.Claims[j].Value})
+				dst, more = see(dst, from, i, x.Claims[j].Value)
 			}
 		}
 	case fromSNI:
@@ -117,7 +136,7 @@ func (x *exchange) noteText(dst []sight, i int, text string) []sight {
 	if text == "" {
 		return dst
 	}
-	return append(dst, sight{i, append(x.Room(len(text)), text...)})
+	return append(dst, sight{read: i, value: append(x.Room(len(text)), text...)})
 }
 
 // record turns what was noted into what is logged.
@@ -125,13 +144,19 @@ func (r *Reads) record(dst []obs.Matched, x *exchange) []obs.Matched {
 	for _, n := range x.sights {
 		one := &r.of[n.read]
 		value := n.value
-		if one.secret {
+		switch {
+		case n.more:
+			value = moreValues
+		case one.secret:
 			value = r.hide(x.Room(hidden), value)
 		}
 		dst = append(dst, obs.Matched{Selector: one.selector, Value: value})
 	}
 	return dst
 }
+
+// moreValues stands for the values behind the most: a hash that no text has.
+var moreValues = []byte(hashTag + "more")
 
 // A hidden value is hashTag and so many bytes of HMAC-SHA-256 in hexadecimal digits: equal values are seen to be
 // equal, and without the key nobody can try out which they are.

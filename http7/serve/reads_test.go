@@ -99,3 +99,43 @@ func BenchmarkWhatIsLoggedOfConditions(b *testing.B) {
 		x.Release()
 	}
 }
+
+// A cookie that was sent 1,900 times stood in the log as often, each time hashed.
+func TestAClientDoesNotMakeLinesLongByRepeatingItself(t *testing.T) {
+	reads := NewReads([]string{"cookie:uid", "header:x-tenant", "claim:plan"}, []byte("key"))
+	hash := string(reads.hide(nil, []byte("1")))
+	one := func(n int) string { return strings.Repeat("1", n) }
+	for _, c := range []struct {
+		values string // one digit each
+		n      int
+		last   string
+	}{
+		{"1", 1, hash},
+		{"11", 2, hash},
+		{one(32), 32, hash},
+		{one(1900), 32, hash}, // nothing else follows: whoever compares sees what was sent
+		{one(32) + "2", 33, "hmac:more"},
+		{one(1000) + "21", 33, "hmac:more"},
+		{strings.Repeat("12", 950), 33, "hmac:more"},
+	} {
+		x := &exchange{}
+		cookie := ""
+		for _, v := range c.values {
+			cookie += "uid=" + string(v) + "; "
+			x.Request.AddRaw([]byte("X-Tenant"), []byte(string(v)))
+			x.Claims = append(x.Claims, http7.Claim{Name: "plan", Value: []byte(string(v))})
+		}
+		x.Request.AddRaw([]byte("Cookie"), []byte(strings.TrimSuffix(cookie, "; ")))
+		x.sights = reads.note(nil, x)
+		got := reads.record(nil, x)
+		if len(got) != 3*c.n || string(got[c.n-1].Value) != c.last {
+			t.Errorf("%.40q: %d values, the last %q; want 3 times %d, %q", c.values, len(got), got[c.n-1].Value, c.n, c.last)
+			continue
+		}
+		for _, m := range []int{2*c.n - 1, 3*c.n - 1} {
+			if want := strings.Replace(c.last, hash, "1", 1); string(got[m].Value) != want {
+				t.Errorf("%.40q: the last of %s is %q, want %q", c.values, got[m].Selector, got[m].Value, want)
+			}
+		}
+	}
+}
