@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"mime"
-	"os"
 	"path/filepath"
 
 	"weir/http7"
@@ -40,7 +39,7 @@ func (k *compiler) action(r *config.Route) (a action) {
 	case r.Handler != "":
 		a.handler = k.handlers[r.Handler]
 	case r.Respond != nil:
-		a.handler = k.respond(r)
+		a.local = k.respond(r)
 	case r.Redirect != nil:
 		if a.local, err = redirect.Compile(r.Redirect, r.Match.Captures()); err != nil {
 			k.at(r.Path).AddError("redirect", err)
@@ -93,13 +92,13 @@ func (k *compiler) mirror(r *config.Route, forwarded serve.Forwarded) http7.Step
 	return s
 }
 
-// respond makes the handler of a route that answers with fixed bytes.
-func (k *compiler) respond(r *config.Route) http7.Handler {
+// respond makes the action of a route that answers with fixed bytes.
+func (k *compiler) respond(r *config.Route) http7.Action {
 	c := r.Respond
 	body, media := []byte(c.Body), c.Type
 	if c.File != "" {
 		var err error
-		if body, err = os.ReadFile(c.File); err != nil {
+		if body, err = k.report.Problems().ReadFile(c.File); err != nil {
 			k.at(r.Path).In("respond").Add("file", "the file can't be read: "+err.Error(), "")
 		}
 		if media == "" {
@@ -109,7 +108,12 @@ func (k *compiler) respond(r *config.Route) http7.Handler {
 	if media == "" && len(body) > 0 {
 		media = "text/plain; charset=utf-8"
 	}
-	return http7.Respond(c.Status, media, body)
+	answer, err := http7.NewResponder(c.Status, media, body)
+	if err != nil {
+		k.at(r.Path).AddError("respond", err)
+		return nil
+	}
+	return answer
 }
 
 // mediaOf returns the media type that a file's name says.

@@ -346,12 +346,14 @@ func TestARouteRespondsWithTextOrAFile(t *testing.T) {
 		if compiled == nil {
 			t.Fatal(report)
 		}
-		var ctx fasthttp.RequestCtx
-		compiled.sites["web"].Plans[0].Route.Handler(&ctx)
-		if got := string(ctx.Response.Body()); got != c.body {
+		var x http7.Exchange
+		if f := compiled.sites["web"].Plans[0].Local.Act(&x); f != nil {
+			t.Fatal(f)
+		}
+		if got, _, _ := x.Answer.Source.Next(); string(got) != c.body {
 			t.Errorf("%s: body %q, want %q", c.respond, got, c.body)
 		}
-		if got := string(ctx.Response.Header.ContentType()); got != c.media {
+		if got := string(x.Answer.Header.Get(http7.ContentType)); got != c.media {
 			t.Errorf("%s: type %q, want %q", c.respond, got, c.media)
 		}
 	}
