@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -20,7 +21,11 @@ import (
 const (
 	maxQuestion = 2 << 20 // for a content of 1 MiB in base64
 	maxPlan     = 32 << 20
+	maxConfig   = 4 << 20
 )
+
+// planTimeout is how long a plan may take.
+const planTimeout = 60 * time.Second
 
 // PlanQuestion asks what would change under another config.
 type PlanQuestion struct {
@@ -77,6 +82,9 @@ func (s *Server) plan(ctx context.Context, r *fasthttp.RequestCtx) {
 	if err == nil && strings.TrimSpace(q.Config) == "" {
 		err = errors.New("there is no config in the body")
 	}
+	if err == nil && len(q.Config) > maxConfig {
+		err = fmt.Errorf("the config has more than %d bytes; weir plan OLD NEW reads larger ones", maxConfig)
+	}
 	if err != nil {
 		refuse(r, problem{Status: fasthttp.StatusBadRequest, Detail: err.Error()})
 		return
@@ -92,8 +100,12 @@ func (s *Server) plan(ctx context.Context, r *fasthttp.RequestCtx) {
 		refuse(r, problem{Status: fasthttp.StatusServiceUnavailable, Detail: "another plan is being made; try again"})
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, planTimeout)
+	defer cancel()
 	a, err := s.gateway.Plan(ctx, q)
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		refuse(r, problem{Status: fasthttp.StatusServiceUnavailable, Detail: fmt.Sprintf("the plan took longer than %s; send less of the log, or use weir plan beside it", planTimeout)})
 	case err != nil:
 		refuse(r, problem{Status: fasthttp.StatusBadRequest, Detail: err.Error()})
 	case a.OK:

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/internal/explain"
 	"weir/internal/plan"
@@ -24,12 +25,18 @@ func asked() Gateway {
 		return &explain.Report{Listener: "web", Action: explain.Forwarded, Candidates: []explain.Candidate{}, Policies: []explain.Policy{},
 			Request: explain.Request{Method: q.Method, Target: q.URL, Client: q.From.String(), Body: int64(len(q.Content()))}}, nil
 	}
-	g.Plan = func(_ context.Context, q PlanQuestion) (PlanAnswer, error) {
+	g.Plan = func(ctx context.Context, q PlanQuestion) (PlanAnswer, error) {
 		switch {
 		case q.Config == "bad":
 			return PlanAnswer{Problems: []Problem{{Where: q.Name + ":1:1", Text: "is no config"}}}, nil
 		case q.Log == "bad":
 			return PlanAnswer{}, errors.New("none of 1 lines is one of Weir's access log")
+		}
+		if q.Config == "slow" {
+			if end, has := ctx.Deadline(); !has || time.Until(end) > time.Minute {
+				return PlanAnswer{OK: true}, nil
+			}
+			return PlanAnswer{}, context.DeadlineExceeded
 		}
 		return PlanAnswer{OK: true, Report: &plan.Report{Old: "weir.toml", New: q.Name, Log: &plan.Log{Lines: int64(strings.Count(q.Log, "\n"))}}}, nil
 	}
@@ -65,6 +72,8 @@ func TestTheClientAsksWhatWouldChange(t *testing.T) {
 		{PlanQuestion{Name: "a.toml", Config: "bad"}, PlanAnswer{Problems: []Problem{{Where: "a.toml:1:1", Text: "is no config"}}}, ""},
 		{PlanQuestion{Config: "x", Log: "bad"}, PlanAnswer{}, "none of 1 lines"},
 		{PlanQuestion{Config: " "}, PlanAnswer{}, "there is no config in the body"},
+		{PlanQuestion{Config: strings.Repeat(" ", 4<<20) + "x"}, PlanAnswer{}, "the config has more than 4194304 bytes"},
+		{PlanQuestion{Config: "slow"}, PlanAnswer{}, "the plan took longer than 1m0s"},
 	} {
 		a, err := c.Plan(context.Background(), tc.q)
 		if (err != nil) != (tc.err != "") || err != nil && !strings.Contains(err.Error(), tc.err) || !reflect.DeepEqual(a, tc.want) {

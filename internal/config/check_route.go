@@ -75,14 +75,16 @@ func (c *Config) nameRoutes() {
 	for _, r := range c.Routes {
 		taken[r.Name] = true
 	}
+	numbers := map[string]int{} // that names have got so far: a thousand equal routes take no million steps
 	for _, r := range c.Routes {
 		if r.Name != "" {
 			continue
 		}
 		name := r.Match.name()
 		r.Name = name
-		for n := 2; taken[r.Name]; n++ {
+		for n := max(2, numbers[name]); taken[r.Name]; n++ {
 			r.Name = name + "#" + strconv.Itoa(n)
+			numbers[name] = n + 1
 		}
 		taken[r.Name] = true
 	}

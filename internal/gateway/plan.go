@@ -23,15 +23,11 @@ func Plan(old, next *Compiled, log io.Reader) (*plan.Report, error) {
 
 // Plan compares the config that serves with another one.
 func (g *Gateway) Plan(ctx context.Context, q admin.PlanQuestion) (admin.PlanAnswer, error) {
-	next, problems := g.posted(q)
+	next, problems, err := g.posted(ctx, q)
 	a := admin.PlanAnswer{OK: next != nil, Problems: problems}
 	if next == nil {
-		return a, nil
-	}
-	if err := ctx.Err(); err != nil {
 		return a, err
 	}
-	var err error
 	var log io.Reader
 	if q.Log != "" {
 		log = &untilDone{ctx, strings.NewReader(q.Log)}

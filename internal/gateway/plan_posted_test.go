@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,5 +160,24 @@ func TestAPostedConfigThatNamesPipesAndDevicesIsAnsweredAtOnce(t *testing.T) {
 	}
 	if ok, said := r.plan(plain); !ok {
 		t.Errorf("a plan after them: %s", said)
+	}
+}
+
+func TestAPlanEndsWithItsContext(t *testing.T) {
+	r := start(t, web0+"[[routes]]\nrespond = {}\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a, err := r.g.Plan(ctx, admin.PlanQuestion{Name: "new.toml", Config: plain}); a.OK || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %+v, %v", a, err)
+	}
+}
+
+// Twenty thousand routes without a name took the naming of them four hundred million steps, and the plan minutes.
+func TestAConfigOfNothingButEqualRoutesIsJudgedInAMoment(t *testing.T) {
+	r := start(t, web0+"[[routes]]\nrespond = {}\n")
+	began := time.Now()
+	ok, said := r.plan(web0 + strings.Repeat("[[routes]]\n", 20_000))
+	if spent := time.Since(began); ok || spent > 15*time.Second {
+		t.Errorf("%v after %s: %.100s", ok, spent, said)
 	}
 }
