@@ -139,7 +139,13 @@ func sortByStage(steps []http7.Step) {
 // readsOf returns the selectors that the conditions and steps of a site read, each once and sorted: what
 // its access log writes, so that plan can decide again.
 func readsOf(s *serve.Site) []string {
-	all := slices.Clone(s.Table.Reads())
+	all := append(slices.Clone(s.Table.Reads()), textsOf(s)...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// textsOf returns the selectors whose text the steps and actions of a site read.
+func textsOf(s *serve.Site) (all []string) {
 	done := map[*http7.Step]bool{} // routes share steps
 	add := func(steps []http7.Step) {
 		if len(steps) == 0 || done[&steps[0]] {
@@ -161,6 +167,5 @@ func readsOf(s *serve.Site) []string {
 			all = append(all, r.Reads()...)
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }

@@ -66,18 +66,15 @@ func eachCondition(c *config.Config, f func(selector string, cond *http7.Conditi
 // blind returns the selectors whose hashed values are not enough for c: a regular expression is looked for in
 // them, a step or a template reads them, or they are compared and the key is not to be had.
 func (k *knowledge) blind(c *Compiled) map[string]bool {
-	blind, compared := map[string]bool{}, map[string]bool{}
+	blind := map[string]bool{}
 	eachCondition(c.Config, func(s string, cond *http7.Condition) {
-		compared[s] = true
 		if cond.Test == http7.Matches || cond.Test == http7.Equals && k.key == nil {
 			blind[s] = true
 		}
 	})
-	for _, reads := range c.reads {
-		for _, s := range reads {
-			if !compared[s] {
-				blind[s] = true
-			}
+	for _, site := range c.sites {
+		for _, s := range textsOf(site) {
+			blind[s] = true
 		}
 	}
 	return blind
