@@ -20,7 +20,7 @@ import (
 // met is what became of a request.
 type met struct {
 	Route, Upstream, Fault string
-	Status                 int
+	Status, Attempts       int
 	Location               string
 }
 
@@ -29,7 +29,7 @@ type grounds struct{ state, one, two string }
 
 func (g *grounds) world(ways []*way) string {
 	text := fmt.Sprintf("state_dir = %q\n[access_log]\npath = \"-\"\n[listeners.web]\naddress = \"127.0.0.1:0\"\n", g.state) +
-		fmt.Sprintf("[upstreams.one]\nendpoints = %q\n[upstreams.two]\nendpoints = %q\n", g.one, g.two)
+		fmt.Sprintf("[policies.site.cors]\norigins = \"https://app.test\"\n[upstreams.one]\nendpoints = %q\n[upstreams.two]\nendpoints = %q\n", g.one, g.two)
 	for _, w := range ways {
 		text += w.toml()
 	}
@@ -76,10 +76,9 @@ func (r *rig) meet(t *testing.T, calls []*call) (all []met, log string) {
 			t.Fatal(err)
 		}
 		m.Location = all[i].Location
-		switch {
-		case m.Fault != "":
+		if m.Attempts == 0 {
 			m.Upstream = "" // nobody was asked
-		case m.Upstream != "":
+		} else {
 			m.Status = 0 // the endpoint's
 		}
 		all[i] = m
@@ -200,6 +199,9 @@ func (p *whatIf) judge(t *testing.T, sum *tally) bool {
 	changed, undecided := foresee(t, compileWorld(t, p.old), compileWorld(t, p.next), p.log)
 	for i, c := range p.calls {
 		sum.all++
+		if c.body != "" && p.was[i].Fault == "ambiguous_path" {
+			continue // nobody has read the body, and the log does not tell how long it was
+		}
 		open := p.unknown(i)
 		if undecided[i] != open {
 			t.Errorf("plan says undecidable %v of\n%s\nwhich met %+v and then %+v\n%s", undecided[i], c.line(), p.was[i], p.will[i], p.around(c))
@@ -226,7 +228,7 @@ func (p *whatIf) around(c *call) string {
 	for title, ways := range map[string][]*way{"old": p.before, "new": p.after} {
 		fmt.Fprintf(&b, "%s:\n", title)
 		for _, s := range spots(ways) {
-			if s.holds(c) {
+			if s.holds(c, c.method) || s.holds(c, c.asked()) {
 				fmt.Fprintf(&b, "at %s%s\n%s", s.host, s.path, s.way.toml())
 			}
 		}
@@ -242,13 +244,11 @@ func (p *whatIf) unknown(i int) bool {
 	if !decided {
 		return true
 	}
-	return p.was[i].Fault == plan.TooLarge && w != nil && w.limit() > p.limitBefore(c)
-}
-
-// limitBefore is the limit that the call was over.
-func (p *whatIf) limitBefore(c *call) int {
-	w, _ := decide(p.before, c, nil)
-	return w.limit()
+	if p.was[i].Fault != plan.TooLarge || w == nil || w.limit() == 0 {
+		return false
+	}
+	old, decided := decide(p.before, c, legible(p.before, p.before, c)) // the log tells that the body was over this one's limit
+	return !decided || w.limit() > old.limit()
 }
 
 // What plan says of recorded requests is what happens to them.

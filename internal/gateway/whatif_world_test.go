@@ -41,6 +41,9 @@ type way struct {
 	priority int
 	action   string // a line of TOML
 	body     string // limits.body_bytes
+	cors     bool   // its policy answers preflights
+	fills    string // the selector whose value stands in a template of its rewrite or redirect
+	rewrite  string
 }
 
 // limit is that of the bodies in bytes, 0 if there is none.
@@ -73,6 +76,12 @@ func (w *way) toml() string {
 	text := fmt.Sprintf("[[routes]]\nname = %q\npriority = %d\n%s\n", w.name, w.priority, w.action)
 	if len(match) > 0 {
 		text += "match = { " + strings.Join(match, ", ") + " }\n"
+	}
+	if w.cors {
+		text += "policies = \"site\"\n"
+	}
+	if w.rewrite != "" {
+		text += "rewrite = " + w.rewrite + "\n"
 	}
 	if w.body != "" {
 		text += fmt.Sprintf("limits.body_bytes = %q\n", w.body)
@@ -258,15 +267,42 @@ func spots(ways []*way) (places []spot) {
 }
 
 // holds reports whether host, path and method of c are those of s.
-func (s spot) holds(c *call) bool {
-	return hostHolds(s.host, c.host) && pathHolds(s.path, c.path) && (len(s.way.methods) == 0 || slices.Contains(s.way.methods, c.method))
+func (s spot) holds(c *call, method string) bool {
+	return hostHolds(s.host, c.host) && pathHolds(s.path, c.path) && (len(s.way.methods) == 0 || slices.Contains(s.way.methods, method))
 }
 
 // decide finds the way of c when but the fields of known are known (nil: all are). It is not decided if one that is not
-// known decides.
+// known decides. A preflight is first matched as the method that it asks for.
 func decide(ways []*way, c *call, known map[string]bool) (w *way, decided bool) {
+	if c.method == http.MethodOptions && slices.ContainsFunc(ways, func(w *way) bool { return w.cors }) {
+		if known != nil && !(known["header:origin"] && known["header:access-control-request-method"]) {
+			return nil, false
+		}
+		if asked := c.asked(); asked != "" {
+			if w, decided = find(ways, c, asked, known); !decided || w != nil && w.cors {
+				return w, decided
+			}
+		}
+	}
+	w, decided = find(ways, c, c.method, known)
+	if w != nil && w.fills != "" && known != nil && !known[w.fills] && (w.limit() == 0 || len(c.body) <= w.limit()) {
+		return nil, false // a body that is too long is refused before any template is filled
+	}
+	return w, decided
+}
+
+// asked is the method that a preflight asks for, "" if c is none.
+func (c *call) asked() string {
+	origin, method := c.values(term{on: "headers", name: "Origin"}), c.values(term{on: "headers", name: "Access-Control-Request-Method"})
+	if len(origin) == 0 || len(method) != 1 {
+		return ""
+	}
+	return method[0]
+}
+
+func find(ways []*way, c *call, method string, known map[string]bool) (w *way, decided bool) {
 	for _, p := range spots(ways) {
-		if !p.holds(c) {
+		if !p.holds(c, method) {
 			continue
 		}
 		out, open := false, false
@@ -301,12 +337,18 @@ func reads(ways []*way) map[string]bool {
 				got[s] = true
 			}
 		}
+		if w.fills != "" {
+			got[w.fills] = true
+		}
+		if w.cors {
+			got["header:origin"], got["header:access-control-request-method"] = true, true
+		}
 	}
 	return got
 }
 
 // legible are the selectors of c that the log of a config with the ways old tells one with the ways next: hidden values can be
-// compared, but no regular expression can be looked for in them.
+// compared, but where one looks for a regular expression in them or fills a template with them they are none.
 func legible(old, next []*way, c *call) map[string]bool {
 	got := reads(old)
 	for _, w := range next {
@@ -314,6 +356,9 @@ func legible(old, next []*way, c *call) map[string]bool {
 			if t.hidden() && strings.HasPrefix(t.want, "~") && len(c.values(t)) > 0 {
 				delete(got, t.selector())
 			}
+		}
+		if name, hidden := strings.CutPrefix(w.fills, "cookie:"); hidden && len(c.cookies()[name]) > 0 {
+			delete(got, w.fills)
 		}
 	}
 	return got
@@ -389,10 +434,30 @@ func (m *maker) way(rare bool) *way {
 			}
 		}
 	}
+	m.shape(w, rare)
 	if m.IntN(6) == 0 {
 		w.body = pickOf(m, "1KiB", "2KiB")
 	}
 	return w
+}
+
+// shape draws what has a say besides the match.
+func (m *maker) shape(w *way, rare bool) {
+	w.cors = m.IntN(8) == 0
+	from, fills := "{header.X-Tenant}", "header:x-tenant"
+	switch {
+	case rare:
+		from, fills = "{header.X-New}", "header:x-new"
+	case m.IntN(3) == 0:
+		from, fills = "{cookie.uid}", "cookie:uid"
+	}
+	switch {
+	case m.IntN(8) > 0:
+	case strings.HasPrefix(w.action, "upstream"):
+		w.rewrite, w.fills = "{ regex = '^/[ab]', to = '/"+from+"' }", fills
+	case strings.HasPrefix(w.action, "redirect") && fills != "cookie:uid": // the log has no Location to compare
+		w.action, w.fills = "redirect = { to = '/to/"+from+"' }", fills
+	}
 }
 
 func (m *maker) action() string {
@@ -420,13 +485,15 @@ func (m *maker) change(ways []*way) (list []*way) {
 		case 0:
 			continue
 		case 1:
-			next.action = m.action()
+			next.action, next.rewrite, next.fills = m.action(), "", ""
 		case 2:
 			next.paths = append(slices.Clone(next.paths), m.pattern())
 		case 3:
 			next.methods = nil
 		case 4:
 			next.body = pickOf(m, "", "1KiB")
+		case 6:
+			next.cors = !next.cors
 		case 5:
 			if len(next.terms) > 0 {
 				next.terms = next.terms[1:]
@@ -446,7 +513,7 @@ func (m *maker) change(ways []*way) (list []*way) {
 }
 
 func (m *maker) call() *call {
-	c := &call{method: pickOf(m, http.MethodGet, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete), host: pickOf(m, "a.example", "b.example", "x.b.example", "c.test")}
+	c := &call{method: pickOf(m, http.MethodGet, http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions), host: pickOf(m, "a.example", "b.example", "x.b.example", "c.test")}
 	for range 1 + m.IntN(3) {
 		c.path += "/" + m.segment()
 	}
@@ -459,12 +526,16 @@ func (m *maker) call() *call {
 			c.fields = append(c.fields, [2]string{name, pickOf(m, values...)})
 		}
 	}
-	field("X-Tenant", "acme", "other", "apex")
+	field("X-Tenant", "acme", "other", "apex", "..")
+	if c.method == http.MethodOptions {
+		field("Origin", "https://app.test", "https://evil.test")
+		field("Access-Control-Request-Method", "PUT", "GET", "a b")
+	}
 	field("x-tenant", "acme", "other")
 	field("X-Beta", "", "acme", "other")
 	field("X-Auth", "acme", "other")
 	field("X-New", "1", "2")
-	field("Cookie", "cohort=a", "cohort=b; uid=a", "uid=b; uid=b", "cohort=a; cohort=b")
+	field("Cookie", "cohort=a", "cohort=b; uid=a", "uid=b; uid=b", "uid=..", "cohort=a; cohort=b")
 	if c.method == "POST" || c.method == "PUT" {
 		c.body = strings.Repeat("x", pickOf(m, 0, 10, 1500, 3000))
 	}
