@@ -28,6 +28,9 @@ type Gateway struct {
 	Assign func(o Order, d Duty) (Standing, error)
 	// Standing returns where endpoints stand, and changes nothing. It goes with Assign.
 	Standing func(o Order) (Standing, error)
+	// Mirrors returns the mirrors of the config that serves, in the order of their routes; the caller may change them.
+	// Nil: no /mirrors.
+	Mirrors func() []Mirror
 	// Explain says what would become of a request, and consumes nothing. The error says what is wrong with the question.
 	// Nil: no /explain.
 	Explain func(q explain.Question) (*explain.Report, error)

@@ -257,10 +257,16 @@ endpoints = "`+shadow.Listener.Addr().String()+`"
 	until(t, "a comparison is counted", func() bool {
 		return strings.Contains(r.metrics(), `weir_mirror_compared_total{route="site",upstream="next",result="different"} 1`)
 	})
+	if told := r.g.Mirrors(); len(told) != 1 || told[0].Compared["different"] != 1 || len(told[0].Differences) != 1 || told[0].Differences[0].Where == "" || told[0].Differences[0].Live == nil {
+		t.Errorf("the mirrors are told as %+v", told)
+	}
 	if !strings.Contains(r.metrics(), `weir_mirror_sent_total{route="site",upstream="next"} 1`) {
 		t.Error("the copy is not counted")
 	}
 	r.reload(web0 + "[[routes]]\nrespond.body = \"x\"\n")
+	if told := r.g.Mirrors(); len(told) != 0 {
+		t.Errorf("a mirror that is gone is told: %+v", told)
+	}
 	if strings.Contains(r.metrics(), "weir_mirror_") {
 		t.Error("the figures of a mirror that is gone are still scraped")
 	}
