@@ -24,39 +24,130 @@ type Candidate struct {
 	Unknown bool
 }
 
-// MostCandidates is how many candidates Explain tells at most.
-const MostCandidates = 50
+// MostCandidates is how many candidates Explain tells at most, and mostNear how many near misses.
+const (
+	MostCandidates = 50
+	mostNear       = 10
+)
 
-// Explain judges the candidates for x as Find does: those whose host and path fit first, then those
-// whose host fits, then the others, and among each the most specific first. Find takes the first one
-// without a Failed, unless one before it is Unknown. more counts those beyond [MostCandidates]. It is
-// for people; its cost grows with the routes.
+// Explain judges the candidates for x as Find does: those whose host and path fit, the most specific
+// first. Find takes the first one without a Failed, unless one before it is Unknown; it is always among
+// them. If none decides, near misses follow, the nearest first: routes that all but the host or all but the path
+// fits. more counts the routes of which nothing is told. It is for people; its cost grows with the routes.
 func (t *Table) Explain(x *http7.Exchange, method []byte) (candidates []Candidate, more int) {
-	var buf [maxHost]byte
-	host := bareHost(&buf, x.Authority)
-	var near [3][]*rule
-	for i := range t.rules {
-		r, distance := &t.rules[i], 0
-		switch {
-		case !r.host.holds(host):
-			distance = 2
-		case !r.path.holds(x.Path):
-			distance = 1
-		}
-		if len(near[distance]) < MostCandidates {
-			near[distance] = append(near[distance], r)
-		}
-	}
 	q := query{table: t, x: x, method: method}
 	defer q.close()
-	for distance, rules := range near {
-		for _, r := range rules {
-			if len(candidates) < MostCandidates {
-				candidates = append(candidates, q.explain(r, distance))
-			}
+	var buf [maxHost]byte
+	host := bareHost(&buf, x.Authority)
+	candidates, decided := q.fitting(host)
+	if !decided {
+		candidates = append(candidates, q.near(host, MostCandidates-len(candidates))...)
+	}
+	routes := map[*http7.Route]bool{}
+	for i := range t.rules {
+		routes[t.rules[i].route] = true
+	}
+	for i := range candidates {
+		delete(routes, candidates[i].Route)
+	}
+	return candidates, len(routes)
+}
+
+// fitting judges the rules whose host and path fit. decided says that one of them ends the search; if there are
+// many, it is the last that is told.
+func (q *query) fitting(host []byte) (told []Candidate, decided bool) {
+	for i := range q.table.rules {
+		r := &q.table.rules[i]
+		if decided && len(told) == MostCandidates {
+			break
+		}
+		if !r.host.holds(host) || !r.path.holds(q.x.Path) {
+			continue
+		}
+		c, a := q.explain(r)
+		ends := !decided && a != no
+		decided = decided || ends
+		if len(told) < MostCandidates {
+			told = append(told, c)
+		} else if ends {
+			told[MostCandidates-1] = c
 		}
 	}
-	return candidates, len(t.rules) - len(candidates)
+	return told, decided
+}
+
+// miss is a rule that fails in one thing alone.
+type miss struct {
+	rule     *rule
+	onHost   bool // the host holds, the path does not
+	nearness int
+}
+
+// misses returns the rules that fail in their host or their path alone, the nearest first.
+func (q *query) misses(host []byte) (list []miss) {
+	for i := range q.table.rules {
+		r := &q.table.rules[i]
+		onHost, onPath := r.host.holds(host), r.path.holds(q.x.Path)
+		if onHost == onPath || !takesMethod(r.route.Methods, q.method) {
+			continue
+		}
+		m := miss{r, onHost, r.path.common(q.x.Path)}
+		switch {
+		case onPath:
+			m.nearness += 2
+		case r.host.kind != anyHost:
+			m.nearness++
+		}
+		list = append(list, m)
+	}
+	slices.SortStableFunc(list, func(a, b miss) int { return b.nearness - a.nearness })
+	return list
+}
+
+// near tells the nearest misses, each route once.
+func (q *query) near(host []byte, most int) (told []Candidate) {
+	seen := map[*http7.Route]bool{}
+	for _, m := range q.misses(host) {
+		if len(told) == min(most, mostNear) {
+			break
+		}
+		if seen[m.rule.route] {
+			continue
+		}
+		seen[m.rule.route] = true
+		c := newCandidate(m.rule)
+		if m.onHost {
+			c.Failed, c.Want, c.Saw = "path", c.Path, short(q.x.Path)
+		} else {
+			c.Failed, c.Want, c.Saw = "hosts", c.Host, short(host)
+		}
+		told = append(told, c)
+	}
+	return told
+}
+
+// common weighs the segments that p and path have in common from the left, literal ones most.
+func (p *pattern) common(path []byte) (weight int) {
+	segments := p.segments
+	if p.re != nil {
+		segments = strings.Split(strings.TrimPrefix(p.re.prefix, "/"), "/")
+	}
+	for _, s := range segments {
+		if len(path) == 0 || path[0] != '/' {
+			break
+		}
+		end := segment(path)
+		switch {
+		case s == anySegment && end > 1:
+			weight += 2
+		case s == string(path[1:end]) && s != "":
+			weight += 4
+		default:
+			return weight
+		}
+		path = path[end:]
+	}
+	return weight
 }
 
 // Reads returns the selectors that conditions read besides what stands on every line of an access
@@ -64,42 +155,46 @@ func (t *Table) Explain(x *http7.Exchange, method []byte) (candidates []Candidat
 // logged. The caller must not change it.
 func (t *Table) Reads() []string { return t.reads }
 
-// explain judges one rule; distance says whether host and path hold.
-func (q *query) explain(r *rule, distance int) Candidate {
-	c := Candidate{Route: r.route, Host: r.host.String(), Path: r.path.text}
+func newCandidate(r *rule) Candidate {
+	return Candidate{Route: r.route, Host: r.host.String(), Path: r.path.text}
+}
+
+// explain judges one rule whose host and path fit; no says that the search goes on behind it.
+func (q *query) explain(r *rule) (c Candidate, a answer) {
+	c, a = newCandidate(r), yes
 	switch {
-	case distance == 2:
-		c.Failed, c.Want, c.Saw = "hosts", c.Host, short(q.x.Authority)
-	case distance == 1:
-		c.Failed, c.Want, c.Saw = "path", c.Path, short(q.x.Path)
 	case !takesMethod(r.route.Methods, q.method):
 		c.Failed, c.Want, c.Saw = "methods", strings.Join(r.route.Methods, ", "), short(q.method)
+		a = no
 	case r.demands != nil:
-		q.explainConditions(&c, r.demands)
+		a = q.explainConditions(&c, r.demands)
 	}
-	return c
+	return c, a
 }
 
 // explainConditions tells the first condition that fails, or else the first that can't be told.
-func (q *query) explainConditions(c *Candidate, d *demands) {
-	var open *condition
+func (q *query) explainConditions(c *Candidate, d *demands) answer {
+	all, open := yes, (*condition)(nil)
 	for i := range d.conditions {
 		one := &d.conditions[i]
-		a := q.verdict(one)
-		if a == no || a == broken {
-			c.Failed, c.Want, c.Saw = subject(one.is), want(one.is), q.saw(one)
-			if a == broken {
-				c.Saw = "(broken content)"
+		switch a := q.verdict(one); a {
+		case no:
+			c.Failed, c.Want, c.Saw, c.Unknown = subject(one.is), want(one.is), q.saw(one), false
+			return no
+		case broken:
+			c.Failed, c.Want, c.Saw = subject(one.is), want(one.is), "(broken content)"
+			all = broken
+		case unread, unknown:
+			if open == nil {
+				open = one
 			}
-			return
-		}
-		if a != yes && open == nil {
-			open = one
 		}
 	}
-	if open != nil {
+	if open != nil && all != broken {
 		c.Failed, c.Want, c.Unknown = subject(open.is), want(open.is), true
+		return unknown
 	}
+	return all
 }
 
 // subject names what a condition is on by its key in a route's match.

@@ -3,6 +3,7 @@ package match
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,8 +46,8 @@ func TestExplainTellsWhatAConditionSaw(t *testing.T) {
 		want  string
 	}{
 		{path("/*"), ` wants "" saw ""`},
-		{host("other.example"), `hosts wants "other.example" saw "Shop.example:80"`},
-		{host("*.other.example"), `hosts wants "*.other.example" saw "Shop.example:80"`},
+		{host("other.example"), `hosts wants "other.example" saw "shop.example"`},
+		{host("*.other.example"), `hosts wants "*.other.example" saw "shop.example"`},
 		{path("/order/{id}"), `path wants "/order/{id}" saw "/orders"`},
 		{path("~^/x$"), `path wants "~^/x$" saw "/orders"`},
 		{path("/*", "GET", "PUT"), `methods wants "GET, PUT" saw "POST"`},
@@ -106,19 +107,95 @@ func TestExplainTellsWhatNobodyKnows(t *testing.T) {
 	}
 }
 
-func TestExplainTellsTheNearestFirstAndHowManyThereAreBesides(t *testing.T) {
+// told lists candidates by their routes' names, with what failed.
+func told(list []Candidate) string {
+	var words []string
+	for _, c := range list {
+		word := c.Route.Name
+		if c.Failed != "" {
+			word += ":" + c.Failed
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
+}
+
+func called(name string, r *http7.Route) *http7.Route {
+	r.Name = name
+	return r
+}
+
+func TestExplainTellsNearMissesWhereNothingIsTaken(t *testing.T) {
+	routes := []*http7.Route{
+		called("orders", host("api.test", "/v1/orders/{id}")), called("items", host("api.test", "/v1/items")),
+		called("both", host("api.test", "/v2/*")), called("two", &http7.Route{Hosts: []string{"b.test", "a.test"}, Paths: []string{"/v1/orders/*"}}),
+		called("put", path("/put", "PUT")), called("expr", path("~^/v1/expr/[0-9]+$")), called("canary", with("/c", when(http7.OnHeader, "X-C", "1"))),
+		called("tenant", host("tenant.test", "/*")),
+	}
+	table, _ := Compile(routes)
+	for _, c := range []struct {
+		about, method, host, path string
+		want                      string
+		more                      int
+	}{
+		{"what is taken needs no near miss", "GET", "api.test", "/v1/items", "items", 7},
+		{"a host that is wrong", "GET", "apis.test", "/v1/orders/17", "orders:hosts two:hosts expr:path tenant:hosts canary:path", 3},
+		{"a path that is wrong", "GET", "api.test", "/v1/order/17", "items:path orders:path expr:path tenant:hosts both:path canary:path", 2},
+		{"a path with a port and capitals", "GET", "API.test:80", "/v1/item", "items:path orders:path expr:path tenant:hosts both:path canary:path", 2},
+		{"a number that is none", "GET", "x", "/v1/expr/x", "expr:path tenant:hosts canary:path", 5},
+		{"a method that is wrong comes first", "GET", "x", "/put", "put:methods tenant:hosts canary:path expr:path", 4},
+		{"a condition that fails comes first", "GET", "x", "/c", "canary:headers.X-C tenant:hosts expr:path", 5},
+		{"a host without routes", "GET", "x", "/", "tenant:hosts canary:path expr:path", 5},
+		{"no path at all", "OPTIONS", "x", "*", "tenant:hosts canary:path expr:path", 5},
+	} {
+		x := ask(c.method, c.host, c.path)
+		list, more := table.Explain(x, x.Method)
+		if got := told(list); got != c.want || more != c.more {
+			t.Errorf("%s:\n got %s and %d\nwant %s and %d", c.about, got, more, c.want, c.more)
+		}
+	}
+}
+
+func TestExplainTellsAFewOfManyNearMisses(t *testing.T) {
 	var routes []*http7.Route
-	for i := range 70 {
-		routes = append(routes, path(fmt.Sprintf("/p%d", i)), host(fmt.Sprintf("h%d", i), "/a"))
+	for i := range 2000 {
+		routes = append(routes, called(fmt.Sprint("svc-", i), host(fmt.Sprintf("h%d.test", i%50), fmt.Sprintf("/svc-%d/*", i))))
 	}
-	near, found := path("/{x}", "PUT"), path("/*")
-	table, _ := Compile(append(routes, near, found))
-	c, more := table.Explain(ask("GET", "h", "/a"), []byte("GET"))
-	if len(c) != MostCandidates || more != 92 {
-		t.Fatalf("%d candidates and %d more", len(c), more)
+	table, _ := Compile(routes)
+	x := ask("GET", "h1.test", "/svc-52/x")
+	list, more := table.Explain(x, x.Method)
+	if len(list) != mostNear || more != 2000-mostNear || list[0].Route.Name != "svc-52" || list[0].Failed != "hosts" || list[0].Want != "h2.test" || list[1].Failed != "path" {
+		t.Fatalf("told %s and %d more", told(list), more)
 	}
-	if c[0].Route != near || c[0].Failed != "methods" || c[1].Route != found || c[1].Failed != "" || c[2].Failed != "path" {
-		t.Fatalf("first %+v, %+v, %+v", c[0], c[1], c[2])
+}
+
+func TestExplainTellsTheOneThatIsTakenAmongMany(t *testing.T) {
+	for _, c := range []struct {
+		about string
+		route func(i int) *http7.Route
+	}{
+		{"values of a header", func(i int) *http7.Route {
+			return with("/t/*", when(http7.OnHeader, "X-Tenant", fmt.Sprintf("v%02d", i)))
+		}},
+		{"regular expressions", func(i int) *http7.Route { r := path(fmt.Sprintf("~^/t/.*%02d$", i)); r.Priority = -i; return r }},
+	} {
+		var routes []*http7.Route
+		for i := range 60 {
+			routes = append(routes, called(fmt.Sprint("t", i), c.route(i)))
+		}
+		table, _ := Compile(append(routes, called("rest", path("/*", "GET"))))
+		if c.about == "regular expressions" {
+			table, _ = Compile(routes)
+		}
+		for _, n := range []int{0, 30, 49, 50, 59} {
+			x := ask("GET", "h", fmt.Sprintf("/t/x%02d", n))
+			x.Request.AddRaw([]byte("X-Tenant"), fmt.Appendf(nil, "v%02d", n))
+			list, _ := table.Explain(x, x.Method)
+			at := slices.IndexFunc(list, func(c Candidate) bool { return c.Failed == "" })
+			if len(list) > MostCandidates || at < 0 || list[at].Route != table.Find(x, x.Method).Route || list[at].Route != routes[n] {
+				t.Errorf("%s: t%d is taken, told are %s", c.about, n, told(list))
+			}
+		}
 	}
 }
 

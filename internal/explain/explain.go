@@ -11,8 +11,8 @@ type Report struct {
 	Listener string `json:"listener"`
 	// Request is the request as Weir understands it.
 	Request Request `json:"request"`
-	// Candidates are the routes that came into question, the most specific first, and More how many others there are
-	// that are not listed.
+	// Candidates are the routes whose host and path fit, the most specific first; where none takes the request, near
+	// misses follow, the nearest first. More is how many other routes there are, that are not listed.
 	Candidates []Candidate `json:"candidates"`
 	More       int         `json:"more_candidates,omitempty"`
 	// Route is the route that takes the request; nil if there is none.

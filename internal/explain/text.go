@@ -135,8 +135,7 @@ func unless(absent bool, s string) string {
 
 // routes tells which candidate is taken, and of the others what does not hold.
 func (t *text) routes() {
-	n := len(t.r.Candidates) + t.r.More
-	t.section("ROUTES", unless(n > 0, "none comes into question")+unless(n == 0, term.Plural(int64(n), "candidate")+", the most specific first"))
+	t.section("ROUTES", t.upshotOfRoutes())
 	rows := make([][]string, 0, len(t.r.Candidates))
 	for i := range t.r.Candidates {
 		c := &t.r.Candidates[i]
@@ -148,17 +147,40 @@ func (t *text) routes() {
 	}
 	t.b.WriteString(term.Columns("  ", rows))
 	if t.r.More > 0 {
-		t.write("  and %s\n", term.Plural(int64(t.r.More), "other"))
+		t.write("  and %s\n", term.Plural(int64(t.r.More), "other route"))
 	}
+}
+
+// upshotOfRoutes says how many of how many routes are listed, and why those.
+func (t *text) upshotOfRoutes() string {
+	names, decided := map[string]bool{}, false
+	for i := range t.r.Candidates {
+		c := &t.r.Candidates[i]
+		names[c.Route] = true
+		decided = decided || c.Taken || c.Failed == nil
+	}
+	all := int64(len(names) + t.r.More)
+	switch {
+	case all == 0:
+		return "none comes into question"
+	case decided && t.r.More == 0:
+		return term.Plural(all, "route") + ", the most specific first"
+	case decided:
+		return term.Count(int64(len(names))) + " of " + term.Plural(all, "route") + ", the most specific first"
+	}
+	if all == 1 {
+		return "the only one does not take it"
+	}
+	return "none of " + term.Plural(all, "route") + " takes it; the nearest first"
 }
 
 // pattern leaves out the host that is any.
 func pattern(p string) string {
 	methods, place, ok := strings.Cut(p, " ")
 	switch {
-	case ok && strings.HasPrefix(place, "*/"):
+	case ok && (strings.HasPrefix(place, "*/") || strings.HasPrefix(place, "*~")):
 		return methods + " " + place[1:]
-	case strings.HasPrefix(p, "*/"):
+	case strings.HasPrefix(p, "*/"), strings.HasPrefix(p, "*~"):
 		return p[1:]
 	}
 	return p
