@@ -48,6 +48,16 @@ func (r *Record) unread() bool {
 	return r.Method == "" || r.Target == "" || r.Fault != "" && strings.Contains(unreadFaults, " "+r.Fault+" ")
 }
 
+// lateFaults are those that befall a request which has been let through, an endpoint asked or not. They and all whose names
+// begin with "upstream_" are no verdict on the request.
+const lateFaults = " breaker_open connect_failed connect_refused connect_timeout name_unresolved no_endpoint overloaded route_timeout " +
+	"client_left client_stalled request_cut request_timeout bad_chunk bad_trailer exhausted handler compress stopping panic "
+
+// refused reports whether Weir answered because of what the request was.
+func (r *Record) refused() bool {
+	return r.Fault != "" && !strings.HasPrefix(r.Fault, "upstream_") && !strings.Contains(lateFaults, " "+r.Fault+" ")
+}
+
 // AppendHead appends the request as an HTTP/1.1 head with its empty line, as far as the log tells it: the request line,
 // Host, the fields and cookies of Match, and a Content-Length for a content. What would not stay on its line is left out;
 // ok is false if the request line itself is such.

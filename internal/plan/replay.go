@@ -135,16 +135,21 @@ func (r *replay) same(rec *Record, before, after *Outcome) bool {
 		before.Location == after.Location && slices.Equal(before.Upstreams, after.Upstreams)
 }
 
+// sameAsLogged tells by who answered: an upstream stands also on lines of requests that never came to it.
 func sameAsLogged(rec *Record, after *Outcome) bool {
 	switch {
 	case rec.Route != after.Route:
 		return false
 	case after.Fault != "":
 		return rec.Fault == after.Fault
+	case rec.refused():
+		return false
 	case after.Status != 0:
-		return rec.Status == after.Status
+		return rec.Attempts == 0 && rec.Status == after.Status
+	case len(after.Upstreams) == 0: // a handler answers
+		return rec.Upstream == ""
 	}
-	return rec.Upstream == "" || slices.Contains(after.Upstreams, rec.Upstream)
+	return slices.Contains(after.Upstreams, rec.Upstream) && (rec.Attempts > 0 || rec.Fault != "")
 }
 
 // hit counts the policies and limits that would meet the request and did not before.

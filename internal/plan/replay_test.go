@@ -99,6 +99,19 @@ func TestWhereOnlyTheOldConfigCannotBeAskedTheLogSpeaks(t *testing.T) {
 		{"another refusal", logged("fault", "denied", "attempts", 0), Outcome{Route: "a", Fault: "other", Status: 403}, false},
 		{"the answer of the log", logged("status", 204, "upstream", "", "attempts", 0), Outcome{Route: "a", Status: 204}, true},
 		{"another answer", logged("status", 204, "upstream", "", "attempts", 0), Outcome{Route: "a", Status: 200}, false},
+		{"an endpoint's answer that Weir would give itself", logged(), Outcome{Route: "a", Status: 200}, false},
+		{"an answer of Weir's that an endpoint would give", logged("upstream", "", "attempts", 0), Outcome{Route: "a", Upstreams: []string{"u"}}, false},
+		{"a policy's answer on a route with an upstream", logged("status", 204, "attempts", 0), Outcome{Route: "a", Upstreams: []string{"u"}}, false},
+		{"the policy's answer again", logged("status", 204, "attempts", 0), Outcome{Route: "a", Status: 204, By: "p.cors"}, true},
+		{"a refusal that is none any more", logged("fault", TooLarge, "status", 413, "attempts", 0), Outcome{Route: "a", Upstreams: []string{"u"}}, false},
+		{"a refusal on the way, that is none any more", logged("fault", TooLarge, "status", 413), Outcome{Route: "a", Upstreams: []string{"u"}}, false},
+		{"a refusal that is an answer now", logged("fault", "denied", "status", 403, "attempts", 0), Outcome{Route: "a", Status: 403}, false},
+		{"an upstream without endpoints", logged("fault", "no_endpoint", "status", 503, "attempts", 0), Outcome{Route: "a", Upstreams: []string{"u"}}, true},
+		{"a client that left the queue", logged("fault", "client_left", "status", 499, "attempts", 0), Outcome{Route: "a", Upstreams: []string{"u"}}, true},
+		{"an endpoint that failed", logged("fault", "upstream_cut", "status", 502), Outcome{Route: "a", Upstreams: []string{"u"}}, true},
+		{"an endpoint that failed and would not be asked", logged("fault", "upstream_cut", "status", 502), Outcome{Route: "a", Status: 502}, false},
+		{"a handler's answer", logged("upstream", "", "attempts", 0), Outcome{Route: "a"}, true},
+		{"an endpoint's answer that a handler would give", logged(), Outcome{Route: "a"}, false},
 	} {
 		if l := replayed(t, c.line, old, always(c.new)); (l.Same == 1) != c.same || l.Undecidable != 0 {
 			t.Errorf("%s: %v", c.about, counts(l))
