@@ -17,7 +17,7 @@ type Candidate struct {
 	Failed string
 	// Want is what the condition asks for, as the config writes it: "acme", "*", "!", "~^a".
 	Want string
-	// Saw is what the request has; "" if nothing. Values that may be secrets are masked.
+	// Saw is what the request has; "" if nothing. What is a secret by its name is masked.
 	Saw string
 	// Unknown says that nobody can tell whether Failed holds: the log did not write it, or the body
 	// is not there.

@@ -29,7 +29,7 @@ func TestExplainTellsWhatAConditionSaw(t *testing.T) {
 	x := ask("POST", "Shop.example:80", "/orders")
 	for _, f := range [][2]string{
 		{"X-Tenant", "acme"}, {"X-Tenant", "other"}, {"Authorization", "Basic c2VjcmV0"}, {"X-Api-Key", "4711"},
-		{"Cookie", "uid=7; cohort=a"}, {"Content-Type", "application/json"},
+		{"Cookie", "uid=7; cohort=a; session_id=4711"}, {"Content-Type", "application/json"},
 	} {
 		x.Request.AddRaw([]byte(f[0]), []byte(f[1]))
 	}
@@ -61,8 +61,10 @@ func TestExplainTellsWhatAConditionSaw(t *testing.T) {
 		{with("/*", when(http7.OnHeader, "X-Odd", "a")), `headers.X-Odd wants "a" saw "a�b"`},
 		{with("/*", when(http7.OnQuery, "version", "1")), `query.version wants "1" saw "1, 2"`},
 		{with("/*", when(http7.OnQuery, "token", "1")), `query.token wants "(masked)" saw "(masked)"`},
-		{with("/*", when(http7.OnCookie, "cohort", "b")), `cookies.cohort wants "(masked)" saw "(masked)"`},
-		{with("/*", when(http7.OnCookie, "none", "b")), `cookies.none wants "(masked)" saw ""`},
+		{with("/*", when(http7.OnCookie, "cohort", "b")), `cookies.cohort wants "b" saw "a"`},
+		{with("/*", when(http7.OnCookie, "cohort", "~^B")), `cookies.cohort wants "~^B" saw "a"`},
+		{with("/*", when(http7.OnCookie, "session_id", "b")), `cookies.session_id wants "(masked)" saw "(masked)"`},
+		{with("/*", when(http7.OnCookie, "none", "b")), `cookies.none wants "b" saw ""`},
 		{with("/*", when(http7.OnClaim, "plan", "gold")), `claims.plan wants "gold" saw "free"`},
 		{with("/*", countries("FR", "IT")), `country wants "FR, IT" saw "DE"`},
 		{with("/*", clients("10.0.0.0/8")), `clients wants "10.0.0.0/8" saw "192.0.2.1"`},

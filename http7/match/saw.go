@@ -10,10 +10,9 @@ import (
 // masked stands for a value that may be a secret.
 const masked = "(masked)"
 
-// secret reports whether what a condition is on may hold a secret.
-func secret(c *http7.Condition) bool {
-	return c.On == http7.OnCookie || http7.SecretName(c.Name)
-}
+// secret reports whether what a condition is on holds a secret by its name. Other values are shown, those of
+// cookies too: whoever asks why a cookie does not fit has sent it himself, and wants to see both.
+func secret(c *http7.Condition) bool { return http7.SecretName(c.Name) }
 
 // saw tells what the request has where the condition looks, all values with commas between.
 func (q *query) saw(c *condition) string {

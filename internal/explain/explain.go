@@ -95,7 +95,7 @@ type Failed struct {
 	Key string `json:"key"`
 	// Want is what the config asks for, as it is written there: "acme", "*", "!", "~^a".
 	Want string `json:"want"`
-	// Saw is the value that the request has; secrets are masked. Absent says that there is none.
+	// Saw is the value that the request has. What is a secret by its name is masked. Absent says that there is none.
 	Saw    string `json:"saw,omitempty"`
 	Absent bool   `json:"absent,omitempty"`
 }
