@@ -158,7 +158,7 @@ func (k *compiler) site(name string, l *config.Listener) *serve.Site {
 	}
 	table, found := match.Compile(routes)
 	s.Table = table
-	k.note(routes, found)
+	k.note(name, routes, found)
 	return s
 }
 
