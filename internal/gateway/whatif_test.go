@@ -199,6 +199,7 @@ func (p *whatIf) judge(t *testing.T, sum *tally) bool {
 	changed, undecided := foresee(t, compileWorld(t, p.old), compileWorld(t, p.next), p.log)
 	for i, c := range p.calls {
 		sum.all++
+		sum.all++
 		if c.body != "" && p.was[i].Fault == "ambiguous_path" {
 			continue // nobody has read the body, and the log does not tell how long it was
 		}
@@ -237,18 +238,25 @@ func (p *whatIf) around(c *call) string {
 }
 
 // unknown reports whether the new config reads something of the call i that is not in the log of the old one: a field
-// that the old one does not read; a hidden value by a regular expression; the length of a body that was refused.
+// that the old one does not read; a hidden value by a regular expression; the length of a body that was refused or never read.
 func (p *whatIf) unknown(i int) bool {
 	c := p.calls[i]
 	w, decided := decide(p.after, c, legible(p.before, p.after, c))
 	if !decided {
 		return true
 	}
-	if p.was[i].Fault != plan.TooLarge || w == nil || w.limit() == 0 {
+	if w == nil || w.limit() == 0 {
 		return false
 	}
-	old, decided := decide(p.before, c, legible(p.before, p.before, c)) // the log tells that the body was over this one's limit
-	return !decided || w.limit() > old.limit()
+	old, decided := decide(p.before, c, legible(p.before, p.before, c))
+	switch p.was[i].Fault {
+	case plan.TooLarge: // the log tells that the body was over the limit of old
+		return !decided || w.limit() > old.limit()
+	case "ambiguous_path": // the log tells that it was not
+		bodiless := slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions}, c.method)
+		return !bodiless && (!decided || old.limit() == 0 || w.limit() < old.limit())
+	}
+	return false
 }
 
 // What plan says of recorded requests is what happens to them.

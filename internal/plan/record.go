@@ -58,6 +58,15 @@ func (r *Record) refused() bool {
 	return r.Fault != "" && !strings.HasPrefix(r.Fault, "upstream_") && !strings.Contains(lateFaults, " "+r.Fault+" ")
 }
 
+// closingFaults are refusals behind which the connection closes, and what had been announced of a body is not read.
+const closingFaults = " ambiguous_host ambiguous_path method_refused "
+
+// unseenBody reports whether there may have been a body that nobody has read.
+func (r *Record) unseenBody() bool {
+	return r.Body == 0 && r.Attempts == 0 && strings.Contains(closingFaults, " "+r.Fault+" ") && // "" is none of them
+		!strings.Contains(" GET HEAD OPTIONS ", " "+r.Method+" ")
+}
+
 // AppendHead appends the request as an HTTP/1.1 head with its empty line, as far as the log tells it: the request line,
 // Host, the fields and cookies of Match, and a Content-Length for a content. What would not stay on its line is left out;
 // ok is false if the request line itself is such.

@@ -60,7 +60,7 @@ func (r *replay) add(rec *Record) {
 	r.log.Requests++
 	before := r.before(rec)
 	after := r.new(rec)
-	if missed := lacking(rec, &after); len(missed) > 0 {
+	if missed := lacking(rec, &before, &after); len(missed) > 0 {
 		r.undecidable(missed)
 		return
 	}
@@ -93,11 +93,11 @@ func (r *replay) before(rec *Record) Outcome {
 	return o
 }
 
-// bodyLength stands among the missing fields for the length of a body that nobody has seen the end of.
+// bodyLength stands among the missing fields for the length of a body that nobody has seen, or not to its end.
 const bodyLength = "body length"
 
 // lacking returns what the new config reads of the record and the log does not have.
-func lacking(rec *Record, after *Outcome) []string {
+func lacking(rec *Record, before, after *Outcome) []string {
 	if len(after.Missed) > 0 {
 		return after.Missed
 	}
@@ -105,7 +105,15 @@ func lacking(rec *Record, after *Outcome) []string {
 	if rec.Fault == TooLarge && after.Fault == "" && after.BodyLimit > 0 {
 		return []string{bodyLength}
 	}
+	if rec.unseenBody() && after.Route != "" && after.BodyLimit > 0 && !fits(before, after.BodyLimit) {
+		return []string{bodyLength}
+	}
 	return nil
+}
+
+// fits reports whether a body has been found to be within a limit: that of a route is looked at before anything else of it.
+func fits(before *Outcome, limit int64) bool {
+	return len(before.Missed) == 0 && before.Route != "" && before.BodyLimit > 0 && before.BodyLimit <= limit
 }
 
 func (r *replay) undecidable(missed []string) {

@@ -154,6 +154,38 @@ func TestABodyThatWasTooLargeIsLongerThanItsLimitAndNobodyKnowsHowMuch(t *testin
 	}
 }
 
+// Of a request that was refused before its body was read, plan took the body for empty: it missed that a new limit meets it.
+func TestABodyThatNobodyReadIsOfUnknownLength(t *testing.T) {
+	refused := logged("fault", "ambiguous_path", "status", 400, "attempts", 0, "method", "PUT")
+	on := func(route, fault string, limit int64) Outcome {
+		return Outcome{Route: route, Fault: fault, BodyLimit: limit}
+	}
+	path := "ambiguous_path"
+	for _, c := range []struct {
+		about    string
+		line     string
+		old, new Outcome
+		want     [4]int64
+	}{
+		{"a new limit", refused, on("a", path, 0), on("a", path, 100), [4]int64{1, 0, 0, 1}},
+		{"a lower one", refused, on("a", path, 200), on("a", path, 100), [4]int64{1, 0, 0, 1}},
+		{"a higher one", refused, on("a", path, 100), on("a", path, 200), [4]int64{1, 1, 0, 0}},
+		{"none", refused, on("a", path, 100), on("a", path, 0), [4]int64{1, 1, 0, 0}},
+		{"a limit of a route that it did not come to", refused, on("", path, 100), on("a", "", 100), [4]int64{1, 0, 0, 1}},
+		{"a refusal before any route", refused, on("", path, 0), on("", path, 100), [4]int64{1, 1, 0, 0}},
+		{"an old config that can't be judged", refused, Outcome{Missed: []string{"x"}}, on("a", path, 100), [4]int64{1, 0, 0, 1}},
+		{"a body that was read", strings.Replace(refused, "{", `{"bytes_in":50,`, 1), on("a", path, 0), on("a", path, 100), [4]int64{1, 1, 0, 0}},
+		{"a method without a body", strings.Replace(refused, "PUT", "GET", 1), on("a", path, 0), on("a", path, 100), [4]int64{1, 1, 0, 0}},
+		{"a refusal behind which a body is read", strings.Replace(refused, path, "no_route", 1), on("", "no_route", 0), on("a", "", 100), [4]int64{1, 0, 1, 0}},
+		{"an answer", logged("method", "PUT"), on("a", "", 0), on("a", "", 100), [4]int64{1, 1, 0, 0}},
+	} {
+		l := replayed(t, c.line, always(c.old), always(c.new))
+		if counts(l) != c.want || c.want[3] == 1 && l.Missing[0] != (Missing{"body length", 1}) {
+			t.Errorf("%s: got %v, want %v", c.about, counts(l), c.want)
+		}
+	}
+}
+
 func TestHitsAreThoseWhomAPolicyOrALimitLetPassBefore(t *testing.T) {
 	pass := Outcome{Route: "a", Upstreams: []string{"u"}}
 	refuse := Outcome{Route: "a", Fault: "denied", Status: 403, By: "edge.ip_filter"}
