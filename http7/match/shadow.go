@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,12 +172,19 @@ func reason(by, r *rule) string {
 func contradiction(r *rule) string {
 	if e := r.path.re; e != nil && e.prefix != "" && e.prefix[0] != '/' && e.prefix[0] != '*' {
 		return "no path begins with " + strconv.Quote(e.prefix)
+	} else if e != nil {
+		if text := cmp.Or(misspelt(e.prefix), misspelt(e.inner)); text != "" {
+			return text
+		}
 	}
 	if r.demands == nil {
 		return ""
 	}
 	list := r.demands.conditions
 	for i := range list {
+		if text := unmet(list[i].is); text != "" {
+			return text
+		}
 		for j := range list[:i] {
 			if list[i].excludes(&list[j]) {
 				return "its conditions on " + subject(list[j].is) + " and " + subject(list[i].is) + " exclude each other"
