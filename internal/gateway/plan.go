@@ -32,7 +32,9 @@ func (g *Gateway) Plan(ctx context.Context, q admin.PlanQuestion) (admin.PlanAns
 	if q.Log != "" {
 		log = &untilDone{ctx, strings.NewReader(q.Log)}
 	}
-	a.Report, err = planned(examiner{g.current.Load().Compiled, g.shared}, newExaminer(next), log)
+	if a.Report, err = planned(examiner{g.current.Load().Compiled, g.shared}, newExaminer(next), log); a.Report != nil {
+		config.HideCredentials(&a.Report.Changes)
+	}
 	return a, err
 }
 
@@ -85,6 +87,7 @@ func (e examiner) judge(k *knowledge) plan.Judge {
 		q.TLS = e.Config.Listeners[rec.Listener].TLS != nil
 		d := e.shared.Judge(site, q)
 		o := outcome(&d, site)
+		o.Alike = k.alike[o.Route]
 		if d.Undecided {
 			o.Missed = q.Recorded.Missed
 		}

@@ -24,10 +24,12 @@ type knowledge struct {
 	// conditions compare them with, by selector.
 	key   []byte
 	texts map[string][]string
+	// alike are the routes, by name, that redirect under both configs, from the same template.
+	alike map[string]bool
 }
 
 func newKnowledge(old, next *Compiled) *knowledge {
-	k := &knowledge{fields: map[string]map[string]bool{}, texts: map[string][]string{}}
+	k := &knowledge{fields: map[string]map[string]bool{}, texts: map[string][]string{}, alike: redirectsAlike(old.Config, next.Config)}
 	for listener, reads := range old.reads {
 		k.fields[listener] = make(map[string]bool, len(reads))
 		for _, s := range reads {
@@ -45,6 +47,22 @@ func newKnowledge(old, next *Compiled) *knowledge {
 		})
 	}
 	return k
+}
+
+func redirectsAlike(old, next *config.Config) map[string]bool {
+	alike, was := map[string]bool{}, map[string]*config.Route{}
+	for _, r := range old.Routes {
+		was[r.Name] = r
+	}
+	for _, r := range next.Routes {
+		o := was[r.Name]
+		if o == nil || o.Redirect == nil || r.Redirect == nil || *o.Redirect != *r.Redirect {
+			continue
+		}
+		captures := strings.Contains(r.Redirect.To, "{path.") || strings.Contains(r.Redirect.To, "{rest")
+		alike[r.Name] = !captures || slices.Equal(o.Match.Path, r.Match.Path)
+	}
+	return alike
 }
 
 // eachCondition calls f with the conditions on headers and cookies, and their selectors: those whose values

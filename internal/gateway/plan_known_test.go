@@ -34,3 +34,31 @@ func TestAHiddenValueIsFilledIntoNoTemplate(t *testing.T) {
 		}
 	}
 }
+
+// The log has no Location: a redirect whose old target hung on a hidden value was said to be the same, whatever the new one was.
+func TestARedirectThatTheOldConfigCannotTellIsTheSameByTheSameTemplateAlone(t *testing.T) {
+	head := "state_dir = \"" + t.TempDir() + "\"\naccess_log.path = \"-\"\n"
+	route := func(match, to string) string {
+		return "[[routes]]\nname = \"a\"\nmatch = { " + match + " }\nredirect.to = \"" + to + "\"\n"
+	}
+	const path, cookie = `path = "/a"`, `, cookies = { uid = "~^b" }`
+	for _, c := range []struct {
+		about, old, next           string
+		same, changed, undecidable int64
+	}{
+		{"another target than the hidden one", route(path, "/to/{cookie.uid}"), route(path, "https://www.example/x"), 0, 1, 0},
+		{"a hidden target", route(path, "/x"), route(path, "/to/{cookie.uid}"), 0, 0, 1},
+		{"the same target without a condition", route(path+cookie, "/x"), route(path, "/x"), 1, 0, 0},
+		{"another target without a condition", route(path+cookie, "/x"), route(path, "/y"), 0, 1, 0},
+		{"the same template on the same path", route(`path = "/{p}"`+cookie, "/x/{path.p}"), route(`path = "/{p}"`, "/x/{path.p}"), 1, 0, 0},
+		{"the same template of another part of the path", route(`path = "/*"`+cookie, "/x/{rest}"), route(`path = "/a/*"`, "/x/{rest}"), 0, 1, 0},
+	} {
+		r := start(t, head+web0+c.old)
+		r.tell(asked{path: "/a", header: map[string]string{"Cookie": "uid=b"}, status: 308})
+		until(t, "a line is written", func() bool { return strings.Count(r.access.String(), "\n") == 1 })
+		l := planOf(t, head+web+c.old, head+web+c.next, r.access.String()).Log
+		if l.Same != c.same || l.Changed != c.changed || l.Undecidable != c.undecidable {
+			t.Errorf("%s: %d same, %d changed, %d undecidable; want %+v", c.about, l.Same, l.Changed, l.Undecidable, c)
+		}
+	}
+}

@@ -455,7 +455,7 @@ func (m *maker) shape(w *way, rare bool) {
 	case m.IntN(8) > 0:
 	case strings.HasPrefix(w.action, "upstream"):
 		w.rewrite, w.fills = "{ regex = '^/[ab]', to = '/"+from+"' }", fills
-	case strings.HasPrefix(w.action, "redirect") && fills != "cookie:uid": // the log has no Location to compare
+	case strings.HasPrefix(w.action, "redirect"):
 		w.action, w.fills = "redirect = { to = '/to/"+from+"' }", fills
 	}
 }

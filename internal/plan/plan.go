@@ -105,6 +105,9 @@ type Outcome struct {
 	// Status is that of an answer that Weir gives by itself, 0 if an endpoint answers; Location is where it redirects to.
 	Status   int
 	Location string
+	// Alike says that both configs make the Location alike, from the same template: where that of the old one is unknown, it is
+	// the same.
+	Alike bool
 	// Upstreams are those that the request may go to, in order.
 	Upstreams []string
 	// Verdicts are the remarks of policies, "name:what", those in mode observe among them.

@@ -153,7 +153,7 @@ func sameAsLogged(rec *Record, after *Outcome) bool {
 	case rec.refused():
 		return false
 	case after.Status != 0:
-		return rec.Attempts == 0 && rec.Status == after.Status
+		return rec.Attempts == 0 && rec.Status == after.Status && (after.Location == "" || after.Alike) // no log has it
 	case len(after.Upstreams) == 0: // a handler answers
 		return rec.Upstream == ""
 	}

@@ -110,6 +110,8 @@ func TestWhereOnlyTheOldConfigCannotBeAskedTheLogSpeaks(t *testing.T) {
 		{"a client that left the queue", logged("fault", "client_left", "status", 499, "attempts", 0), Outcome{Route: "a", Upstreams: []string{"u"}}, true},
 		{"an endpoint that failed", logged("fault", "upstream_cut", "status", 502), Outcome{Route: "a", Upstreams: []string{"u"}}, true},
 		{"an endpoint that failed and would not be asked", logged("fault", "upstream_cut", "status", 502), Outcome{Route: "a", Status: 502}, false},
+		{"a redirect by another template", logged("status", 308, "upstream", "", "attempts", 0), Outcome{Route: "a", Status: 308, Location: "/x"}, false},
+		{"a redirect by the same template", logged("status", 308, "upstream", "", "attempts", 0), Outcome{Route: "a", Status: 308, Location: "/x", Alike: true}, true},
 		{"a handler's answer", logged("upstream", "", "attempts", 0), Outcome{Route: "a"}, true},
 		{"an endpoint's answer that a handler would give", logged(), Outcome{Route: "a"}, false},
 	} {
