@@ -3,20 +3,81 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
+	"weir/http7"
+	"weir/internal/conf"
 	"weir/internal/discover"
+	"weir/internal/plan"
 	"weir/internal/tomlfile"
 )
 
 // Effective writes c as TOML with every default filled in and every include and [defaults] table
 // merged. It loads again to an equal Config. Secrets are written by their source; one whose text
 // stands in the config itself is masked, and its line must be replaced before loading.
-func Effective(c *Config) []byte {
+func Effective(c *Config) []byte { return write(treeOf(c)) }
+
+// Shown is Effective for whoever asks a process that serves, and need not be one who may read its files: the values of
+// fields whose names are those of credentials are masked too, for they may come from variables.
+func Shown(c *Config) []byte {
+	n := treeOf(c)
+	hideCredentials(n, false)
+	return write(n)
+}
+
+// hideCredentials masks texts below n. field says that n is below a table of header fields.
+func hideCredentials(n *tomlfile.Node, field bool) {
+	for _, k := range n.Keys {
+		v := n.Get(k)
+		if field && http7.SecretName(k) {
+			for _, text := range v.List() {
+				if text.Kind == tomlfile.String && !slices.Contains([]string{"", "*", "!"}, text.Text) {
+					text.Text = conf.Mask
+				}
+			}
+		}
+		hideCredentials(v, field || k == "headers")
+	}
+	for _, item := range n.Items {
+		hideCredentials(item, field)
+	}
+}
+
+// HideCredentials masks in changes what [Shown] masks.
+func HideCredentials(c *plan.Changes) {
+	hide := func(keys []plan.Key) {
+		for i := range keys {
+			if _, field, is := strings.Cut(keys[i].Key, "headers."); is && http7.SecretName(field) {
+				keys[i].Old, keys[i].New = masked(keys[i].Old), masked(keys[i].New)
+			}
+		}
+	}
+	for _, list := range [][]plan.Change{c.Listeners, c.Routes, c.Policies, c.Upstreams} {
+		for i := range list {
+			hide(list[i].Keys)
+		}
+	}
+	hide(c.Settings)
+}
+
+// masked leaves what is absent so.
+func masked(text string) string {
+	if text == "" {
+		return ""
+	}
+	return conf.Mask
+}
+
+func treeOf(c *Config) *tomlfile.Node {
 	n := tomlfile.FromValue(c)
 	for name, l := range c.Listeners {
 		n.Get("listeners").Set(name, listenerTree(*l))
 	}
+	return n
+}
+
+func write(n *tomlfile.Node) []byte {
 	n.Escape()
 	return bytes.TrimLeft(tomlfile.Write(n), "\n")
 }

@@ -67,6 +67,6 @@ func (g *Gateway) reloadFor(ctx context.Context) admin.Verdict {
 
 // effective writes the config that serves.
 func (g *Gateway) effective(w io.Writer) error {
-	_, err := w.Write(config.Effective(g.current.Load().Config))
+	_, err := w.Write(config.Shown(g.current.Load().Config))
 	return err
 }
