@@ -1,6 +1,8 @@
 package match
 
 import (
+	"cmp"
+	"net/netip"
 	"slices"
 
 	"weir/http7"
@@ -132,6 +134,9 @@ func split(rules []*rule) [][]*rule {
 }
 
 func splitBy(rules []*rule, like *condition) (parts [][]*rule) {
+	if like.is.On == http7.OnClient {
+		return splitByClients(rules, like)
+	}
 	if like.is.Test != http7.Equals {
 		return nil
 	}
@@ -145,6 +150,55 @@ func splitBy(rules []*rule, like *condition) (parts [][]*rule) {
 		if !ok {
 			n = len(parts)
 			number[c.value] = n
+			parts = append(parts, nil)
+		}
+		parts[n] = append(parts[n], r)
+	}
+	return parts
+}
+
+// splitByClients parts rules that all ask for blocks of addresses: those of different parts share none.
+func splitByClients(rules []*rule, like *condition) (parts [][]*rule) {
+	type block struct {
+		netip.Prefix
+		of int
+	}
+	var blocks []block
+	for i, r := range rules {
+		c := r.same(like)
+		if c == nil || len(c.clients) == 0 {
+			return nil
+		}
+		for _, p := range c.clients {
+			blocks = append(blocks, block{p, i})
+		}
+	}
+	slices.SortFunc(blocks, func(a, b block) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) })
+	heads := make([]int, len(rules)) // of each rule another one of its part, or itself
+	for i := range heads {
+		heads[i] = i
+	}
+	head := func(i int) int {
+		for heads[i] != i {
+			heads[i] = heads[heads[i]]
+			i = heads[i]
+		}
+		return i
+	}
+	widest := blocks[0] // one of two that overlap holds the other, and comes first
+	for _, b := range blocks {
+		if widest.Overlaps(b.Prefix) {
+			heads[head(b.of)] = head(widest.of)
+		} else {
+			widest = b
+		}
+	}
+	number := map[int]int{}
+	for i, r := range rules {
+		n, ok := number[head(i)]
+		if !ok {
+			n = len(parts)
+			number[head(i)] = n
 			parts = append(parts, nil)
 		}
 		parts[n] = append(parts[n], r)
