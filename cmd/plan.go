@@ -24,7 +24,9 @@ func (p *program) planCommand() *cobra.Command {
 			"that can never match, and what becomes of open sessions. With an access log (JSON, .gz too) that was written\n" +
 			"under OLD, it lets every request of it pass the code that serves, under both: which would take another route or\n" +
 			"meet another verdict, from what to what, how many clients that concerns, and whom a tightened policy or limit\n" +
-			"would have met. Requests for which NEW reads what the log did not write are counted as undecidable.\n\n" +
+			"would have met. Of the requests with the same route and verdict it tells which may leave or be answered otherwise,\n" +
+			"since a rewrite, headers, a split or such has changed on their route. Requests for which NEW reads what the log did\n" +
+			"not write are counted as undecidable.\n\n" +
 			"Differences are no error: it exits 0. It exits 1 if one of the configs has problems, 3 if the log can't be read.",
 		Example: `  weir plan weir.toml new.toml
   weir plan weir.toml new.toml --log /var/log/weir/access.log

@@ -63,6 +63,7 @@ func planned(old, next examiner, log io.Reader) (*plan.Report, error) {
 	known := newKnowledge(old.Compiled, next.Compiled)
 	var err error
 	r.Log, err = plan.Replay(log, old.judge(known), next.judge(known))
+	r.Join()
 	return r, err
 }
 

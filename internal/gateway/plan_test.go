@@ -3,6 +3,7 @@ package gateway
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -48,6 +49,17 @@ func TestAPlanSaysWhichRequestsChange(t *testing.T) {
 	}
 	if g := l.Groups[0]; g.From.Route != "a" || g.From.Status != 200 || g.To.Route != "b" || g.To.Status != 308 {
 		t.Errorf("from %+v to %+v", g.From, g.To)
+	}
+}
+
+func TestAPlanNamesTheRoutesWhoseRequestsLeaveOtherwise(t *testing.T) {
+	head := web + "[upstreams.u]\nendpoints = \"127.0.0.1:1\"\n[policies.p]\nheaders.response.set = { X-A = \"1\" }\n"
+	route := "[[routes]]\nname = \"a\"\nmatch.path = \"/a/*\"\nupstream = \"u\"\npolicies = \"p\"\nrewrite.prefix = \"/x\"\n"
+	next := strings.NewReplacer("/x", "/y", `X-A = "1"`, `X-A = "2"`).Replace(head + route)
+	l := planOf(t, head+route, next, line("/a/a", "")+line("/a/b", "")+line("/b", "")).Log
+	want := []plan.Otherwise{{Route: "a", Sections: []string{"p.headers", "rewrite"}, Requests: 2}}
+	if l.Same != 3 || !reflect.DeepEqual(l.Otherwise, want) {
+		t.Errorf("got %+v", l)
 	}
 }
 

@@ -20,6 +20,9 @@ type Log struct {
 	// Elsewhere are requests that took another route than the old config has for them: they were served under another
 	// config than the old one, or in a state that the log does not tell.
 	Elsewhere int64 `json:"elsewhere,omitempty"`
+	// Otherwise are routes with requests that count as same, route and verdict being so, and may leave or be answered in
+	// another form, the most requests first; see [Report.Join].
+	Otherwise []Otherwise `json:"otherwise,omitempty"`
 	// First and Last are the times of the first and the last request, RFC 3339; "" without any.
 	First string `json:"first,omitempty"`
 	Last  string `json:"last,omitempty"`
@@ -32,6 +35,8 @@ type Log struct {
 	MoreChanged int64   `json:"more_changed,omitempty"`
 	// Hits are the policies and limits of the new config that would have met requests which they let pass before.
 	Hits []Hit `json:"hits,omitempty"`
+
+	places map[place]int64 // where the same ones went
 }
 
 // Missing is a field that decides and that the log does not have.

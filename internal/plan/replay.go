@@ -68,10 +68,22 @@ func (r *replay) add(rec *Record) {
 	r.hit(rec, &before, &after)
 	if r.same(rec, &before, &after) {
 		r.log.Same++
+		r.keep(rec, &after)
 		return
 	}
 	r.log.Changed++
 	r.group(rec, &before, &after)
+}
+
+// keep counts a request that stays as it is where it goes. Both names are those of the config: the log can't make more of them.
+func (r *replay) keep(rec *Record, after *Outcome) {
+	if after.Route == "" {
+		return
+	}
+	if r.log.places == nil {
+		r.log.places = map[place]int64{}
+	}
+	r.log.places[place{rec.Listener, after.Route}]++
 }
 
 func (r *replay) span(at time.Time) {

@@ -16,7 +16,7 @@ func (t *text) log(l *Log) {
 	}
 	t.section("LOG", about)
 	rows := [][]string{
-		{"same", term.Count(l.Same), share(l.Same, l.Requests)},
+		{"same route and verdict", term.Count(l.Same), share(l.Same, l.Requests)},
 		{"changed", term.Count(l.Changed), share(l.Changed, l.Requests)},
 		{"undecidable", term.Count(l.Undecidable), share(l.Undecidable, l.Requests)},
 	}
@@ -25,10 +25,29 @@ func (t *text) log(l *Log) {
 		rows[i][1] = term.Right(rows[i][1], len(term.Count(l.Requests)))
 	}
 	t.b.WriteString(term.Columns("  ", rows))
+	t.otherwise(l)
 	t.missing(l)
 	t.leftOut(l)
 	t.groups(l)
 	t.hits(l.Hits)
+}
+
+// otherwise tells which of the same requests have another form.
+func (t *text) otherwise(l *Log) {
+	var list []string
+	var all int64
+	for i := range l.Otherwise {
+		o := &l.Otherwise[i]
+		if all += o.Requests; i < 5 {
+			list = append(list, fmt.Sprintf("route %s (%s: %s)", plain(o.Route), term.Count(o.Requests), plain(strings.Join(o.Sections, ", "))))
+		}
+	}
+	if more := len(l.Otherwise) - len(list); more > 0 {
+		list = append(list, "and "+term.Plural(int64(more), "other"))
+	}
+	if len(list) > 0 {
+		t.write("  %s\n", t.Yellow(fmt.Sprintf("Of the same, %s may leave or be answered otherwise: %s.", term.Plural(all, "request"), strings.Join(list, ", "))))
+	}
 }
 
 // missing tells what undecidable requests lack.
