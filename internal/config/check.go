@@ -38,7 +38,7 @@ func (c *Config) check(p *conf.Problems, o Options) {
 		o.Pause()
 	}
 	c.checkSessions(p)
-	c.checkRouteNames(p)
+	c.checkRouteNames(p, o)
 	c.checkAddresses(p)
 }
 

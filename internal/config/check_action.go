@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 
 	"weir/internal/conf"
@@ -138,9 +139,53 @@ func (c *Config) checkMirror(p *conf.Problems, r *Route) {
 	if r.Mirror.Upstream != "" {
 		refer(p.In("mirror"), "upstream", r.Mirror.Upstream, "upstream", c.Upstreams)
 	}
+	if r.Mirror.Upstream != "" && r.Mirror.Upstream == r.Upstream {
+		p.In("mirror").Warn("upstream", "the mirror is the route's own upstream, which is then asked everything twice", "write the name of another upstream")
+	}
 	if !r.forwards() {
 		p.AddKey("mirror", "there is nothing to mirror without an upstream", "leave it out")
 	}
+}
+
+// checkSNI warns of a name that no listener of the route is ever told, for none has TLS.
+func (c *Config) checkSNI(p *conf.Problems, r *Route) {
+	if r.Match.SNI == "" || r.Match.SNI == "!" {
+		return
+	}
+	for name, l := range c.Listeners {
+		if l.TLS != nil && (len(r.Listeners) == 0 || slices.Contains(r.Listeners, name)) {
+			return
+		}
+	}
+	p.Warn("sni", "no listener of this route has tls, so that the route can never match", "leave it out, or write hosts")
+}
+
+// checkCORS warns of a cors that has no effect: where a listener of the route has one, that decides.
+func (c *Config) checkCORS(p *conf.Problems, r *Route) {
+	for i, own := range r.Policies {
+		if !c.answersCORS(own) {
+			continue
+		}
+		for _, name := range c.ListenerNames() {
+			l := c.Listeners[name]
+			if l.Kind != KindHTTP || len(r.Listeners) > 0 && !slices.Contains(r.Listeners, name) {
+				continue
+			}
+			for _, other := range l.Policies {
+				if other != own && !slices.Contains(r.Without, other) && c.answersCORS(other) {
+					p.Index("policies", i).Warn("", "the cors of "+strconv.Quote(own)+" has no effect on listener "+name+": the one of its policy "+strconv.Quote(other)+" decides",
+						"write without = ["+strconv.Quote(other)+"]")
+					return
+				}
+			}
+		}
+	}
+}
+
+// answersCORS reports whether a policy has a cors that is enforced.
+func (c *Config) answersCORS(policy string) bool {
+	b := c.Policies[policy]
+	return b != nil && b.CORS != nil && b.CORS.Mode == conf.Enforce
 }
 
 // checkFacts wants policies that find out what conditions ask for. No policy establishes an identity or

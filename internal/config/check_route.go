@@ -18,8 +18,10 @@ func (c *Config) checkRoute(p *conf.Problems, r *Route, o Options) {
 	}
 	referAll(p, "policies", r.Policies, "policy", c.Policies)
 	c.checkWithout(p, r)
+	c.checkCORS(p, r)
 	r.Match.check(p.In("match"))
 	r.Match.checkFacts(p.In("match"))
+	c.checkSNI(p.In("match"), r)
 	c.checkReach(p.In("match"), r)
 	p.Positive("timeout", r.Timeout)
 	c.checkForwarding(p, r)
@@ -90,11 +92,11 @@ func (c *Config) nameRoutes() {
 	}
 }
 
-func (c *Config) checkRouteNames(p *conf.Problems) {
+func (c *Config) checkRouteNames(p *conf.Problems, o Options) {
 	first := map[string]*Route{}
 	for _, r := range c.Routes {
 		if other := first[r.Name]; other != nil {
-			p.At(r.Path).Add("name", "another route has the name "+strconv.Quote(r.Name), "it is "+other.Path.String()+"; metrics and commands need one name for each")
+			p.At(r.Path).Add("name", "another route has the name "+strconv.Quote(r.Name), "the other is at "+o.where(other.Path)+"; metrics and commands need one name for each")
 			continue
 		}
 		first[r.Name] = r

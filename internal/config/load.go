@@ -23,6 +23,8 @@ type Options struct {
 	// Pause is called every now and then while loading, on the loading goroutine, so that a process that
 	// serves meanwhile can give way there. Default: nobody pauses.
 	Pause func()
+
+	where func(conf.Path) string // places, for those who check
 }
 
 func (o Options) withDefaults() Options {
@@ -95,6 +97,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	c := &Config{}
 	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Secret, Read: l.ReadFile}, &r.found)
 	c.settle()
+	l.where = r.Where
 	c.check(r.problems, l.Options)
 	if r.Failed() {
 		return nil, r

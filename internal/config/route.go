@@ -22,8 +22,8 @@ type Route struct {
 	// Split divides the requests among upstreams by weight.
 	Split []Side `toml:"split"`
 	// SplitBy are the selectors that tell users apart, such as "cookie:uid": the same user stays on
-	// the same side for as long as the sides are the same. A request that has none of what is selected
-	// is drawn. Default: every request is drawn.
+	// the same side for as long as the sides are the same. A list means together: a request that
+	// lacks any of them is drawn. Default: every request is drawn.
 	SplitBy conf.Selectors `toml:"split_by"`
 	// Mirror sends copies of the requests to another upstream; clients never see its answers. Only
 	// beside upstream and split. Default: absent.

@@ -1,6 +1,7 @@
 package tomlfile
 
 import (
+	"cmp"
 	"errors"
 	"reflect"
 	"slices"
@@ -18,6 +19,8 @@ type fitter struct {
 	top    []field // of the whole file
 	shapes shapes
 	path   conf.Path
+	around []field // of the table that holds the one that is fitted
+	outer  int     // length of that one's path; 0: the file itself
 }
 
 // fit returns n in the shape of t, or nil if it does not fit.
@@ -264,9 +267,12 @@ func (f *fitter) structure(n *Node, t reflect.Type) *Node {
 			f.unknown(k, n.values[i], shape.fields)
 			continue
 		}
+		around, outer := f.around, f.outer
+		f.around, f.outer = shape.fields, len(f.path)
 		if fitted := f.below(k, n.values[i], fd.typ); fitted != nil {
 			out.Set(k, fitted)
 		}
+		f.around, f.outer = around, outer
 	}
 	return out
 }
@@ -289,7 +295,7 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 		where = "in " + f.path[:len(f.path)-1].String()
 	}
 	if meant == "" && len(f.path) > 1 {
-		hint = f.topHint(key) + hint
+		hint = cmp.Or(f.aroundHint(key), f.topHint(key)) + hint
 	}
 	if meant != "" {
 		hint = "did you mean " + meant + "? " + hint
@@ -298,6 +304,14 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 	}
 	f.add(n.Key, n, "there is no key "+strconv.Quote(key)+" "+where, hint)
 	f.path = f.path[:len(f.path)-1]
+}
+
+// aroundHint says that key is one of the table around the one it was found in.
+func (f *fitter) aroundHint(key string) string {
+	if f.outer == 0 || !slices.ContainsFunc(f.around, func(fd field) bool { return fd.key == key }) {
+		return ""
+	}
+	return key + " is a key of " + f.path[:f.outer].String() + ", around this table; "
 }
 
 // topHint says where key, found further down, belongs if it is one of the whole file.
