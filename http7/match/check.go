@@ -31,7 +31,7 @@ func CheckPattern(path string) (captures []string, err error) {
 	case strings.HasPrefix(path, "~"):
 		return checkExpression(path[1:])
 	case !strings.HasPrefix(path, "/"):
-		return nil, &Mistake{quoted + " does not begin with /", "write " + strconv.Quote("/"+path)}
+		return nil, &Mistake{quoted + " does not begin with /", beginning(path)}
 	case strings.Contains(body, "*"):
 		return nil, &Mistake{quoted + " has a * that is not its end", `a prefix is written "/prefix/*", one segment "/a/{name}/b"`}
 	case strings.ContainsAny(path, "?#"):
@@ -48,6 +48,18 @@ func CheckPattern(path string) (captures []string, err error) {
 		captures = append(captures, restName)
 	}
 	return captures, checkNames(captures, quoted)
+}
+
+// beginning says how a path is written that does not begin with a slash.
+func beginning(path string) string {
+	ending, any := strings.CutPrefix(path, "*.")
+	switch {
+	case strings.HasPrefix(path, "^"):
+		return "a regular expression begins with ~: write '~" + path + "'"
+	case any && !strings.ContainsAny(ending, "*/"):
+		return `write a regular expression: '~\.` + regexp.QuoteMeta(ending) + "$'"
+	}
+	return "write " + strconv.Quote("/"+path)
 }
 
 func checkSegment(captures []string, s, quoted string) ([]string, error) {
@@ -109,6 +121,10 @@ const mostProgram = 10_000
 
 func checkRegexp(expr, quoted string) error {
 	tree, err := syntax.Parse(expr, syntax.Perl)
+	if either, is := strings.CutPrefix(expr, "*"); err != nil && is {
+		either = strconv.Quote("~(?i)" + strings.TrimLeft(either, " "))
+		return &Mistake{quoted + " has nothing before its *", "for letters of either case write " + either}
+	}
 	if err != nil {
 		return &Mistake{quoted + " is not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: "), "the syntax is RE2's: https://github.com/google/re2/wiki/Syntax"}
 	}

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -142,4 +143,21 @@ func with(p string, conditions ...http7.Condition) *http7.Route {
 	r := path(p)
 	r.Conditions = conditions
 	return r
+}
+
+// What people bring from other proxies: the first hints led to another refusal, or to a path that nothing matches.
+func TestHintsLeadToWhatIsTaken(t *testing.T) {
+	for path, want := range map[string]string{
+		"^/h/":            "a regular expression begins with ~: write '~^/h/'",
+		"*.jpg":           `write a regular expression: '~\.jpg$'`,
+		"*.tar.gz":        `write a regular expression: '~\.tar\.gz$'`,
+		"a":               `write "/a"`,
+		`~* \.(gif|jpg)$`: `for letters of either case write "~(?i)\\.(gif|jpg)$"`,
+	} {
+		_, err := CheckPattern(path)
+		var m *Mistake
+		if !errors.As(err, &m) || m.Hint != want {
+			t.Errorf("%s: %+v, want the hint %s", path, err, want)
+		}
+	}
 }

@@ -84,7 +84,7 @@ func (c *Config) checkSplit(p *conf.Problems, r *Route) {
 		}
 		seen[s.Upstream] = true
 		at.Between("weight", s.Weight, 0, maxWeight)
-		total += s.Weight
+		total += max(s.Weight, 0) // a negative one is told of
 	}
 	switch {
 	case len(r.Split) == 0:

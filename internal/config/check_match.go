@@ -16,6 +16,9 @@ import (
 func (m *Match) check(p *conf.Problems) {
 	checkEach(p, "hosts", m.Hosts, checkHost)
 	checkEach(p, "path", m.Path, checkPath)
+	for i, path := range m.Path {
+		warnOfColon(p.Index("path", i), path)
+	}
 	checkEach(p, "methods", m.Methods, checkMethod)
 	checkEach(p, "country", m.Country, checkCountry)
 	if m.Clients != nil && len(m.Clients) == 0 {
@@ -28,6 +31,16 @@ func (m *Match) check(p *conf.Problems) {
 	for _, t := range m.tables() {
 		if len(t.values) > 0 {
 			checkTable(p.In(t.on.String()), t)
+		}
+	}
+}
+
+// warnOfColon warns of a segment as other proxies write it: here it is a text like any other.
+func warnOfColon(p *conf.Problems, path string) {
+	for s := range strings.SplitSeq(path, "/") {
+		if name, is := strings.CutPrefix(s, ":"); is && name != "" && path[0] == '/' {
+			p.Warn("", strconv.Quote(s)+" is a text, colon and all", "write {"+name+"} for a segment of any text")
+			return
 		}
 	}
 }

@@ -20,6 +20,8 @@ func TestWhatIsAllowedAndHardlyMeantIsWarnedOf(t *testing.T) {
 		{"upstream = \"u\"\npolicies = \"plain\"", ""},
 		{"upstream = \"u\"\nmatch.sni = \"x.test\"", `routes[1].match.sni: no listener of this route has tls`},
 		{"upstream = \"u\"\nmatch.sni = \"!\"", ""},
+		{"upstream = \"u\"\nmatch.path = \"/u/:id/x\"", `routes[1].match.path[0]: ":id" is a text, colon and all`},
+		{"upstream = \"u\"\nmatch.path = [\"/u/a:b\", \"/:\", \"~^/:id\"]", ""},
 	} {
 		cfg, r := Parse("x", []byte(frame+c.route+"\n[[routes]]\nmatch.path = \"/other\"\nupstream = \"u\"\n"), testOptions())
 		var got []string
