@@ -17,6 +17,12 @@ import (
 // Hosts, paths, methods and conditions are taken as the Check functions and the config have passed
 // them; what those refuse takes no request. The routes must not change afterwards.
 func Compile(routes []*http7.Route) (*Table, Findings) {
+	return CompileWithPauses(routes, func() {})
+}
+
+// CompileWithPauses is Compile that calls pause every some 100 µs, on the caller's goroutine, so that a process
+// that serves meanwhile can give way there.
+func CompileWithPauses(routes []*http7.Route, pause func()) (*Table, Findings) {
 	c := compiler{
 		table:       &Table{hosts: newIndex(), paths: newIndex(), nodes: make([]node, 1), sites: make([]site, 1)},
 		hosts:       map[string]*hostPattern{},
@@ -28,19 +34,28 @@ func Compile(routes []*http7.Route) (*Table, Findings) {
 	t.scratch = &sync.Pool{New: func() any { return new(scratch) }}
 	for _, r := range routes {
 		c.addRoute(r)
+		pause()
 	}
-	slices.SortFunc(t.rules, compareAll)
+	compared := 0
+	slices.SortFunc(t.rules, func(a, b rule) int {
+		if compared++; compared%256 == 0 {
+			pause()
+		}
+		return compareAll(a, b)
+	})
 	t.rules = slices.CompactFunc(t.rules, func(a, b rule) bool {
 		return a.route == b.route && samePlace(&a, &b) && a.path.re == b.path.re // written twice
 	})
 	t.rules = slices.Clone(t.rules) // without the room that growing has left
-	c.build()
+	c.build(pause)
 	t.shorten()
+	pause()
 	t.hosts.finish()
 	t.paths.finish()
+	pause()
 	t.nodes, t.sites, t.places = slices.Clone(t.nodes), slices.Clone(t.sites), slices.Clone(t.places)
 	t.reads = reads(t.rules)
-	return t, Findings{Conflicts: conflicts(t.rules), Shadows: shadows(t.rules, routes)}
+	return t, Findings{Conflicts: conflicts(t.rules, pause), Shadows: shadows(t.rules, routes, pause)}
 }
 
 // compiler holds what is shared while a table is made.
@@ -118,7 +133,7 @@ func compareAll(a, b rule) int {
 }
 
 // build fills the index, the sites and the tree from the sorted rules.
-func (c *compiler) build() {
+func (c *compiler) build(pause func()) {
 	t := c.table
 	t.takers = make([]taker, len(t.rules))
 	for i, r := range t.rules {
@@ -139,6 +154,7 @@ func (c *compiler) build() {
 		if r.path.re == nil {
 			t.choose(rules)
 		}
+		pause()
 		at = end
 	}
 }

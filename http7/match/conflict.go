@@ -28,7 +28,7 @@ type Conflict struct {
 // conflicts finds, for every route, the earlier ones that it ties with. rules are sorted, so equals
 // are neighbours, in the order of the config. Each pair of routes is reported once, and of many that
 // tie in the same place each only with those that tie with none before: n equal routes make n-1.
-func conflicts(rules []rule) (found []Conflict) {
+func conflicts(rules []rule, pause func()) (found []Conflict) {
 	t := ties{seen: map[[2]*http7.Route]bool{}}
 	for at := 0; at < len(rules); {
 		n := at + 1
@@ -38,6 +38,7 @@ func conflicts(rules []rule) (found []Conflict) {
 		if n > at+1 {
 			t.among(pointers(rules[at:n]))
 		}
+		pause()
 		at = n
 	}
 	slices.SortStableFunc(t.found, func(a, b tie) int {

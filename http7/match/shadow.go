@@ -22,7 +22,7 @@ type Shadow struct {
 // shadows finds routes all of whose rules are dead: another one, or several that share the methods,
 // comes first and takes whatever they take; or nothing could ever meet them. What it does not
 // prove it does not say.
-func shadows(rules []rule, routes []*http7.Route) (found []Shadow) {
+func shadows(rules []rule, routes []*http7.Route, pause func()) (found []Shadow) {
 	s := shade{rests: map[string][]*rule{}, living: map[*http7.Route]bool{}, why: map[*http7.Route]Shadow{}}
 	for at := 0; at < len(rules); {
 		end := at + 1
@@ -30,7 +30,7 @@ func shadows(rules []rule, routes []*http7.Route) (found []Shadow) {
 			end++
 		}
 		s.enter(rules[at:end])
-		s.judgeAll(rules[at:end])
+		s.judgeAll(rules[at:end], pause)
 		at = end
 	}
 	for _, r := range routes {
@@ -72,13 +72,14 @@ func (s *shade) enter(rules []rule) {
 }
 
 // judgeAll judges the rules of a place, the best first.
-func (s *shade) judgeAll(rules []rule) {
+func (s *shade) judgeAll(rules []rule, pause func()) {
 	better := 0 // the end of those that come before by more than their place in the config
 	for i := range rules {
 		r := &rules[i]
 		if i > 0 && compareRules(&rules[i-1], r) < 0 {
 			better = i
 		}
+		pause()
 		if s.living[r.route] {
 			continue
 		}

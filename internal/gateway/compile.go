@@ -108,6 +108,7 @@ func compileWith(cfg *config.Config, report *config.Report, handlers Handlers, w
 	c.where = make([]string, len(cfg.Routes))
 	for id, r := range cfg.Routes {
 		c.where[id] = report.Where(r.Path)
+		k.live.pause()
 	}
 	return c
 }
@@ -156,7 +157,7 @@ func (k *compiler) site(name string, l *config.Listener) *serve.Site {
 		k.live.pause()
 		routes = append(routes, s.Plans[id].Route)
 	}
-	table, found := match.Compile(routes)
+	table, found := match.CompileWithPauses(routes, k.live.pause)
 	s.Table = table
 	k.note(name, routes, found)
 	return s
