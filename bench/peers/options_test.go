@@ -37,8 +37,8 @@ func TestScenariosComeInTheOrderAskedFor(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for want, names := range map[string][]string{
-		`unknown scenario "Small"`:             {"small", "Small"},
-		`scenario "small" is named twice`:      {"small", "large", "small"},
+		`unknown scenario "Small"`:                                           {"small", "Small"},
+		`scenario "small" is named twice`:                                    {"small", "large", "small"},
 		"there are small, headers, shaped-small, shaped-headers, large, upl": {""},
 	} {
 		o.Scenarios = names

@@ -225,7 +225,7 @@ func TestLongNotesAreCut(t *testing.T) {
 func TestWrongOptionsAreRefusedWithTheChoices(t *testing.T) {
 	for want, o := range map[string]Options{
 		"there are small, headers, shaped-small, shaped-headers, large, upload, tls, handshake, cache, l4-small, l4-bulk, idle, scale-": {Scenarios: []string{"bear"}},
-		"there are nginx, haproxy, varnish, caddy":                                                        {Only: []string{"apache"}},
+		"there are nginx, haproxy, varnish, caddy": {Only: []string{"apache"}},
 	} {
 		_, err := Run(t.Context(), o)
 		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
