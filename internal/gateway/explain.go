@@ -75,10 +75,6 @@ func (e examiner) annotate(r *explain.Report) {
 	}
 	r.Route.Where = e.where[id]
 	route := e.Config.Routes[id]
-	if r.Action == explain.Handled && route.Respond != nil {
-		r.Action = explain.Responded
-		r.Answer = &explain.Answer{Status: route.Respond.Status, By: "route"}
-	}
 	if m := route.Mirror; m != nil && (r.Action == explain.Forwarded || r.Action == explain.Divided) {
 		r.Mirror = &explain.Mirror{Upstream: m.Upstream, Sample: m.Sample.Value(), Compare: m.Compare}
 	}

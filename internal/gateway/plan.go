@@ -69,12 +69,6 @@ func planned(old, next examiner, log io.Reader) (*plan.Report, error) {
 
 // judge returns what says what a config makes of a recorded request.
 func (e examiner) judge(k *knowledge) plan.Judge {
-	fixed := map[string]int{} // the hall asks no handler
-	for _, r := range e.Config.Routes {
-		if r.Respond != nil {
-			fixed[r.Name] = r.Respond.Status
-		}
-	}
 	blind := k.blind(e.Compiled)
 	return func(rec *plan.Record) plan.Outcome {
 		site := e.sites[rec.Listener]
@@ -91,9 +85,6 @@ func (e examiner) judge(k *knowledge) plan.Judge {
 		o.Alike = k.alike[o.Route]
 		if d.Undecided {
 			o.Missed = q.Recorded.Missed
-		}
-		if status, is := fixed[o.Route]; is && d.Fault == nil && d.By == "" {
-			o.Status = status
 		}
 		return o
 	}

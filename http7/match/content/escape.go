@@ -50,7 +50,7 @@ func unescapeUnit(b []byte) (c rune, n int) {
 	return c, 12
 }
 
-// unit reads "\uXXXX".
+// unit reads a "\u" and the four digits behind it.
 func unit(b []byte) (c rune, ok bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
