@@ -170,7 +170,7 @@ func (p *program) explainedBy(path string, q explain.Question) (*explain.Report,
 
 // load loads and compiles a config; its problems, if that fails, go to stderr.
 func (p *program) load(path string) (*gateway.Compiled, error) {
-	compiled, report := gateway.Load(path, p.handlers)
+	compiled, report := gateway.Rehearse(path, p.handlers)
 	if compiled == nil {
 		fmt.Fprint(p.err, report.String())
 		return nil, &exit{code: Bad}

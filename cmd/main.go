@@ -98,7 +98,7 @@ func (p *program) root() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          needsCommand,
 	}
-	root.AddCommand(p.runCommand(), p.checkCommand(), p.reloadCommand(), p.explainCommand(), p.planCommand(), p.statusCommand(), p.drainCommand(), p.undrainCommand(), p.demoCommand(), p.benchCommand(), p.versionCommand())
+	root.AddCommand(p.runCommand(), p.checkCommand(), p.reloadCommand(), p.explainCommand(), p.planCommand(), p.statusCommand(), p.drainCommand(), p.undrainCommand(), p.purgeCommand(), p.keyCommand(), p.demoCommand(), p.benchCommand(), p.versionCommand())
 	return root
 }
 

@@ -18,9 +18,9 @@ func (p *program) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show the listeners, upstreams and endpoints of a running Weir",
-		Long: "Status shows what runs: the listeners, and for each upstream its endpoints with their state, since when\n" +
-			"and why, what they have in flight and how quickly they answer. LATENCY is the moving average of the time\n" +
-			"to the first byte; failures are in it with their charge. An endpoint that was drained and is not present is\n" +
+		Long: "Status shows what runs: the listeners, what the cache holds, and for each upstream its endpoints with their state,\n" +
+			"since when and why, what they have in flight and how quickly they answer. LATENCY is the moving average of the\n" +
+			"time to the first byte; failures are in it with their charge. An endpoint that was drained and is not present is\n" +
 			"listed below those that are.",
 		Example: `  weir status
   weir status --json --admin 127.0.0.1:9901`,
@@ -55,16 +55,20 @@ func statusText(s *admin.Status) string {
 	}
 	up := time.Duration(s.UptimeS * float64(time.Second))
 	fmt.Fprintf(&b, "weir %s, %s, generation %d of %s, up %s\n\n", s.Version, ready, s.Generation, s.Config, brief(up))
-	listeners := table{head: []string{"LISTENER", "KIND", "ADDRESS", "CONNECTIONS"}}
-	for _, l := range s.Listeners {
+	now := s.Started.Add(up) // the clock of the Weir that was asked
+	listeners := table{head: []string{"LISTENER", "KIND", "ADDRESS", "SPEAKS", "CONNECTIONS"}}
+	for i := range s.Listeners {
+		l := &s.Listeners[i]
 		kind := l.Kind
 		if l.TLS {
 			kind += "+tls"
 		}
-		listeners.add("", l.Name, kind, strings.Join(l.Addresses, " "), fmt.Sprint(l.Connections))
+		listeners.add(certificatesText(l.Certificates, now), l.Name, kind, strings.Join(l.Addresses, " "), strings.Join(l.Protocols, " "), fmt.Sprint(l.Connections))
 	}
 	listeners.write(&b)
-	now := s.Started.Add(up) // the clock of the Weir that was asked
+	if s.Cache != nil {
+		cacheText(&b, s.Cache)
+	}
 	for i := range s.Upstreams {
 		upstreamText(&b, &s.Upstreams[i], now)
 	}

@@ -17,7 +17,11 @@ func fleet() *admin.Status {
 		Version: "1.2.3", Generation: 7, Config: "weir.toml", Ready: false, Why: "draining", Started: started, UptimeS: 3600,
 		Listeners: []admin.ListenerStatus{
 			{Name: "raw", Kind: "tcp", Addresses: []string{"127.0.0.1:5432"}, Connections: 3},
-			{Name: "web", Kind: "http", Addresses: []string{"0.0.0.0:443", "[::]:443"}, TLS: true},
+			{Name: "web", Kind: "http", Addresses: []string{"0.0.0.0:443", "[::]:443"}, TLS: true, Protocols: []string{"h1", "h2"}, Certificates: []admin.CertificateStatus{
+				{Names: []string{"late.example"}, Files: []string{"/l.pem", "/l.key"}, Expires: at(-90 * 24 * time.Hour)},
+				{Names: []string{"soon.example", "*.soon.example"}, Files: []string{"/s.pem", "/s.key"}, Expires: at(-50 * time.Hour), Trouble: "the key is not the certificate's", Since: at(5 * time.Minute)},
+				{Files: []string{"/ca.pem"}},
+			}},
 		},
 		Upstreams: []admin.UpstreamStatus{
 			{Name: "api", Balance: "ewma", Ready: 1, Breaker: "half_open", BreakerSince: at(4 * time.Second), Queued: 4, Endpoints: []admin.EndpointStatus{
@@ -37,9 +41,11 @@ func fleet() *admin.Status {
 
 const fleetText = `weir 1.2.3, not ready: draining, generation 7 of weir.toml, up 1h0m
 
-LISTENER  KIND      ADDRESS               CONNECTIONS
-raw       tcp       127.0.0.1:5432        3
-web       http+tls  0.0.0.0:443 [::]:443  0
+LISTENER  KIND      ADDRESS               SPEAKS  CONNECTIONS
+raw       tcp       127.0.0.1:5432                3
+web       http+tls  0.0.0.0:443 [::]:443  h1 h2   0
+  2 certificates, of which soon.example expires in 2d2h
+  soon.example: the key is not the certificate's, for 5m0s
 
 UPSTREAM api: ewma, 1 of 3 ready, breaker half open for 4s, 4 queued
   ENDPOINT     STATE    SINCE  IN FLIGHT  LATENCY  WEIGHT  EJECTED
@@ -83,6 +89,34 @@ func TestAStatusFitsATerminal(t *testing.T) {
 	for line := range strings.Lines(statusText(s)) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+func TestWhatIsToldOfCertificates(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	named := func(name string, left time.Duration, trouble string) admin.CertificateStatus {
+		return admin.CertificateStatus{Names: []string{name}, Expires: now.Add(left), Trouble: trouble}
+	}
+	var torn []admin.CertificateStatus
+	for range 8 {
+		torn = append(torn, admin.CertificateStatus{Files: []string{"/ca.pem"}, Trouble: "torn", Since: now.Add(-time.Minute)})
+	}
+	for _, c := range []struct {
+		all  []admin.CertificateStatus
+		want string
+	}{
+		{nil, ""},
+		{[]admin.CertificateStatus{{Files: []string{"/ca.pem"}}}, ""},
+		{[]admin.CertificateStatus{named("a.test", time.Hour, "")}, "certificate a.test expires in 1h0m"},
+		{[]admin.CertificateStatus{named("a.test", -time.Hour, "")}, "certificate a.test has expired 1h0m ago"},
+		{[]admin.CertificateStatus{named("a.test", time.Hour, ""), named("b.test", time.Minute, "x")}, "2 certificates, of which b.test expires in 1m0s\n  b.test: x"},
+		{[]admin.CertificateStatus{{Trouble: "none yet", Names: []string{"a.test"}}}, "a.test: none yet"},
+		{[]admin.CertificateStatus{{Trouble: "x"}}, "without a name: x"},
+		{torn, strings.Repeat("/ca.pem: torn, for 1m0s\n  ", 6) + "and 2 others with trouble; --json lists them"},
+	} {
+		if got := certificatesText(c.all, now); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.all, got, c.want)
 		}
 	}
 }

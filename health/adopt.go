@@ -27,7 +27,7 @@ func (m *Monitor) Adopt(targets []Target) {
 			named[member.Endpoint] = true
 		}
 		name := t.Upstream.Name()
-		methods[name] = newMethod(t.Config, m.methods[name])
+		methods[name] = newMethod(t.Config, t.Way, m.methods[name])
 		fresh = append(fresh, m.watch(members, methods[name]))
 	}
 	m.methods = methods

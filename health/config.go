@@ -25,8 +25,11 @@ type Config struct {
 	TCP *TCPConfig `toml:"tcp"`
 	// GRPC probes with the gRPC health checking protocol. Default: absent.
 	GRPC *GRPCConfig `toml:"grpc"`
-	// TLS makes the probe, of whatever kind, speak TLS. Default: absent, plain text.
+	// TLS makes the probe, of whatever kind, speak TLS in its own way. Default: absent, as traffic does,
+	// by the upstream's tls.
 	TLS *TLSConfig `toml:"tls"`
+	// Plain makes the probe speak no TLS though traffic does. Default: false.
+	Plain bool `toml:"plain"`
 	// Interval is the time from the end of one probe of an endpoint to the next. While an endpoint
 	// is between states, because its last results speak against its state but are too few to
 	// change it, it is probed after a quarter of that: with the default figures an endpoint that
@@ -49,9 +52,9 @@ type Config struct {
 	Initial string `toml:"initial"`
 }
 
-// HTTPConfig describes a probe by request: an HTTP/1.1 GET on a connection of its own, because
-// an endpoint that answers on old connections but takes no new one is not fit. Redirects are not
-// followed. An endpoint that speaks HTTP/2 alone is probed by grpc or tcp.
+// HTTPConfig describes a probe by request: a GET in the protocol that traffic speaks, on a connection
+// of its own, because an endpoint that answers on old connections but takes no new one is not fit.
+// Redirects are not followed.
 type HTTPConfig struct {
 	// Path is the request's target, query included; it begins with "/". Default: "/".
 	Path string `toml:"path"`
@@ -112,7 +115,10 @@ func (c *Config) Check(p *conf.Problems) {
 		p.In("grpc").Add("service", strconv.Quote(c.GRPC.Service)+" is not the name of a service", `write its full name, such as "shop.Orders"`)
 	}
 	if c.TLS != nil {
-		c.TLS.check(p.In("tls"))
+		c.TLS.Check(p.In("tls"))
+		if c.Plain {
+			p.AddKey("plain", "the probe speaks TLS by its own table", "keep tls or plain")
+		}
 	}
 	checkTime(p, "interval", c.Interval)
 	checkTime(p, "timeout", c.Timeout)

@@ -19,7 +19,7 @@ func judged(t *testing.T, s lb.State, rise, fall int, results string) (string, *
 	scene.registry.Judge(lb.ByProbe, s, "", scene.endpoint(0))
 	config := steady()
 	config.Rise, config.Fall = rise, fall
-	k := newCheck(scene.endpoint(0), newMethod(config, nil))
+	k := newCheck(scene.endpoint(0), newMethod(config, Way{}, nil))
 	var states strings.Builder
 	for i, r := range results {
 		var err error
@@ -153,7 +153,7 @@ func TestPausesStayWithinTheirJitter(t *testing.T) {
 	} {
 		config := steady()
 		config.Interval, config.Jitter = conf.Dur(interval), conf.Percent(c.percent)
-		k := newCheck(newScene(t, 1).endpoint(0), newMethod(config, nil))
+		k := newCheck(newScene(t, 1).endpoint(0), newMethod(config, Way{}, nil))
 		k.second = time.Now().Add(interval / 3)
 		if first := k.pause(); first < 0 || first > interval/3 || k.first {
 			t.Errorf("jitter %v%%: the first pause is %v, want the time to the second turn, %v", c.percent, first, interval/3)

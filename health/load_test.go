@@ -132,7 +132,7 @@ func BenchmarkAGRPCProbe(b *testing.B) {
 }
 
 func benchmarkProbe(b *testing.B, at string, c *Config) {
-	p := newProbe(endpointAt(b, at), newMethod(c, nil))
+	p := newProbe(endpointAt(b, at), newMethod(c, Way{}, nil))
 	defer p.close()
 	b.ReportAllocs()
 	for b.Loop() {

@@ -199,7 +199,7 @@ func TestFilesAreReadAgainAtAReload(t *testing.T) {
 }
 
 func TestAMethodIsKeptWhereNothingChanges(t *testing.T) {
-	one := newMethod(httpConfig(nil), nil)
+	one := newMethod(httpConfig(nil), Way{}, nil)
 	for _, c := range []struct {
 		what   string
 		config *Config
@@ -210,7 +210,7 @@ func TestAMethodIsKeptWhereNothingChanges(t *testing.T) {
 		{"a field more", httpConfig(func(h *HTTPConfig) { h.Headers = map[string]string{"A": "b"} }), false},
 		{"another kind", tcpConfig("", ""), false},
 	} {
-		if got := newMethod(c.config, one) == one; got != c.kept {
+		if got := newMethod(c.config, Way{}, one) == one; got != c.kept {
 			t.Errorf("%s: kept is %v", c.what, got)
 		}
 	}

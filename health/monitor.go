@@ -49,6 +49,8 @@ type Target struct {
 	Upstream *lb.Upstream
 	// Config says how to probe. nil: not at all; the endpoints are Ready.
 	Config *Config
+	// Way is how traffic reaches the endpoints.
+	Way Way
 	// Outliers says when traffic itself ejects an endpoint. nil: never.
 	Outliers *OutliersConfig
 }

@@ -233,7 +233,7 @@ func TestVerdicts(t *testing.T) {
 	for _, c := range cases {
 		s := newScene(t, 1)
 		s.registry.Judge(lb.ByProbe, c.state, "", s.endpoint(0))
-		k := newCheck(s.endpoint(0), newMethod(steady(), nil))
+		k := newCheck(s.endpoint(0), newMethod(steady(), Way{}, nil))
 		for _, r := range c.results {
 			var err error
 			if r == '-' {

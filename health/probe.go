@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"weir/internal/proxyproto"
 	"weir/lb"
 )
 
@@ -24,9 +26,13 @@ type probe struct {
 	network, address string
 	timeout          time.Duration
 	secure           *tls.Config // nil: plain text
+	introduction     []byte      // the PROXY header; nil: none
 	talk             func(net.Conn) error
-	grpc             *grpcProbe // in place of talk
-	broken           error      // why there is nothing to ask
+	request          *http.Request // what is asked over HTTP/2 in place of talk; nil: nothing
+	want             *HTTPConfig   // what the answer to request must be
+	prior            bool          // HTTP/2 is spoken without asking
+	grpc             *grpcProbe    // in place of talk
+	broken           error         // why there is nothing to ask
 }
 
 func newProbe(e *lb.Endpoint, m *method) *probe {
@@ -35,36 +41,21 @@ func newProbe(e *lb.Endpoint, m *method) *probe {
 	if c.HTTP != nil && c.HTTP.Port != 0 && !target.IsUnix() {
 		p.address = net.JoinHostPort(target.Host(), strconv.Itoa(c.HTTP.Port))
 	}
-	if m.secure != nil {
-		p.secure = secureFor(m.secure, nameOf(e))
+	if way := &m.way; way.TLS != nil {
+		p.secure = way.TLS.For(nameOf(e))
+	}
+	if m.way.Proxy != 0 && (c.HTTP == nil || c.HTTP.Port == 0) {
+		p.introduction = proxyproto.AppendLocal(nil, m.way.Proxy)
 	}
 	switch {
 	case c.HTTP != nil:
-		p.talk = newHTTPTalk(c.HTTP, hostField(c.HTTP, e))
-		offer(p.secure, "http/1.1")
+		p.askHTTP(c.HTTP, &m.way, hostField(c.HTTP, e))
 	case c.GRPC != nil:
 		p.grpc = newGRPCProbe(c.GRPC.Service, nameOf(e), p)
 	default:
 		p.talk = newTCPTalk(c.TCP)
 	}
 	return p
-}
-
-// secureFor returns shared for one endpoint. Its sessions are resumed: a probe's handshake then costs a
-// third, and still shows that the endpoint takes connections and holds its keys.
-func secureFor(shared *tls.Config, host string) *tls.Config {
-	own := shared.Clone()
-	if own.ServerName == "" {
-		own.ServerName = host
-	}
-	own.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	return own
-}
-
-func offer(secure *tls.Config, protocol string) {
-	if secure != nil {
-		secure.NextProtos = []string{protocol}
-	}
 }
 
 // nameOf returns the host that an endpoint's certificate goes by.
@@ -127,6 +118,9 @@ func (p *probe) converse(ctx context.Context) error {
 		}
 		c = s
 	}
+	if p.speaksH2(c) {
+		return p.askH2(ctx, c)
+	}
 	if err := p.talk(c); err != nil {
 		return p.reason("", err)
 	}
@@ -136,7 +130,15 @@ func (p *probe) converse(ctx context.Context) error {
 func (p *probe) dial(ctx context.Context) (net.Conn, error) {
 	// Without keep-alive probes of the kernel: nothing here lives long enough to need them.
 	d := net.Dialer{KeepAlive: -1}
-	return d.DialContext(ctx, p.network, p.address)
+	c, err := d.DialContext(ctx, p.network, p.address)
+	if err != nil || p.introduction == nil {
+		return c, err
+	}
+	if _, err := c.Write(p.introduction); err != nil { // a fresh socket has room for it
+		_ = c.Close() // it is of no use
+		return nil, err
+	}
+	return c, nil
 }
 
 // reason cuts an error down to what an operator needs beside the endpoint's name: net's own text

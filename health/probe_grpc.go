@@ -236,13 +236,4 @@ func readResponse(b []byte) (status uint64, err error) {
 }
 
 // broken is the reason of a call that got no answer.
-func (g *grpcProbe) broken(err error) error {
-	step := "HTTP/2"
-	if errors.Is(err, context.DeadlineExceeded) {
-		step = ""
-	}
-	if text, had := strings.CutPrefix(err.Error(), "http2: "); had {
-		err = errors.New(text)
-	}
-	return g.probe.reason(step, err)
-}
+func (g *grpcProbe) broken(err error) error { return g.probe.brokenH2(err) }

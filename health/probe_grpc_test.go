@@ -104,7 +104,7 @@ func TestAGRPCProbeOverTLS(t *testing.T) {
 
 func TestAGRPCProbeKeepsItsConnection(t *testing.T) {
 	l, state, _ := serveGRPC(t, "127.0.0.1:0")
-	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(grpcConfig(""), nil))
+	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(grpcConfig(""), Way{}, nil))
 	defer p.close()
 	for i := range 20 {
 		if err := p.run(context.Background()); err != nil {
@@ -129,7 +129,7 @@ func TestAGRPCProbeKeepsItsConnection(t *testing.T) {
 // closed, or only hears of it in place of an answer; either way it asks again on a new one.
 func TestAConnectionThatWasClosedInBetweenIsNoFailure(t *testing.T) {
 	l, _, server := serveGRPC(t, "127.0.0.1:0")
-	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(grpcConfig(""), nil))
+	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(grpcConfig(""), Way{}, nil))
 	defer p.close()
 	for i := range 10 {
 		if err := p.run(context.Background()); err != nil {
@@ -158,7 +158,7 @@ func TestClosingAProbeClosesItsConnection(t *testing.T) {
 		_, err = io.Copy(inner, c)
 		ended <- err
 	})
-	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(grpcConfig(""), nil))
+	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(grpcConfig(""), Way{}, nil))
 	if err := p.run(context.Background()); err != nil {
 		t.Fatal(err)
 	}

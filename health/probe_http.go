@@ -54,9 +54,14 @@ func (c *HTTPConfig) judge(from io.Reader) error {
 	// The head's allowance is spent; the body gets one of its own, with room for framing and for
 	// what the reader has taken ahead. The count that decides is of the body's own bytes, below.
 	limit.N = 2*maxAnswer + 1
+	return c.verdict(answer, func() bool { return limit.N == 0 })
+}
+
+// verdict reads an answer's body and compares. spent reports whether there was too much of it.
+func (c *HTTPConfig) verdict(answer *http.Response, spent func() bool) error {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	switch {
-	case len(body) > maxAnswer || err != nil && limit.N == 0:
+	case len(body) > maxAnswer || err != nil && spent():
 		return errors.New("the answer's body is longer than 64 KiB")
 	case err != nil:
 		return &unendedError{"the answer's body", err}

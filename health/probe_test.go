@@ -101,7 +101,7 @@ func tcpConfig(send, expect string) *Config {
 }
 
 func ask(e *lb.Endpoint, c *Config) string {
-	p := newProbe(e, newMethod(c, nil))
+	p := newProbe(e, newMethod(c, Way{}, nil))
 	defer p.close()
 	if err := p.run(context.Background()); err != nil {
 		return err.Error()

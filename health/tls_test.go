@@ -130,7 +130,7 @@ func TestProbesOverTLSResume(t *testing.T) {
 	})
 	config := httpConfig(nil)
 	config.TLS = &TLSConfig{CA: pemOf(t, mine)}
-	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(config, nil))
+	p := newProbe(endpointAt(t, l.Addr().String()), newMethod(config, Way{}, nil))
 	for i, want := range []bool{false, true, true} {
 		if err := p.run(t.Context()); err != nil {
 			t.Fatal(err)

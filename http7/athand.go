@@ -77,5 +77,8 @@ func (p *ahead) Next() ([]byte, State, *Fault) {
 // Await waits for the source.
 func (p *ahead) Await() { p.src.Await() }
 
+// Interrupt ends that wait.
+func (p *ahead) Interrupt() { Interrupt(p.src) }
+
 // Close closes the source.
 func (p *ahead) Close() { p.src.Close() }

@@ -37,6 +37,20 @@ type Source interface {
 	Close()
 }
 
+// Interrupter is a Source whose Await ends early when Interrupt is called, now or when it next begins: the client has
+// gone, or its time is up. Any goroutine may call it, until Close and not during it.
+type Interrupter interface {
+	Source
+	Interrupt()
+}
+
+// Interrupt interrupts s if it is an [Interrupter].
+func Interrupt(s Source) {
+	if i, ok := s.(Interrupter); ok {
+		i.Interrupt()
+	}
+}
+
 // Bytes is a Source of bytes in memory.
 type Bytes struct {
 	b    []byte

@@ -56,10 +56,16 @@ func (x *Exchange) Claim(name string) ([]byte, bool) {
 // belongs to one exchange at a time.
 type Recorded struct {
 	// Fields are the selectors whose values the log wrote, or would have written had they been
-	// there: "header:X-Tenant" with the name in lower case, "cookie:uid", "claim:plan", "sni".
+	// there: "header:X-Tenant" with the name in lower case, "cookie:uid", "claim:plan",
+	// "groups", "scopes", "sni".
 	Fields map[string]bool
 	// Missed are those that were asked for and that the log did not write, in order of asking.
 	Missed []string
+	// Consumer is who the request came from, "" if nobody had established that. Credentials stand in no log: what
+	// establishes an identity takes this one, and Claims, Groups and Scopes, as far as the log tells them.
+	Consumer       string
+	Claims         []Claim
+	Groups, Scopes []string
 }
 
 // Lacks reports whether the value of a selector is unknown because x comes from a log that did not

@@ -1,8 +1,11 @@
 package http7
 
 import (
+	"context"
+	"crypto/x509"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,8 +31,19 @@ type Conn struct {
 	// Peer is the other end of the connection, Local this one; the zero value for a unix socket.
 	Peer, Local netip.AddrPort
 	TLS         bool
-	// SNI is the server name of the TLS hello.
+	// SNI is the server name of the TLS hello, in lower case and without a trailing dot; also what a
+	// believed PROXY header says of a TLS connection that ended before Weir.
 	SNI string
+	// ALPN is the protocol that the TLS handshake chose: "h2", "http/1.1", "h3"; "" without TLS or ALPN.
+	ALPN string
+	// Version and Cipher are what the handshake chose, in the numbers of crypto/tls; 0 without TLS.
+	Version, Cipher uint16
+	// Resumed says that the handshake went on with an earlier session.
+	Resumed bool
+	// ClientCert is the client's certificate, verified against the listener's CA; nil without one.
+	ClientCert *x509.Certificate
+	// ClientNames are what ClientCert says; nil without one.
+	ClientNames *ClientNames
 }
 
 // Exchange is one request with its response. It belongs to one goroutine at a time and is reused
@@ -46,6 +60,15 @@ type Exchange struct {
 
 	// Out is the request-target that the endpoint is sent, set at stage rewrite; nil is Path and Query.
 	Out []byte
+	// Shown is Target as logs show it where a secret stands in it; nil: Target itself.
+	Shown []byte
+	// Upgrade are the protocols that the client would change to, as a list (RFC 9110 §7.8), if the request can be
+	// passed on as such: nil for every other request. On h2 and h3 it is an extended CONNECT (RFC 8441, RFC 9220),
+	// whose Method is seen as GET.
+	Upgrade []byte
+	// GRPCWeb is the media type in which the client of a gRPC-Web call is answered where a policy makes gRPC of the
+	// call, whose Content-Type is gRPC's own from then on; nil for every other request.
+	GRPCWeb []byte
 	// Preflight is the method that a CORS preflight asks for, nil for every other request.
 	Preflight []byte
 	// Captures are what the route's path pattern has captured.
@@ -69,10 +92,26 @@ type Exchange struct {
 	RequestID []byte
 	// Country is where Client is, in two letters (ISO 3166-1); "" while nothing says so.
 	Country string
-	// Claims are what an identity was established with.
-	Claims []Claim
+	// Claims are what an identity was established with. Scheme says how, Groups and Scopes what it may; see [Exchange.Establish].
+	Claims         []Claim
+	Scheme         string
+	Groups, Scopes []string
 	// Recorded says what is known of a request that is read from a log; nil for a live one.
 	Recorded *Recorded
+
+	// Backstage is what the engine offers to policies that store answers; nil where nothing is sent, as in a dry run.
+	Backstage Backstage
+	// Unstayed, the engine's own, is called when x stays no longer, by whoever says so; nil: nobody need know.
+	Unstayed func()
+	// Outgoing is how the request that endpoints get differs from Request, beyond what the hall does by itself.
+	Outgoing Outgoing
+	// Cached says what a cache had to do with the answer, for the log; "" for nothing.
+	Cached string
+
+	// Problem is what the problem body of a refusal says beyond its fault, for this request alone.
+	Problem Problem
+	// Blocking, the engine's own, is what [Exchange.Block] is made of; nil: nobody interrupts.
+	Blocking func(most time.Duration) (ctx context.Context, done func())
 
 	// Mirror is what the mirror of x's route keeps of x until x ends; nil for most. It is its own.
 	Mirror any
@@ -85,10 +124,15 @@ type Exchange struct {
 	Word uint64
 	// Verdicts are the remarks of policies, for the log: "name:what".
 	Verdicts []string
+	// Refused are the answers that filters have refused for their bodies, or would have: the audit log tells them, and they
+	// are counted. What filters say otherwise is not known to be a policy's.
+	Refused []RefusedAnswer
 
+	stay   atomic.Uint32
 	waking sync.Mutex // a wake and the release that it may be too late for
 	wake   chan struct{}
 	gen    uint32 // guarded by waking once there is a wake
+	asked  bool   // guarded by waking: there is a waker of this use
 	own    Answer
 	room   []byte
 	keeps  []kept
@@ -97,12 +141,23 @@ type Exchange struct {
 	served  served
 	bytes   Bytes
 	scratch []byte
+
+	identities int
+	met        []met
+}
+
+// RefusedAnswer is what the filter of a step says of the body of an answer.
+type RefusedAnswer struct {
+	Step  string // its name
+	Mode  Mode
+	Fault *Fault
+	Cause error // for the audit log
 }
 
 // LocalAnswer returns x's own answer block, emptied, and makes it x's answer. Policies and
-// handlers answer through it. A handler's answer that was there before is closed.
+// handlers answer through it. The Source of one that was there before is closed.
 func (x *Exchange) LocalAnswer(status int) *Answer {
-	x.served.Close()
+	x.closeOwn()
 	x.own.Reset()
 	x.own.Status, x.own.Local = status, true
 	x.Answer = &x.own
@@ -111,7 +166,7 @@ func (x *Exchange) LocalAnswer(status int) *Answer {
 
 // Release empties x for the next exchange; wakers handed out before are dead from here on.
 func (x *Exchange) Release() {
-	if x.wake != nil {
+	if x.asked { // by nobody any more
 		x.endWakes()
 	}
 	x.Method, x.Target, x.Authority, x.Path, x.Query = nil, nil, nil, nil, nil
@@ -119,24 +174,44 @@ func (x *Exchange) Release() {
 	x.Trailer.Reset(nil)
 	clear(x.Body.Filters)
 	x.Body = Body{Filters: x.Body.Filters[:0]}
-	x.Out, x.Preflight = nil, nil
+	x.Out, x.Shown, x.Upgrade, x.GRPCWeb, x.Preflight = nil, nil, nil, nil, nil
 	x.Captures.Reset(nil)
 	x.Route, x.Answer, x.Fault, x.Cause = nil, nil, nil, nil
-	x.Consumer, x.RequestID, x.Country, x.Recorded = "", nil, "", nil
-	clear(x.Claims)
-	x.Claims = x.Claims[:0]
+	x.RequestID, x.Country, x.Recorded = nil, "", nil
+	x.Problem, x.Blocking = Problem{}, nil
+	if x.identities > 0 || len(x.Claims) > 0 || x.Consumer != "" {
+		x.forgetIdentity()
+	}
 	x.Mirror = nil
+	x.Backstage, x.Unstayed, x.Outgoing, x.Cached = nil, nil, Outgoing{}, ""
+	if x.stay.Load() != neverStayed {
+		x.stay.Store(neverStayed)
+	}
 	x.forgetKept()
 	x.giveRoom()
 	x.Dry, x.Word, x.Verdicts = false, 0, x.Verdicts[:0]
-	x.served.Close()
+	if len(x.Refused) > 0 {
+		clear(x.Refused)
+		x.Refused = x.Refused[:0]
+	}
+	x.closeOwn()
 	x.own.Reset()
+}
+
+// closeOwn closes what a local answer has left open. The Sources of x itself don't mind being closed twice.
+func (x *Exchange) closeOwn() {
+	if s := x.own.Source; s != nil {
+		x.own.Source = nil
+		s.Close()
+	}
+	x.served.Close()
 }
 
 func (x *Exchange) endWakes() {
 	x.waking.Lock()
 	defer x.waking.Unlock()
 	x.gen++
+	x.asked = false
 	select {
 	case <-x.wake:
 	default:
@@ -152,6 +227,9 @@ type Waker struct {
 
 // Waker returns the waker of this use of x.
 func (x *Exchange) Waker() Waker {
+	x.waking.Lock()
+	defer x.waking.Unlock()
+	x.asked = true
 	if x.wake == nil {
 		x.wake = make(chan struct{}, 1)
 	}
@@ -174,5 +252,5 @@ func (w Waker) Wake() {
 // Wakes returns the channel that an engine parks on.
 func (x *Exchange) Wakes() <-chan struct{} {
 	x.Waker()
-	return x.wake
+	return x.wake // made once for all uses
 }

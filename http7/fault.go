@@ -72,12 +72,13 @@ var (
 	BadChunk         = bad("bad_chunk", "The chunked coding of the body is not valid.")
 	BadTrailer       = bad("bad_trailer", "The trailer section is not valid.")
 	BadConnection    = bad("bad_connection", "The Connection field is not valid.")
+	WithoutTLS       = bad("plain_on_tls", "The request came without TLS; ask with https instead.")
 	BodyCut          = &Fault{Side: Client, Kind: Cut, Name: "request_cut", Status: 400, GRPC: 13, ProxyStatus: "http_request_error", Title: "Bad Request", Detail: "The request body ended early.", Close: true}
 	AmbiguousPath    = bad("ambiguous_path", "The path could be read in more than one way.")
 	AmbiguousHost    = bad("ambiguous_host", "The host could be read in more than one way.")
 
 	UnknownCoding      = refused("unknown_transfer_coding", 501, 12, "Not Implemented", "The transfer coding is not known.", true)
-	VersionUnsupported = refused("http_version", 505, 12, "HTTP Version Not Supported", "Only HTTP/1.0 and HTTP/1.1 are spoken here.", true)
+	VersionUnsupported = refused("http_version", 505, 12, "HTTP Version Not Supported", "That version of HTTP is not spoken here.", true)
 	UnknownExpectation = refused("expectation", 417, 9, "Expectation Failed", "Only 100-continue may be expected.", true)
 	Misdirected        = refused("misdirected", 421, 5, "Misdirected Request", "This connection does not serve that host.", false)
 	NoRoute            = refused("no_route", 404, 12, "Not Found", "No route matches this request.", false)
@@ -92,7 +93,11 @@ var (
 	BodyTooLarge   = limit("body_too_large", 413, 8, "Content Too Large", "The request body is too large.")
 	RequestTimeout = &Fault{Side: Client, Kind: Timeout, Name: "request_timeout", Status: 408, GRPC: 4, ProxyStatus: "http_request_error", Title: "Request Timeout", Detail: "The request did not arrive in time.", Close: true}
 	ClientLeft     = &Fault{Side: Client, Kind: Left, Name: "client_left", Status: 499, GRPC: 1, Title: "Client Closed Request", Close: true}
-	ClientStalled  = &Fault{Side: Client, Kind: Timeout, Name: "client_stalled", Status: 499, GRPC: 1, Title: "Client Closed Request", Close: true}
+	// UpgradeRefused answers an extended CONNECT that nobody here can turn into a tunnel (RFC 9220 §3).
+	UpgradeRefused = refused("upgrade_refused", 501, 12, "Not Implemented", "The protocol is not spoken here.", false)
+	// TunnelIdle ends a tunnel in which no byte has passed for too long.
+	TunnelIdle    = &Fault{Side: Client, Kind: Timeout, Name: "tunnel_idle", Status: 408, GRPC: 4, Title: "Request Timeout", Detail: "The tunnel was idle for too long.", Close: true}
+	ClientStalled = &Fault{Side: Client, Kind: Timeout, Name: "client_stalled", Status: 499, GRPC: 1, Title: "Client Closed Request", Close: true}
 )
 
 // The faults of endpoints and of the way to them.
@@ -100,24 +105,34 @@ var (
 	NoEndpoints = upstream("no_endpoint", NoEndpoint, 503, 14, "destination_unavailable", "Service Unavailable", "No endpoint is available.", false)
 	Overloaded  = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "overloaded", Status: 503, GRPC: 14, ProxyStatus: "connection_limit_reached", Title: "Service Unavailable", Detail: "Every endpoint has as much to do as it may.", Extra: "Retry-After: 1\r\n"}
 	// BreakerOpen gets its Retry-After from whoever knows how long the breaker stays open.
-	BreakerOpen     = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "breaker_open", Status: 503, GRPC: 14, ProxyStatus: "destination_unavailable", Title: "Service Unavailable", Detail: "The endpoints are left alone, since too many requests failed."}
-	ConnectRefused  = upstream("connect_refused", Connect, 502, 14, "connection_refused", "Bad Gateway", "The endpoint refused the connection.", true)
-	ConnectTimeout  = upstream("connect_timeout", Connect, 504, 14, "connection_timeout", "Gateway Timeout", "The endpoint could not be reached in time.", true)
-	ConnectFailed   = upstream("connect_failed", Connect, 502, 14, "destination_ip_unroutable", "Bad Gateway", "The endpoint could not be reached.", true)
-	NameUnresolved  = upstream("name_unresolved", Connect, 502, 14, "dns_error", "Bad Gateway", "The endpoint's name could not be resolved.", true)
-	UpstreamTLS     = upstream("upstream_tls", Connect, 502, 14, "tls_protocol_error", "Bad Gateway", "The endpoint's TLS handshake failed.", true)
-	UpstreamStale   = upstream("upstream_stale", Stale, 502, 14, "connection_terminated", "Bad Gateway", "The endpoint closed the connection.", false)
-	UpstreamReset   = upstream("upstream_reset", Reset, 502, 14, "connection_terminated", "Bad Gateway", "The endpoint closed the connection.", false)
-	UpstreamTimeout = upstream("upstream_timeout", Timeout, 504, 4, "http_response_timeout", "Gateway Timeout", "The endpoint did not answer in time.", false)
-	RouteTimeout    = upstream("route_timeout", Timeout, 504, 4, "http_response_timeout", "Gateway Timeout", "The answer did not come in time.", false)
-	UpstreamCut     = upstream("upstream_cut", Cut, 502, 13, "http_response_incomplete", "Bad Gateway", "The endpoint's answer ended early.", false)
-	UpstreamStalled = upstream("upstream_stalled", Timeout, 504, 4, "http_response_timeout", "Gateway Timeout", "The endpoint stopped sending.", false)
-	BadStatusLine   = badAnswer("upstream_bad_status_line")
-	BadAnswerField  = badAnswer("upstream_bad_field")
-	BadAnswerFrame  = badAnswer("upstream_bad_framing")
-	BadAnswerChunk  = badAnswer("upstream_bad_chunk")
-	UnaskedUpgrade  = upstream("upstream_unasked_101", BadAnswer, 502, 13, "http_upgrade_failed", "Bad Gateway", "The endpoint's answer was not valid.", false)
-	AnswerTooLarge  = upstream("upstream_head_too_large", BadAnswer, 502, 13, "http_response_header_section_size", "Bad Gateway", "The endpoint's answer was not valid.", false)
+	BreakerOpen    = &Fault{Side: Upstream, Kind: NoEndpoint, Name: "breaker_open", Status: 503, GRPC: 14, ProxyStatus: "destination_unavailable", Title: "Service Unavailable", Detail: "The endpoints are left alone, since too many requests failed."}
+	ConnectRefused = upstream("connect_refused", Connect, 502, 14, "connection_refused", "Bad Gateway", "The endpoint refused the connection.", true)
+	ConnectTimeout = upstream("connect_timeout", Connect, 504, 14, "connection_timeout", "Gateway Timeout", "The endpoint could not be reached in time.", true)
+	ConnectFailed  = upstream("connect_failed", Connect, 502, 14, "destination_ip_unroutable", "Bad Gateway", "The endpoint could not be reached.", true)
+	NameUnresolved = upstream("name_unresolved", Connect, 502, 14, "dns_error", "Bad Gateway", "The endpoint's name could not be resolved.", true)
+	UpstreamTLS    = upstream("upstream_tls", Connect, 502, 14, "tls_protocol_error", "Bad Gateway", "The endpoint's TLS handshake failed.", true)
+	UpstreamStale  = upstream("upstream_stale", Stale, 502, 14, "connection_terminated", "Bad Gateway", "The endpoint closed the connection.", false)
+	UpstreamReset  = upstream("upstream_reset", Reset, 502, 14, "connection_terminated", "Bad Gateway", "The endpoint closed the connection.", false)
+	// UpstreamRefused is a request that the endpoint has not begun to process, and says so (RFC 9113 §8.7).
+	UpstreamRefused = upstream("upstream_refused", Stale, 502, 14, "connection_terminated", "Bad Gateway", "The endpoint refused the request.", true)
+	// UpstreamCalm is a request that the endpoint ended because it is asked too much (ENHANCE_YOUR_CALM).
+	UpstreamCalm = upstream("upstream_calm", NoEndpoint, 503, 8, "connection_limit_reached", "Service Unavailable", "The endpoint has as much to do as it may.", false)
+	// UpstreamCancelled is a request that the endpoint has cancelled (RFC 9113 §7: CANCEL).
+	UpstreamCancelled = upstream("upstream_cancelled", Reset, 502, 1, "connection_terminated", "Bad Gateway", "The endpoint cancelled the request.", false)
+	UpstreamTimeout   = upstream("upstream_timeout", Timeout, 504, 4, "http_response_timeout", "Gateway Timeout", "The endpoint did not answer in time.", false)
+	RouteTimeout      = upstream("route_timeout", Timeout, 504, 4, "http_response_timeout", "Gateway Timeout", "The answer did not come in time.", false)
+	UpstreamCut       = upstream("upstream_cut", Cut, 502, 13, "http_response_incomplete", "Bad Gateway", "The endpoint's answer ended early.", false)
+	UpstreamStalled   = upstream("upstream_stalled", Timeout, 504, 4, "http_response_timeout", "Gateway Timeout", "The endpoint stopped sending.", false)
+	BadStatusLine     = badAnswer("upstream_bad_status_line")
+	BadAnswerField    = badAnswer("upstream_bad_field")
+	BadAnswerFrame    = badAnswer("upstream_bad_framing")
+	BadAnswerChunk    = badAnswer("upstream_bad_chunk")
+	UnaskedUpgrade    = upstream("upstream_unasked_101", BadAnswer, 502, 13, "http_upgrade_failed", "Bad Gateway", "The endpoint's answer was not valid.", false)
+	// BadUpgrade is a change of protocol that the endpoint got wrong, or ignored where its answer would be taken for one.
+	BadUpgrade = upstream("upstream_bad_upgrade", BadAnswer, 502, 13, "http_upgrade_failed", "Bad Gateway", "The endpoint did not change the protocol as it was asked to.", false)
+	// NoUpgrade is that of an endpoint whose protocol does not carry tunnels (RFC 8441 §3).
+	NoUpgrade      = upstream("upstream_no_upgrade", BadAnswer, 502, 12, "http_upgrade_failed", "Bad Gateway", "The endpoint does not take tunnels.", false)
+	AnswerTooLarge = upstream("upstream_head_too_large", BadAnswer, 502, 13, "http_response_header_section_size", "Bad Gateway", "The endpoint's answer was not valid.", false)
 )
 
 // The faults of Weir itself.

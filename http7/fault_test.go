@@ -17,14 +17,15 @@ import (
 var faults = map[string]*Fault{
 	"BadRequestLine": BadRequestLine, "BadTarget": BadTarget, "BadHost": BadHost, "BadField": BadField, "BadLineEnding": BadLineEnding,
 	"ObsFold": ObsFold, "BadFraming": BadFraming, "BadContentLength": BadContentLength, "BadChunk": BadChunk, "BadTrailer": BadTrailer,
-	"BadConnection": BadConnection, "BodyCut": BodyCut, "AmbiguousPath": AmbiguousPath, "AmbiguousHost": AmbiguousHost, "BadContent": BadContent, "CORSRefused": CORSRefused, "Uncompressed": Uncompressed, "UnknownCoding": UnknownCoding, "VersionUnsupported": VersionUnsupported,
+	"BadConnection": BadConnection, "WithoutTLS": WithoutTLS, "BodyCut": BodyCut, "AmbiguousPath": AmbiguousPath, "AmbiguousHost": AmbiguousHost, "BadContent": BadContent, "CORSRefused": CORSRefused, "Uncompressed": Uncompressed, "UnknownCoding": UnknownCoding, "VersionUnsupported": VersionUnsupported,
 	"UnknownExpectation": UnknownExpectation, "Misdirected": Misdirected, "NoRoute": NoRoute, "LoopDetected": LoopDetected,
 	"MethodRefused": MethodRefused, "HeadTooLarge": HeadTooLarge, "TargetTooLong": TargetTooLong, "BodyTooLarge": BodyTooLarge,
 	"RequestTimeout": RequestTimeout, "ClientLeft": ClientLeft, "ClientStalled": ClientStalled,
 	"NoEndpoints": NoEndpoints, "Overloaded": Overloaded, "BreakerOpen": BreakerOpen, "ConnectRefused": ConnectRefused, "ConnectTimeout": ConnectTimeout, "ConnectFailed": ConnectFailed,
-	"NameUnresolved": NameUnresolved, "UpstreamTLS": UpstreamTLS, "UpstreamStale": UpstreamStale, "UpstreamReset": UpstreamReset,
+	"NameUnresolved": NameUnresolved, "UpstreamTLS": UpstreamTLS, "UpstreamStale": UpstreamStale, "UpstreamReset": UpstreamReset, "UpstreamRefused": UpstreamRefused, "UpstreamCalm": UpstreamCalm, "UpstreamCancelled": UpstreamCancelled,
 	"UpstreamTimeout": UpstreamTimeout, "RouteTimeout": RouteTimeout, "UpstreamCut": UpstreamCut, "UpstreamStalled": UpstreamStalled,
 	"BadStatusLine": BadStatusLine, "BadAnswerField": BadAnswerField, "BadAnswerFrame": BadAnswerFrame, "BadAnswerChunk": BadAnswerChunk,
+	"UpgradeRefused": UpgradeRefused, "TunnelIdle": TunnelIdle, "BadUpgrade": BadUpgrade, "NoUpgrade": NoUpgrade,
 	"UnaskedUpgrade": UnaskedUpgrade, "AnswerTooLarge": AnswerTooLarge,
 	"Panicked": Panicked, "HandlerError": HandlerError, "Exhausted": Exhausted, "Stopping": Stopping,
 }
@@ -81,10 +82,10 @@ func TestEveryFaultIsComplete(t *testing.T) {
 		if f.ProxyStatus != "" && !slices.Contains(proxyErrors, f.ProxyStatus) {
 			t.Errorf("%s: %q is not a registered proxy error", v, f.ProxyStatus)
 		}
-		if (f.Status >= 500) != (f.Side != Client) && f != UnknownCoding && f != VersionUnsupported && f != LoopDetected {
+		if (f.Status >= 500) != (f.Side != Client) && f != UnknownCoding && f != VersionUnsupported && f != LoopDetected && f != UpgradeRefused {
 			t.Errorf("%s: side %d with status %d", v, f.Side, f.Status)
 		}
-		if f.Retry && (f.Side != Upstream || f.Kind != Connect) {
+		if f.Retry && (f.Side != Upstream || f.Kind != Connect) && f != UpstreamRefused { // which the endpoint vouches for
 			t.Errorf("%s: a retry whatever the method is safe only before a connection", v)
 		}
 		if f.Kind == Malformed && !f.Close {
@@ -160,7 +161,8 @@ func faultsPage() string {
 	b.WriteString(`# Faults
 
 Why Weir answered instead of the endpoint, or cut a message. The name is what the access log, metrics and the problem body
-(RFC 9457) say; the proxy error is that of the Proxy-Status field (RFC 9209). Written from the code by a test of http7.
+(RFC 9457) say; the proxy error is that of the Proxy-Status field (RFC 9209). Policies that say who and what may pass have
+[names of their own](guide/guard.md#who-was-refused). Written from the code by a test of http7.
 
 | name | side | status | gRPC | proxy error | closes the connection | detail |
 |---|---|---|---|---|---|---|

@@ -275,16 +275,15 @@ func (s *served) Close() {
 // Interrupt ends the wait for the next bytes of a handler's stream writer because the client has
 // gone: the Source fails with [ClientLeft]. Any goroutine may call it at any time; it does nothing
 // when no such stream is being sent.
-func (x *Exchange) Interrupt() {
-	x.served.mu.Lock()
-	defer x.served.mu.Unlock()
-	r := x.served.r
-	if r == nil {
+func (s *served) Interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.r == nil {
 		return
 	}
 	// Only fasthttp's pipe may be closed while it is read; it shows as a net.Conn.
-	if c, ok := r.body.stream.(net.Conn); ok {
-		r.body.stopped.Store(true)
+	if c, ok := s.r.body.stream.(net.Conn); ok {
+		s.r.body.stopped.Store(true)
 		_ = c.Close()
 	}
 }

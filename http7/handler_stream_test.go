@@ -100,24 +100,23 @@ func TestAClientThatLeavesInterruptsASilentStream(t *testing.T) {
 		}
 		go func() { // the watcher; ends at once
 			time.Sleep(time.Second)
-			x.Interrupt()
+			Interrupt(x.Answer.Source)
 		}()
 		body, s, f := drain(x.Answer.Source)
 		if body != "" || s != Failure || f != ClientLeft {
 			t.Errorf("got %q, state %v, %v", body, s, f)
 		}
-		x.Interrupt() // after the end it does nothing
+		Interrupt(x.Answer.Source) // after the end it does nothing
 		close(stop)
 	})
 }
 
 func TestInterruptLeavesOtherAnswersAlone(t *testing.T) {
 	x := asked("")
-	x.Interrupt()
 	if f := Serve(func(ctx *fasthttp.RequestCtx) { ctx.SetBodyStream(strings.NewReader("abc"), 3) }, x); f != nil {
 		t.Fatal(f)
 	}
-	x.Interrupt()
+	Interrupt(x.Answer.Source)
 	if body, s, _ := drain(x.Answer.Source); body != "abc" || s != End {
 		t.Fatalf("got %q, state %v", body, s)
 	}

@@ -311,7 +311,7 @@ func TestAnExchangeOfNetHTTPComesBackAsItWas(t *testing.T) {
 	var x Exchange
 	FillRequest(&x, r)
 	back := http.Header{}
-	x.Request.DrainTo(back, Names(Host))
+	x.Request.DrainTo(back, Names(Host), "")
 	if fmt.Sprint(back) != fmt.Sprint(r.Header) || !x.Secure || string(x.Authority) != "api.example.com" {
 		t.Errorf("got %v, want %v", back, r.Header)
 	}
@@ -325,7 +325,7 @@ func TestAnExchangeOfNetHTTPComesBackAsItWas(t *testing.T) {
 func TestDrainingDoesNotShareMemoryWithTheBlock(t *testing.T) {
 	h := fill("X-A: secret\r\n")
 	dst := http.Header{}
-	h.DrainTo(dst, 0)
+	h.DrainTo(dst, 0, "")
 	for i := range h.raw {
 		h.raw[i] = 'z'
 	}

@@ -28,6 +28,9 @@ type LimitsConfig struct {
 	MinBodyRate conf.ByteRate `toml:"min_body_rate"`
 	// WriteStall is how long a client may take no byte of an answer before it is cut. Default: 60s.
 	WriteStall conf.Duration `toml:"write_stall"`
+	// H2Streams is how many requests one client may have under way on one connection of h2 or h3;
+	// further ones are refused and may be sent again. Default: 250.
+	H2Streams conf.Limit `toml:"h2_streams"`
 }
 
 // DefaultLimits returns the values of absent keys of an http listener.
@@ -40,6 +43,7 @@ func DefaultLimits() LimitsConfig {
 		IdleTimeout:   conf.Dur(75 * time.Second),
 		MinBodyRate:   conf.BytesPerSecond(240),
 		WriteStall:    conf.Dur(60 * time.Second),
+		H2Streams:     conf.AtMost(250),
 	}
 }
 
@@ -47,6 +51,7 @@ const (
 	minHeaderBytes = 1 << 10
 	maxHeaderBytes = 1 << 20
 	maxHeaderCount = 10_000
+	maxH2Streams   = 100_000
 )
 
 // Check notes what is wrong with c, the limits of an http listener.
@@ -57,6 +62,9 @@ func (c *LimitsConfig) Check(p *conf.Problems) {
 	}
 	if c.HeaderCount.IsOff() || c.HeaderCount.Value() < 1 || c.HeaderCount.Value() > maxHeaderCount {
 		p.Add("header_count", c.HeaderCount.String()+" is out of range", "write a number from 1 to "+strconv.Itoa(maxHeaderCount))
+	}
+	if c.H2Streams.IsOff() || c.H2Streams.Value() < 1 || c.H2Streams.Value() > maxH2Streams {
+		p.Add("h2_streams", c.H2Streams.String()+" is out of range", "each has memory of its own: write a number from 1 to "+strconv.Itoa(maxH2Streams))
 	}
 	p.Positive("header_timeout", c.HeaderTimeout)
 	p.Positive("idle_timeout", c.IdleTimeout)

@@ -55,6 +55,16 @@ const (
 	GRPCTimeout
 	XTimeoutMs
 	RetryAfter
+	IfMatch
+	IfNoneMatch
+	IfModifiedSince
+	IfUnmodifiedSince
+	IfRange
+	Expires
+	LastModified
+	Pragma
+	CDNCacheControl
+	CacheStatus
 	idCount
 )
 
@@ -73,6 +83,9 @@ var idNames = [idCount]string{
 	Range: "Range", HTTP2Settings: "HTTP2-Settings", MaxForwards: "Max-Forwards", Origin: "Origin",
 	XRequestID: "X-Request-Id", TraceParent: "traceparent", ContentDigest: "Content-Digest", ReprDigest: "Repr-Digest",
 	GRPCTimeout: "grpc-timeout", XTimeoutMs: "X-Timeout-Ms", RetryAfter: "Retry-After",
+	IfMatch: "If-Match", IfNoneMatch: "If-None-Match", IfModifiedSince: "If-Modified-Since",
+	IfUnmodifiedSince: "If-Unmodified-Since", IfRange: "If-Range", Expires: "Expires", LastModified: "Last-Modified",
+	Pragma: "Pragma", CDNCacheControl: "CDN-Cache-Control", CacheStatus: "Cache-Status",
 }
 
 // String returns the name in its usual spelling; "" for [Unlisted].

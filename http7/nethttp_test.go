@@ -102,7 +102,7 @@ func TestTheLengthOfAnAnswerFromNetHTTP(t *testing.T) {
 
 func TestDrainingGivesCanonicalNamesAndLeavesSomeOut(t *testing.T) {
 	dst := http.Header{"X-A": {"0"}}
-	fill("x-a: 1\r\nHost: h\r\nX-A: 2\r\nvia: 1.1 w\r\nx_y: 1\r\n").DrainTo(dst, Names(Host))
+	fill("x-a: 1\r\nHost: h\r\nX-A: 2\r\nvia: 1.1 w\r\nx_y: 1\r\n").DrainTo(dst, Names(Host), "")
 	want := http.Header{"X-A": {"0", "1", "2"}, "Via": {"1.1 w"}, "X_y": {"1"}}
 	if !maps.EqualFunc(dst, want, slices.Equal) {
 		t.Fatalf("got %v, want %v", dst, want)
@@ -123,7 +123,7 @@ func FuzzFillRequestAndDrain(f *testing.F) {
 			t.Fatal("no path")
 		}
 		got := http.Header{}
-		x.Request.DrainTo(got, Names(Host))
+		x.Request.DrainTo(got, Names(Host), "")
 		want := r.Header.Clone()
 		for name := range want {
 			if HopByHop.Has(LookupID([]byte(name))) || LookupID([]byte(name)) == Host || strings.Contains(name, "_") {

@@ -79,6 +79,7 @@ func (x *Exchange) Detach() *Detached {
 		d.Upstream = x.Route.Upstream
 	}
 	d.Header.CopyFrom(&x.Request)
+	x.Outgoing.Apply(&d.Header)
 	return d
 }
 

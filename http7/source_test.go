@@ -179,8 +179,9 @@ func TestADetachedHeadLivesThroughEditsAndReuse(t *testing.T) {
 
 func TestReleaseInterruptsNothingOfTheNext(t *testing.T) {
 	x := asked("")
+	late := Source(&x.served)
 	x.Release()
-	x.Interrupt() // a watcher that is late
+	Interrupt(late) // a watcher that is late
 	x.Client = netip.MustParseAddr("192.0.2.1")
 	if _, body := answered(t, x, Respond(200, "", []byte("fine"))); body != "fine" {
 		t.Errorf("got %q", body)

@@ -27,8 +27,8 @@ type Config struct {
 	// weights. Default: "ewma".
 	Balance string `toml:"balance"`
 	// HashOn is what "maglev" and "ring" place by: one selector such as "client" or
-	// "header:X-User", or a list of them that counts together. Required for these two, refused
-	// for the others.
+	// "header:X-User", or a list of them that counts together. Required for these two; the
+	// others make no use of it.
 	HashOn conf.Selectors `toml:"hash_on"`
 	// MaxInFlight is how many uses one endpoint serves at a time: a number, "adaptive" for a limit
 	// found from the latency (Gradient2), or "off". An endpoint at its limit is passed over; when

@@ -30,7 +30,7 @@ func (c *Config) Check(p *conf.Problems) {
 	}
 }
 
-// checkHash sees to it that a key is named exactly where keys are placed.
+// checkHash sees to it that a key is named where keys are placed. Elsewhere it waits for a balancer that has a use for it.
 func (c *Config) checkHash(p *conf.Problems) {
 	c.HashOn.Check(p, "hash_on")
 	switch {
@@ -38,7 +38,7 @@ func (c *Config) checkHash(p *conf.Problems) {
 		p.AddNeeds("balance", strconv.Quote(c.Balance)+" places by a key, and hash_on names none",
 			`write hash_on = "client", or a header or cookie such as "header:X-User"`, append(p.Path(), "hash_on")...)
 	case len(c.HashOn) > 0 && slices.Contains([]string{EWMA, LeastRequests, RoundRobin, Random}, c.Balance):
-		p.AddKey("hash_on", "balance = "+strconv.Quote(c.Balance)+" places by no key",
+		p.Warn("hash_on", "balance = "+strconv.Quote(c.Balance)+" places by no key",
 			`write balance = "maglev" or "ring", or leave hash_on out`)
 	}
 }

@@ -93,7 +93,11 @@ func TestAnyViewFollowsTheRule(t *testing.T) {
 // Whatever is tried and full: who may be picked is, nobody else, and the reason for nobody is right.
 func TestAnyPickFollowsTheRule(t *testing.T) {
 	random := rand.New(rand.NewPCG(15, 16))
-	for i := range 600 {
+	rounds := 600
+	if testing.Short() {
+		rounds = 200
+	}
+	for i := range rounds {
 		cast := draw(random, 10)
 		for _, balance := range everyBalancer {
 			cfg := Config{Balance: balance, Zone: []string{"", "a"}[i%2], Panic: conf.Percent(50), MaxInFlight: AtMost(1)}

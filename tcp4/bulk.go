@@ -11,7 +11,7 @@ func (d *direction) passBulk() verdict {
 		d.fill, d.pour = d.onFillable, d.onPourable
 	}
 	d.n, d.err = 0, nil
-	if err := d.from.raw.Read(d.fill); err != nil {
+	if err := d.wait(d.from.raw, d.fill); err != nil {
 		return sourceFailed
 	}
 	v := d.judgeFill()

@@ -1,7 +1,9 @@
 package tcp4
 
 import (
+	"errors"
 	"io"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,9 +20,6 @@ const (
 	smallAfter = 8
 )
 
-// quickSend is the longest message that may be sent without telling the scheduler.
-const quickSend = 16 << 10
-
 // verdict is how a direction ended.
 type verdict uint8
 
@@ -31,20 +30,23 @@ const (
 	sinkFailed
 )
 
-// direction passes bytes one way. Its goroutine alone touches it, but for bytes.
+// direction passes bytes one way. Its goroutine alone touches it, but for bytes and doubt.
 //
-// While it waits for its source it holds neither buffer nor pipe, and sets no deadline; closing
-// the source wakes it. The callbacks for the poller are made once, so that a message costs no
-// allocation; their results are fields.
+// While it waits for its source it holds neither buffer nor pipe (for TLS a small buffer), and sets
+// no deadline; closing the source wakes it. The callbacks for the poller are made once, so that a
+// message costs no allocation; their results are fields.
 type direction struct {
 	from, to *side
 	shared   *Sessions
 	bytes    atomic.Int64 // passed on
-	first    time.Time    // when the first bytes came
+	spoke    bool
+	first    time.Time // when the first bytes came
 
 	bulk     bool
 	noSplice bool // one of the sockets can't
 	streak   int  // steps in a row that speak for the other mode
+	talked   int  // messages in a row that one read took whole
+	deep     bool // the last read of a TLS connection filled its buffer
 
 	buf  *buffer
 	pipe *splice.Pipe
@@ -52,84 +54,108 @@ type direction struct {
 	sent int // of these, at once
 	err  error
 
-	read, send func(fd uintptr) bool
+	sink       uintptr     // the descriptor of to, if that is a plain socket
+	over       func() bool // of the session
+	talk       func(fd uintptr) bool
 	fill, pour func(fd uintptr) bool // made when bulk begins
+
+	doubt doubt
 }
 
 func (d *direction) join(shared *Sessions, from, to *side) {
 	d.from, d.to, d.shared = from, to, shared
-	d.read, d.send = d.onReadable, d.onSendable
+	d.doubt.look = func(fd uintptr) { d.doubt.found.Store(glimpse(fd)) }
+	d.talk, d.over = d.onReadable, func() bool { return false }
 }
 
-// pass moves bytes until the source ends or a side fails.
-func (d *direction) pass() verdict {
-	v := goesOn
-	for v == goesOn {
-		if d.bulk {
-			v = d.passBulk()
-		} else {
-			v = d.passSmall()
-		}
+// pass moves bytes until the source ends or a side fails. Meanwhile it holds the sink's descriptor,
+// which then can't become another connection's, whoever closes this one.
+func (d *direction) pass() (v verdict) {
+	if d.to.raw == nil {
+		return d.passAll()
+	}
+	err := d.to.raw.Control(func(fd uintptr) {
+		d.sink = fd
+		v = d.passAll()
+	})
+	if err != nil {
+		return sinkFailed
 	}
 	return v
 }
 
-// passSmall passes on what one read gives.
+func (d *direction) passAll() verdict {
+	v := goesOn
+	for v == goesOn {
+		switch {
+		case d.bulk:
+			v = d.passBulk()
+		case d.from.raw != nil && d.to.raw != nil:
+			v = d.passTalk()
+		default:
+			v = d.passSmall()
+		}
+	}
+	d.doubt.dispel()
+	return v
+}
+
+// wait calls try when the source, raw, can be read, until it reports true. A deadline that passes is
+// the end of the session, or one of its doubts: a reason to try again.
+func (d *direction) wait(raw syscall.RawConn, try func(fd uintptr) bool) error {
+	for {
+		err := raw.Read(try)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		_ = d.from.conn.SetReadDeadline(time.Time{}) // fails only on a closed connection, which Read tells
+		if d.over() {                                // whoever decides it sets the deadline afterwards
+			return err
+		}
+	}
+}
+
+// passSmall passes on what one read gives, where one of the sides is no plain socket.
 func (d *direction) passSmall() verdict {
 	if d.from.raw != nil {
-		d.readRaw()
+		d.n, d.err = 0, nil
+		if err := d.wait(d.from.raw, d.onFilled); err != nil {
+			d.err = err
+		}
 	} else {
-		d.buf = d.shared.buffers.Get().(*buffer)
-		d.n, d.err = d.from.conn.Read(d.buf[:])
+		d.buf = d.shared.take(d.deep)
+		d.n, d.err = d.from.conn.Read(d.buf.b)
+		d.deep = d.n == len(d.buf.b)
 	}
+	d.sent = 0
 	v := d.forward()
 	d.dropBuffer()
 	return v
 }
 
-// readRaw waits for bytes without a buffer and reads them into one.
-func (d *direction) readRaw() {
-	d.n, d.err = 0, nil
-	if err := d.from.raw.Read(d.read); err != nil {
-		d.err = err
-	} else if d.n == 0 && d.err == nil {
-		d.err = io.EOF
-	}
-}
-
-// onReadable tries a read. It reports false, and keeps no buffer, if there is nothing to read yet.
-func (d *direction) onReadable(fd uintptr) bool {
-	d.buf = d.shared.buffers.Get().(*buffer)
-	n, errno := receive(fd, d.buf[:])
-	switch errno {
-	case 0:
-		d.n = n
-	case syscall.EAGAIN:
+// onFilled tries a read. It reports false, and keeps no buffer, if there is nothing to read yet.
+func (d *direction) onFilled(fd uintptr) bool {
+	d.buf = d.shared.take(true)
+	n, errno := receive(fd, d.buf.b)
+	switch {
+	case errno == syscall.EAGAIN:
 		d.dropBuffer()
 		return false
-	default:
+	case errno != 0:
 		d.err = errno
+	case n == 0:
+		d.err = io.EOF
 	}
+	d.n = n
 	return true
 }
 
-// onSendable sends what the socket takes at once, for write, which deals with the rest.
-func (d *direction) onSendable(fd uintptr) bool {
-	d.sent, _ = transmit(fd, d.buf[:d.n])
-	return true
-}
-
-// write passes on what was read. A small message to a plain socket, which nearly always takes it
-// whole, goes the short way.
+// write passes on what was read and has not been sent yet.
 func (d *direction) write() error {
-	d.sent = 0
-	if d.to.raw != nil && d.n <= quickSend {
-		_ = d.to.raw.Write(d.send) // what is wrong shows in Write below
-	}
 	n := d.sent
 	var err error
 	if n < d.n {
-		n, err = d.to.conn.Write(d.buf[n:d.n])
+		n, err = d.to.conn.Write(d.buf.b[n:d.n])
 		n += d.sent
 	}
 	d.bytes.Add(int64(n))
@@ -138,7 +164,7 @@ func (d *direction) write() error {
 
 func (d *direction) dropBuffer() {
 	if d.buf != nil {
-		d.shared.buffers.Put(d.buf)
+		d.shared.give(d.buf)
 		d.buf = nil
 	}
 }
@@ -146,9 +172,7 @@ func (d *direction) dropBuffer() {
 // forward writes what was read, and then judges why the read gave no more.
 func (d *direction) forward() verdict {
 	if d.n > 0 {
-		if d.first.IsZero() {
-			d.first = time.Now()
-		}
+		d.hear()
 		if d.write() != nil {
 			return sinkFailed
 		}
@@ -161,6 +185,13 @@ func (d *direction) forward() verdict {
 	}
 	d.lean(d.n == bufferSize && d.from.raw != nil && d.to.raw != nil && !d.noSplice, bulkAfter)
 	return goesOn
+}
+
+// hear notes when the first bytes came.
+func (d *direction) hear() {
+	if !d.spoke {
+		d.spoke, d.first = true, time.Now()
+	}
 }
 
 // lean counts a step that speaks for the other mode, or forgets the count, and changes the mode

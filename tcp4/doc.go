@@ -1,8 +1,12 @@
 // Package tcp4 is the room of connections: it accepts them within limits, hands them to TLS and
 // to the engines of http7, or relays them to an endpoint byte for byte.
 //
-// internal/gateway makes Listeners, TLS hand-offs and Relays and joins them by Handler; nobody
-// else does. tcp4 sees bytes and addresses. It knows no HTTP and no configuration file; it chooses
+// What a connection begins with is looked at before anybody has taken a byte of it (peek): Proxies
+// takes PROXY headers off those of trusted sources, Passthrough decides from the TLS hello whether a
+// connection goes on as it is.
+//
+// internal/gateway makes Listeners, Proxies, Passthroughs, TLS hand-offs and Relays and joins them by
+// Handler; nobody else does. tcp4 sees bytes and addresses. It knows no HTTP and no configuration file; it chooses
 // endpoints through lb.
 //
 // Goroutines. Each bound address has one that accepts ("tcp4.accept"); it ends when the listener

@@ -22,6 +22,9 @@ type Limits struct {
 	// MaxPerClient is how many of them one client address may hold. Clients on a unix socket have
 	// no address and are not bounded by it. Default (0) and Off: no limit.
 	MaxPerClient int
+	// Proxies, if not nil, takes PROXY headers off connections before the handler gets them, which
+	// is then given a *Proxied. MaxPerClient bounds the clients that the headers name.
+	Proxies *Proxies
 }
 
 // withDefaults returns l with every limit as a number to compare with.

@@ -253,24 +253,39 @@ func (l *Listener) admit(conn net.Conn) {
 		l.release(netip.Addr{})
 		return
 	}
+	proxied := now.limits.Proxies.expects(conn)
 	var counted netip.Addr
-	if now.limits.MaxPerClient > 0 {
-		if a, ok := clientAddr(conn); ok {
-			if !led.clients.enter(a, now.limits.MaxPerClient) {
-				led.RefusedClient.Add(1)
-				reset(conn)
-				l.release(netip.Addr{})
-				return
-			}
-			counted = a
+	if !proxied {
+		var ok bool
+		if counted, ok = l.count(conn, now.limits.MaxPerClient); !ok {
+			reset(conn)
+			l.release(netip.Addr{})
+			return
 		}
 	}
 	led.Accepted.Add(1)
-	go l.carry(conn, now.handler, counted)
+	go l.carry(conn, now, proxied, counted)
+}
+
+// count counts conn for its client and reports whether limit allows it; counted is not valid if
+// nothing was counted.
+func (l *Listener) count(conn net.Conn, limit int) (counted netip.Addr, ok bool) {
+	if limit <= 0 {
+		return netip.Addr{}, true
+	}
+	a, has := clientAddr(conn)
+	if !has {
+		return netip.Addr{}, true
+	}
+	if !l.ledger.clients.enter(a, limit) {
+		l.ledger.RefusedClient.Add(1)
+		return netip.Addr{}, false
+	}
+	return a, true
 }
 
 // carry is the goroutine of one connection. A panic of the handler costs that connection alone.
-func (l *Listener) carry(conn net.Conn, handler Handler, counted netip.Addr) {
+func (l *Listener) carry(conn net.Conn, now *live, proxied bool, counted netip.Addr) {
 	defer func() {
 		if p := recover(); p != nil {
 			l.ledger.Panics.Add(1)
@@ -281,7 +296,28 @@ func (l *Listener) carry(conn net.Conn, handler Handler, counted netip.Addr) {
 		l.release(counted)
 	}()
 	pprof.SetGoroutineLabels(l.labels)
-	handler(conn)
+	served := conn
+	if proxied {
+		if served, counted = l.believe(conn, now); served == nil {
+			reset(conn)
+			return
+		}
+	}
+	now.handler(served)
+}
+
+// believe takes the PROXY header off conn and counts the client that it names; nil if there is no
+// header to be believed, or the client has too many connections.
+func (l *Listener) believe(conn net.Conn, now *live) (served net.Conn, counted netip.Addr) {
+	believed := now.limits.Proxies.take(conn)
+	if believed == nil {
+		return nil, netip.Addr{}
+	}
+	counted, ok := l.count(believed, now.limits.MaxPerClient)
+	if !ok {
+		return nil, netip.Addr{}
+	}
+	return believed, counted
 }
 
 // release accounts for a connection that has ended; counted is the client it was counted for.

@@ -50,6 +50,8 @@ type Record struct {
 	Endpoint string
 	// Client is the client's address; a unix socket's may be empty.
 	Client net.Addr
+	// ServerName is the host that the client asked for by TLS; empty if it did not.
+	ServerName string
 	// Start is when the client's connection was handed to the relay.
 	Start time.Time
 	// Duration is from Start to the end of both connections.

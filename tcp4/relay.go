@@ -8,6 +8,8 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"weir/internal/hello"
+	"weir/internal/proxyproto"
 	"weir/lb"
 )
 
@@ -29,6 +31,13 @@ type RelayConfig struct {
 	// IdleTimeout cuts a session after this long without a byte in either direction, at most an
 	// eighth later. Default (0): 1 h. Off: never.
 	IdleTimeout time.Duration
+	// Strangers, if not nil, are the listener's Proxies: a client that is not Proxied must not begin
+	// with a PROXY header, which the endpoint might believe, and is reset if it does. Nothing waits
+	// for that: what the endpoint says first goes to the client at once.
+	Strangers *Proxies
+	// SendProxy has each session begin with a PROXY header of this version, 1 or 2, that tells the
+	// endpoint who the client is. Default (0): none.
+	SendProxy int
 	// Sessions counts and cuts the sessions, and owns their buffers and pipes. Required. Relays of
 	// successive snapshots share one.
 	Sessions *Sessions
@@ -51,8 +60,11 @@ type Relay struct {
 
 // NewRelay checks cfg, fills in the defaults and starts nothing.
 func NewRelay(cfg RelayConfig) (*Relay, error) {
-	if cfg.Upstream == nil || cfg.Sessions == nil {
+	switch {
+	case cfg.Upstream == nil || cfg.Sessions == nil:
 		return nil, errors.New("tcp4: a relay needs an upstream and sessions")
+	case cfg.SendProxy < 0 || cfg.SendProxy > 2:
+		return nil, errors.New("tcp4: PROXY headers have version 1 or 2")
 	}
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = time.Second
@@ -79,8 +91,11 @@ func NewRelay(cfg RelayConfig) (*Relay, error) {
 
 // Serve is the relay's Handler: it returns when the session has ended and both connections are
 // closed. A client for whom no endpoint can be had is reset.
-func (r *Relay) Serve(client net.Conn) {
-	rec := Record{Listener: r.cfg.Listener, Upstream: r.cfg.Upstream.Name(), Client: client.RemoteAddr(), Start: time.Now()}
+func (r *Relay) Serve(client net.Conn) { r.ServeHello(client, nil) }
+
+// ServeHello is Serve for a TLS connection whose hello has been looked at. h may be nil.
+func (r *Relay) ServeHello(client net.Conn, h *hello.Hello) {
+	rec := Record{Listener: r.cfg.Listener, Upstream: r.cfg.Upstream.Name(), Client: client.RemoteAddr(), ServerName: serverName(client, h), Start: time.Now()}
 	if r.cfg.Sessions.begin() {
 		r.session(client, &rec)
 		r.cfg.Sessions.end()
@@ -104,6 +119,9 @@ func (r *Relay) session(client net.Conn, rec *Record) {
 	}
 	rec.Endpoint = lease.Endpoint().Address()
 	s := newSession(r, client, endpoint)
+	if r.cfg.SendProxy > 0 {
+		s.announce = proxyproto.Append(nil, r.cfg.SendProxy, announcement(client, rec.ServerName))
+	}
 	s.run()
 	s.report(rec)
 	lease.Done(rec.outcome())

@@ -21,37 +21,55 @@ const idleTicks = 8
 // resets both sides, so that a truncated stream never looks complete. One that can't write stops:
 // its receiver is gone, the other direction reads from it what it left behind and then finds its
 // end or its error.
+//
+// Whoever decides the end wakes the directions, by a deadline; run closes the connections when both
+// are through.
 type session struct {
 	relay            *Relay
 	client, endpoint side
 	in, out          direction // from the client, to the client
+	announce         []byte    // what the endpoint is told before anything else
 
 	open   atomic.Int32  // directions that have not ended
 	broken atomic.Bool   // a direction could not write
-	end    atomic.Uint32 // End + 1; 0 while none is decided
+	end    atomic.Uint32 // End + 1, and byReset; 0 while none is decided
 	back   sync.WaitGroup
 
-	began time.Time // when both sides were connected
-	idle  *time.Timer
-	seen  int64 // bytes at the last tick
-	quiet int   // ticks since they changed
+	began  time.Time // when both sides were connected
+	doubts doubts
+	idle   *time.Timer
+	seen   int64 // bytes at the last tick
+	quiet  int   // ticks since they changed
 }
 
-// side is one connection. raw is nil if it is not a plain socket of this process.
+// side is one connection. raw is nil if it is not a plain socket of this process; below is then the
+// socket that it lies upon, if there is one.
 type side struct {
-	conn net.Conn
-	raw  syscall.RawConn
-	lost End         // how a session ends that loses this side
-	shut atomic.Bool // we have told it that no more will come
+	conn  net.Conn
+	raw   syscall.RawConn
+	below syscall.RawConn
+	lost  End         // how a session ends that loses this side
+	shut  atomic.Bool // we have told it that no more will come
+}
+
+// lowest returns the connection that conn lies upon: a socket, if conn is TLS over one.
+func lowest(conn net.Conn) net.Conn {
+	for over, ok := conn.(netConner); ok; over, ok = conn.(netConner) {
+		conn = over.NetConn()
+	}
+	return conn
 }
 
 func (s *side) join(conn net.Conn, lost End) {
 	s.conn, s.lost = conn, lost
-	switch c := conn.(type) {
-	case *net.TCPConn:
-		s.raw, _ = c.SyscallConn()
-	case *net.UnixConn:
-		s.raw, _ = c.SyscallConn()
+	if plain, ok := conn.(syscall.Conn); ok { // TLS is none
+		if raw, err := plain.SyscallConn(); err == nil {
+			s.raw, s.below = raw, raw
+		}
+		return
+	}
+	if plain, ok := lowest(conn).(syscall.Conn); ok {
+		s.below, _ = plain.SyscallConn()
 	}
 }
 
@@ -61,6 +79,9 @@ func newSession(r *Relay, client, endpoint net.Conn) *session {
 	s.endpoint.join(endpoint, EndpointReset)
 	s.in.join(r.cfg.Sessions, &s.client, &s.endpoint)
 	s.out.join(r.cfg.Sessions, &s.endpoint, &s.client)
+	s.doubts.of = [2]*direction{&s.in, &s.out}
+	s.in.doubt.session, s.out.doubt.session = &s.doubts, &s.doubts
+	s.in.over, s.out.over = s.over, s.over
 	s.open.Store(2)
 	return s
 }
@@ -75,9 +96,29 @@ func (s *session) run() {
 		s.idle.Reset(t / idleTicks) // not before tick can see the timer
 		defer s.idle.Stop()
 	}
+	defer s.close()
+	if !s.greet() {
+		return
+	}
 	s.back.Go(s.runBack)
+	if s.relay.cfg.Strangers.vet(s.client.conn, func() { s.abort(ClientReset) }) == errStranger {
+		s.abort(ClientReset)
+	}
 	s.carry(&s.in)
 	s.back.Wait()
+	s.doubts.stop()
+}
+
+// greet tells the endpoint who the client is. An endpoint that does not even take that is gone.
+func (s *session) greet() bool {
+	if len(s.announce) == 0 {
+		return true
+	}
+	_, err := s.endpoint.conn.Write(s.announce)
+	if s.announce = nil; err != nil {
+		s.abort(EndpointReset)
+	}
+	return err == nil
 }
 
 // runBack is the goroutine "tcp4.relay.back"; run joins it.
@@ -120,21 +161,39 @@ func (s *session) finish(d *direction) {
 	if s.broken.Load() {
 		end = d.from.lost
 	}
-	if s.decide(end) {
-		_ = s.client.conn.Close()
-		_ = s.endpoint.conn.Close()
+	s.decide(end, 0)
+}
+
+// abort ends the session so that both sides see a reset.
+func (s *session) abort(end End) { s.decide(end, byReset) }
+
+// byReset is a bit of session.end.
+const byReset = 1 << 16
+
+// decide ends the session and wakes its directions. Only the first end counts.
+func (s *session) decide(end End, how uint32) {
+	if s.end.CompareAndSwap(0, uint32(end)+1|how) {
+		_ = s.client.conn.SetDeadline(past) // fails only on a closed connection, whose reader knows
+		_ = s.endpoint.conn.SetDeadline(past)
 	}
 }
 
-// abort resets both sides, which wakes both directions. Only the first end counts.
-func (s *session) abort(end End) {
-	if s.decide(end) {
-		reset(s.client.conn)
-		reset(s.endpoint.conn)
+// past is a deadline that wakes whoever waits.
+var past = time.Unix(1, 0)
+
+// over reports whether the end is decided.
+func (s *session) over() bool { return s.end.Load() != 0 }
+
+// close closes both connections as the end wants it.
+func (s *session) close() {
+	for _, side := range []*side{&s.client, &s.endpoint} {
+		if s.end.Load()&byReset != 0 {
+			reset(side.conn)
+		} else {
+			_ = side.conn.Close()
+		}
 	}
 }
-
-func (s *session) decide(end End) bool { return s.end.CompareAndSwap(0, uint32(end)+1) }
 
 // tick is called by the idle timer, never twice at a time.
 func (s *session) tick() {
@@ -155,7 +214,7 @@ func (s *session) tick() {
 // report writes into rec what became of the session, which has ended.
 func (s *session) report(rec *Record) {
 	rec.BytesIn, rec.BytesOut = s.in.bytes.Load(), s.out.bytes.Load()
-	rec.End, rec.Err = End(s.end.Load()-1), nil
+	rec.End, rec.Err = End(s.end.Load()&^byReset-1), nil
 	rec.FirstByte = s.firstByte()
 }
 

@@ -11,7 +11,11 @@ import (
 // bufferSize is the most that one read takes. A read that fills the buffer is a sign of bulk.
 const bufferSize = 32 << 10
 
-type buffer [bufferSize]byte
+// slimSize is what a direction from TLS holds while it waits.
+const slimSize = 4 << 10
+
+// buffer is a pooled block of bufferSize or slimSize bytes.
+type buffer struct{ b []byte }
 
 // maxPipes bounds the pipes of bulk directions (two descriptors each); beyond it they are copied.
 const maxPipes = 128
@@ -22,6 +26,7 @@ type Sessions struct {
 	active  atomic.Int64
 	ended   chan struct{} // active fell to 0
 	buffers sync.Pool     // of *buffer
+	slim    sync.Pool
 	pipes   *splice.Pool
 
 	mu      sync.Mutex // taken twice in a session's life
@@ -33,9 +38,26 @@ type Sessions struct {
 func NewSessions() *Sessions {
 	return &Sessions{
 		ended:   make(chan struct{}, 1),
-		buffers: sync.Pool{New: func() any { return new(buffer) }},
+		buffers: sync.Pool{New: func() any { return &buffer{make([]byte, bufferSize)} }},
+		slim:    sync.Pool{New: func() any { return &buffer{make([]byte, slimSize)} }},
 		pipes:   splice.NewPool(maxPipes),
 		running: make(map[*session]struct{}),
+	}
+}
+
+// take returns a buffer, which goes back by give.
+func (s *Sessions) take(large bool) *buffer {
+	if large {
+		return s.buffers.Get().(*buffer)
+	}
+	return s.slim.Get().(*buffer)
+}
+
+func (s *Sessions) give(b *buffer) {
+	if len(b.b) == slimSize {
+		s.slim.Put(b)
+	} else {
+		s.buffers.Put(b)
 	}
 }
 

@@ -230,7 +230,7 @@ func TestMessagesAllocateNothing(t *testing.T) {
 func TestAnIdleSessionHoldsNoBuffer(t *testing.T) {
 	var made atomic.Int64
 	s := relayTo(t, nil, endpoint(t, echo))
-	s.sessions.buffers.New = func() any { made.Add(1); return new(buffer) }
+	s.sessions.buffers.New = func() any { made.Add(1); return &buffer{make([]byte, bufferSize)} }
 	var clients []net.Conn
 	const sessions = 200
 	for range sessions {

@@ -26,6 +26,13 @@ func receive(fd uintptr, b []byte) (int, syscall.Errno) {
 	}
 }
 
+// glimpse reports whether a read of the socket fd would find something: bytes, the end, an error.
+func glimpse(fd uintptr) bool {
+	var b [1]byte
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b[0])), 1, syscall.MSG_DONTWAIT|syscall.MSG_PEEK, 0, 0)
+	return errno != syscall.EAGAIN && errno != syscall.EINTR
+}
+
 func transmit(fd uintptr, b []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, 0, 0)

@@ -41,12 +41,22 @@ func modeBeforeBind(c syscall.RawConn, mode fs.FileMode) error {
 func (s *socket) pending() bool {
 	ready := false
 	err := onFile(s.raw, func(fd int) error {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(p, 0)
-		ready = n == 1 && p[0].Revents&unix.POLLIN != 0
+		at, err := poll(uintptr(fd), unix.POLLIN)
+		ready = at&unix.POLLIN != 0
 		return err
 	})
 	return err == nil && ready
+}
+
+// poll asks, without waiting, which of the poll(2) events hold on fd. A signal interrupts even a poll that does not
+// wait, and Go's runtime sends itself many: such a poll is made again.
+func poll(fd uintptr, events int16) (int16, error) {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
+	for {
+		if _, err := unix.Poll(p[:], 0); err != unix.EINTR {
+			return p[0].Revents, err
+		}
+	}
 }
 
 // socketError takes and returns the pending error of a socket, 0 if there is none.
@@ -74,10 +84,8 @@ type netConner interface{ NetConn() net.Conn }
 // socket there is no reset, and the peer sees the end). Bytes that were not sent yet are dropped,
 // and TLS says no goodbye.
 func reset(conn net.Conn) {
-	for over, ok := conn.(netConner); ok; over, ok = conn.(netConner) {
-		conn = over.NetConn()
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	conn = lowest(conn)
+	if tcp, ok := conn.(interface{ SetLinger(sec int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()

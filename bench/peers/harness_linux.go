@@ -14,6 +14,7 @@ import (
 type harness struct {
 	options Options
 	dir     string
+	memory  string // a folder in memory; "": there is none here
 	wrk     string // the program; "": none
 	loop    *loop
 	origin  *origin
@@ -108,7 +109,7 @@ func open(options Options, found []peer, wrk string) (*harness, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &harness{options: options, dir: dir, wrk: wrk, found: found, self: []int{os.Getpid()}, files: moreFiles()}
+	h := &harness{options: options, dir: dir, memory: inMemory(), wrk: wrk, found: found, self: []int{os.Getpid()}, files: moreFiles()}
 	h.result = &Result{
 		Subject: found[0].name, When: time.Now(), Machine: machine(),
 		Round: options.Round, Warmup: options.Warmup, Connections: options.Connections,
@@ -138,6 +139,18 @@ func (h *harness) close() {
 		h.loop.close()
 	}
 	os.RemoveAll(h.dir)
+	if h.memory != "" {
+		os.RemoveAll(h.memory)
+	}
+}
+
+// inMemory makes a folder that daemons can enter, on the file system that Linux keeps in memory; "": there is none.
+func inMemory() string {
+	dir, err := os.MkdirTemp("/dev/shm", "weir-peers-")
+	if err != nil || os.Chmod(dir, 0o755) != nil {
+		return ""
+	}
+	return dir
 }
 
 // start starts one proxy for a stage, in a folder of its own.

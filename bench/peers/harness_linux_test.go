@@ -196,10 +196,11 @@ func TestRelaysAreMeasuredInMessagesAndMebibytes(t *testing.T) {
 	if err != nil || r.Invalid != nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
+	least := map[string]int64{"message": 10, "MiB": 1} // in a round that a busy machine makes short
 	for i, unit := range []string{"message", "MiB"} {
 		b := &r.Blocks[i]
 		for _, name := range []string{Direct, "relay"} {
-			if s := b.find(name).Samples[1]; b.Unit != unit || s.Requests < 10 || s.Failed != 0 || (name == "relay") != (s.CPU > 0) {
+			if s := b.find(name).Samples[1]; b.Unit != unit || s.Requests < least[unit] || s.Failed != 0 || (name == "relay") != (s.CPU > 0) {
 				t.Errorf("%s, %s: %s, %+v", b.Scenario, name, b.Unit, s)
 			}
 		}

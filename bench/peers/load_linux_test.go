@@ -72,6 +72,9 @@ func TestRequestsNameTheirRoute(t *testing.T) {
 	if all := s.requests(0); len(all) != 1 || !strings.HasPrefix(string(all[0]), "GET /v1/orders/1234?expand=items HTTP/1.1\r\n") {
 		t.Errorf("one route for all: %q", all)
 	}
+	if many := (&Scenario{Paths: 3}).requests(0); len(many) != 3 || !strings.HasPrefix(string(many[2]), "GET /r00002/v1/") {
+		t.Errorf("three paths of one route are asked for by %q", many)
+	}
 	all := s.requests(10_000)
 	if len(all) != 10_000 || !strings.HasPrefix(string(all[9999]), "GET /r09999/v1/orders/1234?expand=items HTTP/1.1\r\n") {
 		t.Errorf("%d requests, the last %q", len(all), all[len(all)-1])

@@ -113,7 +113,7 @@ func (p *page) settings() {
 	p.row("access log", "off; Weir's metrics are on, and so is Varnish's log in shared memory, as they are by default")
 	p.row("bodies", "streamed both ways (nginx: `proxy_request_buffering off`, no temporary files)")
 	p.row("TLS", "1.3, AES-128-GCM, X25519, ECDSA P-256 certificate, no resumption; plain to the endpoint; checked by the client")
-	p.row("cache", "64 MiB, filled by the first request, fresh for an hour")
+	p.row("cache", "64 MiB in memory (nginx: files on tmpfs that stay open), filled by the first request, fresh for an hour; at most 1 % of a round's answers from the endpoint")
 	p.row("TCP relay", "one stream to the endpoint for each client; HAProxy with `splice-auto`; Weir splices by default; nginx can't")
 	p.row("many endpoints", "in turn (round robin)")
 }

@@ -97,6 +97,9 @@ func TestScenariosAreRealHTTP(t *testing.T) {
 		if err != nil || a.StatusCode != 200 || a.ContentLength != int64(s.AnswerBytes) || (a.Header.Get("Cache-Control") == "no-store") == s.Cache {
 			t.Fatalf("%s: the answer: %+v, %v", s.Name, a, err)
 		}
+		if date, err := http.ParseTime(a.Header.Get("Date")); err != nil || s.Cache && time.Since(date) > time.Minute {
+			t.Errorf("%s: the answer's date is %v, %v; a store takes it for its age", s.Name, date, err)
+		}
 		var body bytes.Buffer
 		if n, err := body.ReadFrom(a.Body); err != nil || n != int64(s.AnswerBytes) || in.Buffered() != 0 {
 			t.Errorf("%s: %d bytes of body, %v, %d behind it", s.Name, n, err, in.Buffered())
@@ -116,7 +119,7 @@ func TestEachScenarioSaysWhatItNeeds(t *testing.T) {
 		if s.About == "" || (s.Rounds == 0) != (s.Kind == Idle) || at.Most < 64+64 || at.Keep < 256 {
 			t.Errorf("%+v: %+v", s, at)
 		}
-		if want := s.Name == "tls" || s.Name == "handshake"; at.TLS != want {
+		if want := s.Name == "tls" || s.Name == "h2" || s.Name == "handshake"; at.TLS != want {
 			t.Errorf("%s: TLS is %v", s.Name, at.TLS)
 		}
 		if want := strings.HasPrefix(s.Name, "l4-"); at.Relay != want || (s.unit() != "request") != want {

@@ -35,6 +35,7 @@ type peer struct {
 const (
 	onlyHTTP = "it speaks HTTP alone"
 	noTLS    = "it has no TLS listener"
+	noCache  = "it has no cache of its own"
 	noTable  = "it has no table of routes: VCL would be a chain of conditions"
 	ownPools = "each of its routes keeps connections of its own to the endpoint: connecting would be measured"
 )
@@ -48,7 +49,7 @@ func rivals() []peer {
 			args: func(conf string, _ setup) []string { return []string{"-db", "-f", conf} }},
 		{name: "varnish", program: "varnishd", conf: "varnish.vcl", version: []string{"-V"}, args: varnishArgs,
 			lacks: map[string]string{
-				"tls": noTLS, "handshake": noTLS, "l4-small": onlyHTTP, "l4-bulk": onlyHTTP,
+				"tls": noTLS, "h2": noTLS, "handshake": noTLS, "l4-small": onlyHTTP, "l4-bulk": onlyHTTP,
 				"scale-routes": noTable, "shaped-small": noTable, "shaped-headers": noTable,
 			}},
 		{name: "caddy", program: "caddy", conf: "Caddyfile", version: []string{"version"},
@@ -56,7 +57,7 @@ func rivals() []peer {
 				return []string{"run", "--config", conf, "--adapter", "caddyfile"}
 			},
 			lacks: map[string]string{
-				"cache": "it has no cache of its own", "l4-small": onlyHTTP, "l4-bulk": onlyHTTP,
+				"cache": noCache, "cache-many": noCache, "l4-small": onlyHTTP, "l4-bulk": onlyHTTP,
 				"scale-routes": ownPools, "shaped-small": ownPools, "shaped-headers": ownPools,
 			}},
 	}

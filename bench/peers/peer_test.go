@@ -76,8 +76,8 @@ func TestPeersLackWhatTheyCannotDo(t *testing.T) {
 	want := map[string][]string{
 		"nginx":   nil,
 		"haproxy": nil,
-		"varnish": {"shaped-small", "shaped-headers", "tls", "handshake", "l4-small", "l4-bulk", "scale-routes"},
-		"caddy":   {"shaped-small", "shaped-headers", "cache", "l4-small", "l4-bulk", "scale-routes"},
+		"varnish": {"shaped-small", "shaped-headers", "tls", "h2", "handshake", "l4-small", "l4-bulk", "scale-routes"},
+		"caddy":   {"shaped-small", "shaped-headers", "cache", "cache-many", "l4-small", "l4-bulk", "scale-routes"},
 	}
 	for _, p := range rivals() {
 		var got []string
@@ -111,16 +111,17 @@ func TestConfigsSayWhatTheStageNeeds(t *testing.T) {
 		{"nginx", setup{}, []string{"worker_processes 1;", "keepalive 256;", "access_log off;", "proxy_request_buffering off;"}, []string{"ssl", "stream {", "proxy_cache", "load_module"}},
 		{"nginx", setup{Relay: true, Module: "/m/s.so"}, []string{"load_module /m/s.so;", "stream {", "proxy_pass origin;"}, []string{"http {"}},
 		{"nginx", setup{TLS: true}, []string{"ssl_protocols TLSv1.3;", "TLS_AES_128_GCM_SHA256", "/dir/cert.pem", "ssl_session_tickets off;"}, nil},
-		{"nginx", setup{Cache: true}, []string{"proxy_cache_path /dir/nginx-cache", "proxy_cache bench;"}, []string{"ssl"}},
+		{"nginx", setup{Cache: true}, []string{"proxy_cache_path /dir/store ", "open_file_cache max=", "proxy_cache bench;"}, []string{"ssl"}},
+		{"nginx", setup{Cache: true, Memory: "/dev/shm/peers"}, []string{"proxy_cache_path /dev/shm/peers/"}, []string{"/dir/store"}},
 		{"nginx", setup{Routes: 2}, []string{"location /r00000/ {", "location /r00001/ {"}, []string{"location / {"}},
 		{"haproxy", setup{}, []string{"nbthread 1", "mode http", "http-reuse always", "pool-purge-delay 1h"}, []string{"ssl crt", "splice", "cache"}},
 		{"haproxy", setup{Relay: true}, []string{"mode tcp", "option splice-auto"}, []string{"mode http", "http-request", "pool-purge-delay"}},
 		{"haproxy", setup{TLS: true}, []string{"ssl crt /dir/both.pem", "ssl-min-ver TLSv1.3", "TLS_AES_128_GCM_SHA256"}, nil},
-		{"haproxy", setup{Cache: true}, []string{"cache store", "cache-use store", "cache-store store"}, nil},
+		{"haproxy", setup{Cache: true}, []string{"cache store", "backlog 4096\n    http-request cache-use store\n    http-response cache-store store\n"}, nil},
 		{"haproxy", setup{Routes: 2}, []string{"map_beg(/dir/routes.map)"}, []string{"default_backend"}},
 		{"haproxy", setup{Origins: []int{7, 8}}, []string{"server origin0 127.0.0.1:7", "server origin1 127.0.0.1:8", "balance roundrobin"}, nil},
 		{"varnish", setup{}, []string{"return (pass);", "X-Forwarded-Proto", "X-Forwarded-Host"}, nil},
-		{"varnish", setup{Cache: true}, []string{"round_robin()"}, []string{"return (pass);"}},
+		{"varnish", setup{Cache: true}, []string{"round_robin()", "return (hash);", "bereq.backend = origin.backend();"}, []string{"return (pass);", "req.backend_hint"}},
 		{"varnish", setup{Origins: []int{7, 8}}, []string{"add_backend(origin0)", "add_backend(origin1)", `.port = "8"`}, nil},
 		{"caddy", setup{}, []string{"http://:41001", "auto_https off", "protocols h1", "keepalive_idle_conns_per_host 256"}, []string{"https://", "tls "}},
 		{"caddy", setup{TLS: true}, []string{"https://:41001", "tls /dir/cert.pem /dir/key.pem", "protocols tls1.3"}, nil},

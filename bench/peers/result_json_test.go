@@ -98,7 +98,7 @@ func TestThePageAndTheConfigsSayTheSame(t *testing.T) {
 		{"X-Forwarded-For, -Proto, -Host by all", map[string]string{"nginx": "X-Forwarded-Host", "haproxy": "X-Forwarded-Host", "varnish": "X-Forwarded-Host"}},
 		{"`proxy_request_buffering off`, no temporary files", map[string]string{"nginx": "proxy_max_temp_file_size 0;"}},
 		{"1.3, AES-128-GCM", map[string]string{"nginx": "TLS_AES_128_GCM_SHA256", "haproxy": "TLS_AES_128_GCM_SHA256", "caddy": "protocols tls1.3", "weir": `min_version = "1.3"`}},
-		{"64 MiB, filled by the first request", map[string]string{"nginx": "max_size=64m", "haproxy": "total-max-size 64", "varnish": "default,64m"}},
+		{"64 MiB in memory (nginx: files on tmpfs that stay open), filled by the first request", map[string]string{"nginx": "max_size=64m", "haproxy": "total-max-size 64", "varnish": "default,64m"}},
 		{"HAProxy with `splice-auto`", map[string]string{"haproxy": "option splice-auto"}},
 		{"access log | off", map[string]string{"nginx": "access_log off;"}},
 	} {

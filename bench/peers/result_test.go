@@ -2,6 +2,7 @@ package peers
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,8 +105,11 @@ func reviewed() *Result {
 		}
 	}
 	thrice := func(s Sample) []Sample { return []Sample{s, s, s} }
-	all := Scenarios()
-	small, tls, bulk, routes := &all[0], &all[6], &all[10], &all[12]
+	named := func(name string) *Scenario {
+		all := Scenarios()
+		return &all[slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })]
+	}
+	small, tls, bulk, routes := named("small"), named("tls"), named("l4-bulk"), named("scale-routes")
 	for i, n := range []int{r.open(small, 0, 64, 3), r.open(small, 0, 64, 3)} {
 		if i == 1 {
 			r.Blocks[n].Generator = "wrk"
@@ -224,7 +228,7 @@ func TestLongNotesAreCut(t *testing.T) {
 
 func TestWrongOptionsAreRefusedWithTheChoices(t *testing.T) {
 	for want, o := range map[string]Options{
-		"there are small, headers, shaped-small, shaped-headers, large, upload, tls, handshake, cache, l4-small, l4-bulk, idle, scale-": {Scenarios: []string{"bear"}},
+		"there are small, headers, shaped-small, shaped-headers, large, upload, tls, h2, handshake, cache, cache-many, l4-small, l4-bulk, idle, scale-": {Scenarios: []string{"bear"}},
 		"there are nginx, haproxy, varnish, caddy": {Only: []string{"apache"}},
 	} {
 		_, err := Run(t.Context(), o)

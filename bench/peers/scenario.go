@@ -2,8 +2,10 @@ package peers
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Kind says what travels between the load and the endpoint.
@@ -15,6 +17,8 @@ const (
 	HTTP Kind = iota
 	// TLS is HTTP over kept TLS 1.3 connections; the proxy's connections to the endpoint are plain.
 	TLS
+	// H2 is HTTP/2 over kept TLS 1.3 connections, several requests at a time on each; HTTP/1.1 to the endpoint.
+	H2
 	// Handshake is TLS with a new connection, without resumption, for each request.
 	Handshake
 	// Echo is a TCP relay: a message goes to the endpoint and comes back, again and again.
@@ -50,6 +54,8 @@ type Scenario struct {
 	Cache bool
 	// Routes is how many routes by path there are, all visited; 0: one for every path.
 	Routes int
+	// Paths is how many paths are asked for in turn where one route serves them all; 0: one.
+	Paths int
 	// Shaped has the proxy edit the fields of requests and answers: set, add and remove.
 	Shaped bool
 	// Axis and Points make a curve: all proxies are measured anew at each point.
@@ -81,8 +87,10 @@ func Scenarios() []Scenario {
 		{Name: "large", About: "a request with Host alone, 1 MiB answers", AnswerBytes: 1 << 20, Rounds: 5},
 		{Name: "upload", About: "POST with a body of 64 KiB, 1 KiB answers", AnswerBytes: oneKiB, BodyBytes: 64 << 10, Rounds: 5},
 		{Name: "tls", About: "small over kept TLS 1.3 connections", Kind: TLS, AnswerBytes: oneKiB, Rounds: 5},
+		{Name: "h2", About: "small over HTTP/2: 8 connections, 8 requests at a time on each; HTTP/1.1 to the endpoint", Kind: H2, AnswerBytes: oneKiB, Rounds: 5},
 		{Name: "handshake", About: "a new TLS 1.3 connection, not resumed, for each small request", Kind: Handshake, AnswerBytes: oneKiB, Rounds: 5},
 		{Name: "cache", About: "small, answered from the proxy's store", AnswerBytes: oneKiB, Cache: true, Rounds: 5},
+		{Name: "cache-many", About: "cache, of 10,000 objects in turn", AnswerBytes: oneKiB, Cache: true, Paths: 10_000, Rounds: 5},
 		{Name: "l4-small", About: "TCP relay, 64 bytes there and back", Kind: Echo, AnswerBytes: 64, Rounds: 5},
 		{Name: "l4-bulk", About: "TCP relay, a stream from the endpoint", Kind: Bulk, Rounds: 5},
 		{Name: "idle", About: "memory of connections that are kept alive and do nothing", Kind: Idle, AnswerBytes: oneKiB},
@@ -113,10 +121,14 @@ const (
 	target   = "/v1/orders/1234?expand=items"
 )
 
-// requests are what the clients send, in turn: whole messages, one for each of so many routes (0: one for all).
+// requests are what the clients send, in turn: whole messages, one for each of so many routes (0: one for all), or
+// of the scenario's paths.
 func (s *Scenario) requests(routes int) [][]byte {
 	if s.Kind == Echo || s.Kind == Bulk {
 		return [][]byte{slices.Repeat([]byte("weir"), max(1, s.AnswerBytes/4))}
+	}
+	if routes == 0 {
+		routes = s.Paths
 	}
 	paths := prefixes(routes)
 	if routes == 0 {
@@ -154,12 +166,13 @@ func prefixes(n int) []string {
 
 // answer is the whole message that the endpoint sends.
 func (s *Scenario) answer() []byte {
-	may, vary := "no-store", "Vary: Accept-Encoding\r\n"
+	date, may, vary := "Mon, 05 Jan 2026 10:00:00 GMT", "no-store", "Vary: Accept-Encoding\r\n"
 	if s.Cache {
-		may, vary = "max-age=3600", ""
+		// An old Date would be the answer's age (RFC 9111 §4.2.3), and it would be stale when it comes.
+		date, may, vary = time.Now().UTC().Format(http.TimeFormat), "max-age=3600", ""
 	}
-	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: Mon, 05 Jan 2026 10:00:00 GMT\r\nContent-Type: application/json\r\n"+
-		"Cache-Control: %s\r\nETag: \"5d8c72a5edda8d6a\"\r\n%sContent-Length: %d\r\n\r\n", may, vary, s.AnswerBytes)
+	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: application/json\r\n"+
+		"Cache-Control: %s\r\nETag: \"5d8c72a5edda8d6a\"\r\n%sContent-Length: %d\r\n\r\n", date, may, vary, s.AnswerBytes)
 	return append([]byte(head), slices.Repeat([]byte("x"), s.AnswerBytes)...)
 }
 
@@ -185,5 +198,5 @@ func (s *Scenario) points() []int {
 // hasDirect says whether the load measures the endpoint by itself: it speaks no TLS, stores nothing, has one set of
 // routes, and both ends of 10,000 connections would be too many for one process.
 func (s *Scenario) hasDirect() bool {
-	return s.Kind != TLS && s.Kind != Handshake && !s.Cache && s.Axis == ""
+	return s.Kind != TLS && s.Kind != H2 && s.Kind != Handshake && !s.Cache && s.Axis == ""
 }

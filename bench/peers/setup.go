@@ -19,8 +19,10 @@ type setup struct {
 	Relay   bool  // relay TCP instead of HTTP
 	Cache   bool  // answer from a store
 	TLS     bool  // listen for TLS, with the certificate of certs
+	H2      bool  // offer HTTP/2 on it
 	Module  string
 	Dir     string
+	Memory  string // a folder that lies in memory, for a store of files; "": there is none
 }
 
 // Prefixes are the paths of the routes.
@@ -34,6 +36,14 @@ func (s setup) Key() string { return filepath.Join(s.Dir, "key.pem") }
 
 // Both holds the certificate and then its key.
 func (s setup) Both() string { return filepath.Join(s.Dir, "both.pem") }
+
+// Store is where a proxy keeps stored answers as files.
+func (s setup) Store() string {
+	if s.Memory == "" {
+		return filepath.Join(s.Dir, "store")
+	}
+	return filepath.Join(s.Memory, filepath.Base(s.Dir))
+}
 
 // Map is the file with one route a line: the path, and the name of the group of endpoints.
 func (s setup) Map() string { return filepath.Join(s.Dir, "routes.map") }
@@ -51,11 +61,12 @@ func setupFor(s *Scenario, point, connections int) setup {
 		Shaped: s.Shaped,
 		Relay:  s.Kind == Echo || s.Kind == Bulk,
 		Cache:  s.Cache,
-		TLS:    s.Kind == TLS || s.Kind == Handshake,
+		TLS:    s.Kind == TLS || s.Kind == H2 || s.Kind == Handshake,
+		H2:     s.Kind == H2,
 		Keep:   max(leastKeep, busy),
 		// Every request under way may have a connection of its own to the endpoint. nginx drops idle connections
-		// once fewer than a sixteenth of its slots are free.
-		Most: connections + connections/8 + 2*busy + 1000,
+		// once fewer than a sixteenth of its slots are free, and as many files as it has slots it may keep open.
+		Most: connections + connections/8 + 2*busy + 1000 + s.Paths,
 	}
 	switch s.Axis {
 	case Routes:

@@ -34,6 +34,8 @@ func (h *harness) stageOf(s *Scenario, point int) *stage {
 		st.connections = point
 	case s.Kind == Bulk:
 		st.connections = min(st.connections, fewStreams)
+	case s.Kind == H2:
+		st.connections = max(1, st.connections/streamsEach)
 	case s.Kind == Handshake:
 		st.connections = max(1, st.connections/4)
 	case s.Kind == Idle:
@@ -56,7 +58,7 @@ func (st *stage) prepare() error {
 		return err
 	}
 	st.at.Origins = st.origin.ports[:endpoints]
-	st.at.Dir = st.dir
+	st.at.Dir, st.at.Memory = st.dir, st.memory
 	if st.scenario.Kind == Idle {
 		return nil
 	}
@@ -201,7 +203,7 @@ func (st *stage) round(ctx context.Context, n int, c *child) error {
 }
 
 func (st *stage) sample(ctx context.Context, c *child) (Sample, error) {
-	if st.scenario.Kind == TLS || st.scenario.Kind == Handshake {
+	if st.scenario.Kind == TLS || st.scenario.Kind == H2 || st.scenario.Kind == Handshake {
 		return st.byCrew(ctx, c)
 	}
 	return st.byLoop(ctx, c)

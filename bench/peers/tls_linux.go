@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/net/http2/hpack"
 
 	"weir/internal/certs"
 )
@@ -76,8 +77,9 @@ type crew struct {
 	address string
 	tls     *tls.Config
 	request []byte
-	anew    bool      // a new connection for each request
-	until   time.Time // what has not come by then has failed
+	fields  []hpack.HeaderField // of each request, over HTTP/2
+	anew    bool                // a new connection for each request
+	until   time.Time           // what has not come by then has failed
 
 	stop     atomic.Bool
 	counting atomic.Bool // latencies
@@ -91,10 +93,14 @@ type crew struct {
 }
 
 func newCrew(port int, s *Scenario, c *certificate, patience time.Duration) *crew {
-	return &crew{
+	w := &crew{
 		address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), tls: c.client(), request: s.request(""),
 		anew: s.Kind == Handshake, until: time.Now().Add(patience), latency: newLatency(),
 	}
+	if s.Kind == H2 {
+		w.tls, w.fields = overH2(w.tls), s.h2Fields()
+	}
+	return w
 }
 
 // work is the goroutine of one client. It ends at stop, or with its first failure: a round with one is void.
@@ -175,8 +181,12 @@ func (w *crew) exchange(conn net.Conn, block []byte) error {
 func (st *stage) byCrew(ctx context.Context, c *child) (Sample, error) {
 	st.origin.begin(st.scenario)
 	w := newCrew(st.port(c), st.scenario, st.shown, st.options.Warmup+st.options.Round+5*time.Second)
+	work := w.work
+	if st.scenario.Kind == H2 {
+		work = w.workH2
+	}
 	for range st.connections {
-		w.all.Go(w.work)
+		w.all.Go(work)
 	}
 	ended := make(chan error, 1)
 	go func() { w.all.Wait(); ended <- nil }() // the goroutine that notices the crew's end

@@ -113,7 +113,7 @@ func TestClientsOverTLSKeepTheirConnectionOrMakeANewOne(t *testing.T) {
 		close       bool
 		most, least int64 // connections for a hundred answers
 	}{
-		"kept": {TLS, false, 2, 2},
+		"kept": {TLS, false, 2, 1}, // one of the two may have had them all before the other is there
 		"anew": {Handshake, true, 110, 100},
 	} {
 		shown, cfg := newShown(t)

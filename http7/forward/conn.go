@@ -28,6 +28,10 @@ type Conn struct {
 	inPool bool // guarded by pool.mu
 	born   int64
 	uses   int
+	way    way
+	proxy  string // the PROXY header that the connection began with
+	lane   *lane  // the stream that takes the place of a connection of its own; nil: none
+	left   int64  // of a stream: bytes of the body that must come yet; -1: nobody knows
 
 	parser wire.ResponseParser
 	framer wire.Framer
@@ -42,6 +46,7 @@ type Conn struct {
 	ended    error       // what the last read of the body came to
 	complete bool        // the answer's body was whole
 	sent     bool        // the request was sent whole
+	offer    []byte      // the protocols that the endpoint may change to
 	done     bool
 }
 
@@ -52,7 +57,7 @@ func (c *Conn) Begin(t *Transport, limit int64) {
 	c.uses++
 	c.ended, c.complete, c.sent, c.done = nil, false, false, false
 	c.headed.Store(false)
-	c.soft, c.nudge = false, 0
+	c.soft, c.nudge, c.offer = false, 0, nil
 	c.parser.Reset()
 	c.Answer.Reset()
 }
@@ -162,6 +167,9 @@ func (c *Conn) due() {
 // nobody asked for, before anything was sent: take another.
 // An endpoint that did not take the request may still have answered it: ReadHead tells.
 func (c *Conn) Ask(request []byte, check bool) (fine bool) {
+	if c.lane != nil {
+		return c.askLane(request)
+	}
 	stale, sent, err := c.In.Ask(request, answerLimits.HeadBytes+1, check)
 	for err != nil && !c.In.Wrote() && c.S.Interrupted() == Nudged { // before there was anything to wait for
 		c.S.Timer.Set(0)
@@ -177,12 +185,20 @@ func (c *Conn) Ask(request []byte, check bool) (fine bool) {
 }
 
 // Idle reports whether a reused connection is as it was left: open, and nothing has come on it.
-func (c *Conn) Idle() bool { return !c.Reused() || !c.S.Readable() }
+func (c *Conn) Idle() bool {
+	if c.lane != nil {
+		return !c.Reused() || c.lane.Sound()
+	}
+	return !c.Reused() || !c.S.Readable()
+}
 
 // ReadHead blocks until the head of an answer to a request with that method is whole and makes it
 // c.Answer. It returns 1xx heads too; call it again for the next.
 // The cause of a fault is for the log.
 func (c *Conn) ReadHead(method []byte) (f *http7.Fault, cause error) {
+	if c.lane != nil {
+		return c.readLaneHead(method)
+	}
 	if c.Answer.Status != 0 { // a 1xx came before
 		c.In.Release()
 		c.parser.Reset()
@@ -210,13 +226,13 @@ func (c *Conn) ReadHead(method []byte) (f *http7.Fault, cause error) {
 
 // accept takes the head that was parsed for the answer's.
 func (c *Conn) accept() *http7.Fault {
-	if c.head.Status == 101 {
-		return http7.UnaskedUpgrade
+	if f := c.judgeSwitch(); f != nil {
+		return f
 	}
 	c.ended = nil
 	c.Answer.Status, c.Answer.Reason = c.head.Status, c.head.Reason
 	c.Answer.Source = c
-	if c.head.Status >= 200 {
+	if c.Final() {
 		c.headed.Store(true)
 		c.calmTimer()
 	}
@@ -239,6 +255,8 @@ func (c *Conn) headFault(err error) *http7.Fault {
 		return http7.ClientLeft
 	case why == BodyFailed:
 		return http7.BodyCut
+	case why == Cutting:
+		return http7.Stopping
 	case why == Nudged && errors.Is(err, os.ErrDeadlineExceeded):
 		c.ended = nil
 		c.S.Resume()
@@ -251,6 +269,8 @@ func (c *Conn) headFault(err error) *http7.Fault {
 		return http7.UpstreamTimeout
 	case err == sock.ErrHeadFull:
 		return http7.AnswerTooLarge
+	case c.S.TLS() != nil && alerted(err):
+		return http7.UpstreamTLS
 	case c.Reused() && c.Answer.Status == 0 && c.In.Buffered() == 0:
 		return http7.UpstreamStale
 	}
@@ -259,6 +279,9 @@ func (c *Conn) headFault(err error) *http7.Fault {
 
 // Next returns the bytes of the answer's body that are at hand.
 func (c *Conn) Next() ([]byte, http7.State, *http7.Fault) {
+	if c.lane != nil {
+		return c.nextOfLane()
+	}
 	chunk, n, s, f := c.framer.Next(c.In.Window())
 	c.In.Consume(n)
 	switch {
@@ -285,6 +308,11 @@ func (c *Conn) cut() ([]byte, http7.State, *http7.Fault) {
 		return nil, http7.Failure, http7.ClientLeft
 	case BodyFailed:
 		return nil, http7.Failure, http7.BodyCut
+	case Cutting:
+		return nil, http7.Failure, http7.Stopping
+	}
+	if c.limit != 0 && deadline.Now() >= c.limit {
+		return nil, http7.Failure, http7.RouteTimeout
 	}
 	return nil, http7.Failure, http7.UpstreamStalled
 }
@@ -292,6 +320,10 @@ func (c *Conn) cut() ([]byte, http7.State, *http7.Fault) {
 // Await blocks until bytes, the end or a deadline come.
 func (c *Conn) Await() {
 	c.S.Timer.Set(c.within(deadline.Now(), int64(c.t.BetweenReads)))
+	if c.lane != nil {
+		c.ended = c.lane.Await()
+		return
+	}
 	c.In.FreeIdle()
 	c.ended = c.In.FillBody()
 }
@@ -322,7 +354,7 @@ func (c *Conn) Close() {
 	}
 	c.done = true
 	c.S.Timer.Set(0)
-	keep := c.complete && c.sent && c.head.KeepAlive && c.In.Buffered() == 0 &&
+	keep := c.lane == nil && c.complete && c.sent && c.head.KeepAlive && c.In.Buffered() == 0 &&
 		c.S.Interrupted() == sock.NotInterrupted && c.head.Frame.Kind != wire.UntilClose
 	if !keep {
 		c.shut()
@@ -335,9 +367,20 @@ func (c *Conn) Close() {
 
 // shut closes the connection.
 func (c *Conn) shut() {
-	c.pool.open.Add(-1)
-	c.S.Close()
+	if c.lane == nil {
+		c.pool.open.Add(-1)
+	}
+	c.hangUp()
 	c.In.Consume(c.In.Buffered())
 	c.In.Release()
 	c.Answer.Reset()
+}
+
+// hangUp closes the connection, or ends the stream. In the midst of something there is nobody to tell: TLS
+// would wait for an endpoint that takes no bytes.
+func (c *Conn) hangUp() {
+	if tc := c.S.TLS(); tc != nil && !c.complete {
+		_ = tc.NetConn().Close() // as above
+	}
+	c.S.Close()
 }

@@ -53,7 +53,9 @@ func scripted(t *testing.T, change func(*Config), handle func(c net.Conn)) *stan
 	if change != nil {
 		change(&fc)
 	}
-	s.tr = New(&fc, wheel)
+	if s.tr, err = New(&fc, wheel); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -262,7 +264,7 @@ func TestDeadlinesBoundEachStep(t *testing.T) {
 	})
 	t.Run("the attempt's limit comes first", func(t *testing.T) {
 		s := scripted(t, nil, silent)
-		c, f, cause := s.tr.Acquire(s.endpoint, false, 0)
+		c, f, cause := s.tr.Acquire(s.endpoint, false, 0, nil)
 		if f != nil {
 			t.Fatal(f, cause)
 		}

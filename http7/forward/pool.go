@@ -1,6 +1,7 @@
 package forward
 
 import (
+	"crypto/tls"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,34 +22,50 @@ type poolLimits struct {
 type Pool struct {
 	endpoint *lb.Endpoint
 	open     atomic.Int64
+	roads    roads
 
-	mu     sync.Mutex
-	idle   []*Conn
-	closed bool
+	mu        sync.Mutex
+	idle      []*Conn
+	closed    bool
+	secure    *tls.Config // what connections made in secureWay share
+	alone     *tls.Config // likewise, those of a Transport that is alone
+	secureWay way
 }
 
-// take returns an idle connection, nil if there is none. If it is readable it has been closed, or
-// holds an answer that nobody asked for: Ask and Idle find out.
-func (p *Pool) take(l *poolLimits) *Conn {
+// take returns an idle connection that t would have made the same way, with that PROXY header; nil if
+// there is none. If it is readable it has been closed, or holds an answer that nobody asked for: Ask
+// and Idle find out.
+func (p *Pool) take(t *Transport, proxy string) *Conn {
 	for {
 		p.mu.Lock()
-		n := len(p.idle)
-		if n == 0 {
-			p.mu.Unlock()
+		c := p.newest(proxy)
+		p.mu.Unlock()
+		if c == nil {
 			return nil
 		}
-		c := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		c.inPool = false
-		p.mu.Unlock()
 		c.S.Timer.Set(0)
 		// Its keep-alive may have run out just now, too late to close it.
-		if c.S.Interrupted() == sock.NotInterrupted && !c.aged(l) {
+		if c.S.Interrupted() == sock.NotInterrupted && c.way == t.way && !c.aged(&t.pool) {
 			return c
 		}
 		c.shut()
 	}
+}
+
+// newest takes the idle connection out that was used last and begins with that header.
+func (p *Pool) newest(proxy string) *Conn {
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		c := p.idle[i]
+		if c.proxy != proxy {
+			continue
+		}
+		copy(p.idle[i:], p.idle[i+1:])
+		p.idle[len(p.idle)-1] = nil
+		p.idle = p.idle[:len(p.idle)-1]
+		c.inPool = false
+		return c
+	}
+	return nil
 }
 
 // aged reports whether c is too old for another use.
@@ -106,6 +123,7 @@ func (p *Pool) drop(c *Conn) bool {
 }
 
 func (p *Pool) close() {
+	p.roads.close()
 	p.mu.Lock()
 	p.closed = true
 	idle := p.idle
@@ -120,7 +138,8 @@ func (p *Pool) close() {
 }
 
 func (p *Pool) count() int64 {
+	shared := p.roads.idle()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return int64(len(p.idle))
+	return int64(len(p.idle)) + shared
 }

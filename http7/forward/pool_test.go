@@ -22,6 +22,7 @@ type stand struct {
 	tr       *Transport
 	endpoint *lb.Endpoint
 	reg      *lb.Registry
+	wheel    *deadline.Wheel
 	accepted chan net.Conn
 }
 
@@ -35,6 +36,7 @@ func newStand(t *testing.T, change func(*Config)) *stand {
 	s := &stand{t: t, reg: lb.NewRegistry(CloseIdle), accepted: make(chan net.Conn, 100)}
 	go s.accept(l)
 	wheel := deadline.New()
+	s.wheel = wheel
 	ctx, stop := context.WithCancel(context.Background())
 	go wheel.Run(ctx)
 	t.Cleanup(func() { stop(); _ = l.Close() })
@@ -54,7 +56,9 @@ func newStand(t *testing.T, change func(*Config)) *stand {
 	if change != nil {
 		change(&fc)
 	}
-	s.tr = New(&fc, wheel)
+	if s.tr, err = New(&fc, wheel); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 
@@ -82,7 +86,7 @@ func (s *stand) accept(l net.Listener) {
 // acquire returns a connection and whether it was used before.
 func (s *stand) acquire() (c *Conn, reused bool) {
 	s.t.Helper()
-	c, f, cause := s.tr.Acquire(s.endpoint, false, 0)
+	c, f, cause := s.tr.Acquire(s.endpoint, false, 0, nil)
 	if f != nil {
 		s.t.Fatal(f, cause)
 	}
@@ -160,7 +164,7 @@ func TestFreshIsFresh(t *testing.T) {
 	s := newStand(t, nil)
 	a, _ := s.acquire()
 	s.use(a)
-	c, f, _ := s.tr.Acquire(s.endpoint, true, 0)
+	c, f, _ := s.tr.Acquire(s.endpoint, true, 0, nil)
 	if f != nil || c == a {
 		t.Fatalf("an old one, or %v", f)
 	}

@@ -1,62 +1,117 @@
 package forward
 
 import (
-	"context"
-	"errors"
-	"io/fs"
 	"net"
-	"syscall"
 	"time"
 
 	"weir/http7"
+	"weir/internal/conf"
 	"weir/internal/deadline"
 	"weir/internal/sock"
+	"weir/internal/tlsto"
 	"weir/lb"
 )
 
 // Transport is how the endpoints of one upstream are talked to in one snapshot. It never changes
-// and is safe for concurrent use. Its pools live on the endpoints and outlive it.
+// and is safe for concurrent use. Its pools live on the endpoints and outlive it; what is in them is
+// used only by transports that would have made it the same way.
 type Transport struct {
 	wheel        *deadline.Wheel
 	connect      time.Duration
 	Response     time.Duration // 0: off
 	BetweenReads time.Duration // 0: off
+	TunnelIdle   time.Duration // 0: off
 	pool         poolLimits
 	dialer       net.Dialer
+	way          way
+	secure       *tlsto.Compiled // nil: plain text
+	alone        bool            // HTTP/1 is offered alone, whatever way says
 }
 
-// New compiles c. Deadlines are kept on wheel.
-func New(c *Config, wheel *deadline.Wheel) *Transport {
+// way is how a connection is made. Connections that were made in different ways don't stand in for
+// each other.
+type way struct {
+	sum      tlsto.Sum
+	protocol string
+	proxy    int // the version of the PROXY header; 0: none
+}
+
+// New compiles c and reads the files that it names. Deadlines are kept on wheel.
+func New(c *Config, wheel *deadline.Wheel) (*Transport, error) {
 	t := &Transport{
 		wheel:        wheel,
 		connect:      c.Timeouts.Connect.Value(),
 		Response:     c.Timeouts.Response.Value(),
 		BetweenReads: c.Timeouts.BetweenReads.Value(),
+		TunnelIdle:   c.Timeouts.TunnelIdle.Value(),
 		pool: poolLimits{
 			idle:      c.Connections.Idle.Value(),
 			keepAlive: c.Connections.KeepAlive.Value(),
 			maxAge:    c.Connections.MaxAge.Value(),
 		},
+		way: way{protocol: c.Protocol},
 	}
 	t.dialer.Timeout = t.connect
-	return t
+	switch c.SendProxyProtocol {
+	case ProxyV1:
+		t.way.proxy = 1
+	case ProxyV2:
+		t.way.proxy = 2
+	}
+	if c.TLS != nil {
+		secure, err := c.TLS.Compile(conf.ReadFile)
+		if err != nil {
+			return nil, err
+		}
+		t.secure, t.way.sum = secure, secure.Sum
+	}
+	return t, nil
 }
 
-// Acquire returns a connection to e: the idle one used last, or a new one. fresh demands a new
-// one. It blocks for the connect timeout at most, and no longer than until limit if that is not 0.
-// The cause is for the log.
-func (t *Transport) Acquire(e *lb.Endpoint, fresh bool, limit int64) (c *Conn, f *http7.Fault, cause error) {
+// Way returns how connections are made, for probes of the same endpoints: their TLS, nil for plain text,
+// the protocol as Config has it, and the version of the PROXY header, 0 for none.
+func (t *Transport) Way() (secure *tlsto.Compiled, protocol string, proxy int) {
+	return t.secure, t.way.protocol, t.way.proxy
+}
+
+// Shares reports whether many attempts may share a connection, so that the endpoint may refuse one of them
+// alone.
+func (t *Transport) Shares() bool { return t.multiplexes() }
+
+// Acquire returns a connection to e for an attempt that is made for the client at from, nil for one of
+// Weir's own: the idle one used last, a stream of one that many share, or a new one. fresh demands
+// one that is not idle. It blocks for the connect timeout at most, and no longer than until limit if
+// that is not 0. The cause is for the log.
+func (t *Transport) Acquire(e *lb.Endpoint, fresh bool, limit int64, from *http7.Conn) (c *Conn, f *http7.Fault, cause error) {
 	p := t.poolOf(e)
+	if t.multiplexes() {
+		c, nc, f, cause := t.share(p, limit)
+		switch {
+		case c != nil || f != nil:
+			return c, f, cause
+		case nc != nil:
+			return t.single(p, nc, "")
+		}
+	}
+	proxy := t.proxyHeader(from)
 	if !fresh {
-		if c = p.take(&t.pool); c != nil {
+		if c = p.take(t, proxy); c != nil {
 			return c, nil, nil
 		}
 	}
-	nc, err := t.dial(e, limit)
-	if err != nil {
-		return nil, connectFault(err), err
+	nc, f, cause := t.dial(p, proxy, limit)
+	switch {
+	case f != nil:
+		return nil, f, cause
+	case t.multiplexes() && chosen(nc) == alpnH2: // the endpoint has learned it meanwhile
+		return t.adopt(p, nc, limit)
 	}
-	c = &Conn{pool: p, born: deadline.Now()}
+	return t.single(p, nc, proxy)
+}
+
+// single makes a connection that one attempt has at a time.
+func (t *Transport) single(p *Pool, nc net.Conn, proxy string) (*Conn, *http7.Fault, error) {
+	c := &Conn{pool: p, born: deadline.Now(), way: t.way, proxy: proxy}
 	if err := c.S.Init(nc); err != nil {
 		_ = nc.Close() // unusable anyway
 		return nil, http7.ConnectFailed, err
@@ -72,37 +127,6 @@ func (t *Transport) poolOf(e *lb.Endpoint) *Pool {
 		return p
 	}
 	return e.Attach(lb.SlotHTTP, &Pool{endpoint: e}).(*Pool)
-}
-
-func (t *Transport) dial(e *lb.Endpoint, limit int64) (net.Conn, error) {
-	at, ctx := e.Target(), context.Background()
-	if limit != 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(limit-deadline.Now()))
-		defer cancel()
-	}
-	return t.dialer.DialContext(ctx, at.Network(), at.Dial())
-}
-
-// connectFault says what a failed dial is.
-func connectFault(err error) *http7.Fault {
-	var timeout net.Error
-	var name *net.DNSError
-	var none *net.AddrError // the name has no address that can be dialled
-	for _, ours := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, ours) {
-			return http7.Exhausted // it says nothing of the endpoint
-		}
-	}
-	switch {
-	case errors.As(err, &name), errors.As(err, &none):
-		return http7.NameUnresolved
-	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return http7.ConnectRefused
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return http7.ConnectTimeout
-	}
-	return http7.ConnectFailed
 }
 
 // CloseIdle closes the idle connections of an endpoint that is gone, and those in use once they
@@ -129,4 +153,5 @@ const (
 	BodyFailed                               // the request's body can't be completed
 	Nudged                                   // there is something to do beside the wait; see [Nudge]
 	Stopped                                  // its owner asks the lent goroutine to stop
+	Cutting                                  // Weir ends every connection: no fault of either side
 )

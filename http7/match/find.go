@@ -15,10 +15,9 @@ type query struct {
 	method   []byte
 	found    Found
 	captures *captures // of the rule found
-	XX       Found
-	scratch  *scratch // nil until it is needed
-	read     bool     // the content is in scratch
-	over     bool     // found holds what comes before any rule
+	scratch  *scratch  // nil until it is needed
+	read     bool      // the content is in scratch
+	over     bool      // found holds what comes before any rule
 }
 
 // scratch is what few queries need: what stands in a body, a decoded value.

@@ -1,6 +1,7 @@
 package selector
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 
@@ -10,7 +11,11 @@ import (
 
 // Selection is a compiled list of selectors, which select together. It never changes and is safe
 // for concurrent use.
-type Selection struct{ parts []part }
+type Selection struct {
+	parts []part
+	// bare says that hosts count without port and final dot.
+	bare bool
+}
 
 // part is one selector made ready.
 type part struct {
@@ -60,7 +65,7 @@ func (s *Selection) Hash(x *http7.Exchange) (hash uint64, ok bool) {
 // alike: every value, repeated ones included, is followed by its length, and every part by the
 // number of its values. An absent part differs from an empty one.
 func (s *Selection) Append(dst []byte, x *http7.Exchange) []byte {
-	w := writer{kept: dst, keeps: true}
+	w := writer{kept: dst, keeps: true, bare: s.bare}
 	for i := range s.parts {
 		w.part(&s.parts[i], x)
 	}
@@ -123,6 +128,9 @@ func (w *writer) client(a netip.Addr) {
 // §6.2.3). Any other port stays: what an endpoint answers may hang on it.
 func (w *writer) host(x *http7.Exchange) {
 	authority := cutDefaultPort(x.Authority, x.Secure)
+	if w.bare {
+		authority = bareHost(x.Authority)
+	}
 	if len(authority) == 0 {
 		return
 	}
@@ -133,6 +141,24 @@ func (w *writer) host(x *http7.Exchange) {
 		w.byte(c)
 	}
 	w.endValue()
+}
+
+// bareHost returns authority without its port, whatever it is, and without one final dot.
+func bareHost(authority []byte) []byte {
+	host := authority
+	if len(host) > 0 && host[0] == '[' {
+		if end := bytes.IndexByte(host, ']'); end >= 0 {
+			return host[:end+1]
+		}
+		return host
+	}
+	if end := bytes.IndexByte(host, ':'); end >= 0 {
+		host = host[:end]
+	}
+	if n := len(host); n > 1 && host[n-1] == '.' {
+		host = host[:n-1]
+	}
+	return host
 }
 
 func cutDefaultPort(authority []byte, secure bool) []byte {

@@ -9,6 +9,7 @@ import (
 // writer takes values byte by byte or whole, and keeps them or hashes them.
 type writer struct {
 	keeps  bool
+	bare   bool // hosts count without port and final dot
 	kept   []byte
 	digest xxhash.Digest
 	chunk  [64]byte // bytes on their way to the digest
@@ -36,8 +37,13 @@ func (w *writer) text(s string) {
 	if s == "" {
 		return
 	}
-	for i := range len(s) {
-		w.byte(s[i])
+	if w.keeps {
+		w.kept = append(w.kept, s...)
+		w.length += len(s)
+	} else {
+		for i := range len(s) {
+			w.byte(s[i])
+		}
 	}
 	w.endValue()
 }
@@ -80,6 +86,10 @@ func (w *writer) endValue() {
 func (w *writer) endPart() { w.number(w.values) }
 
 func (w *writer) number(n int) {
+	if w.keeps {
+		w.kept = binary.LittleEndian.AppendUint32(w.kept, uint32(n))
+		return
+	}
 	var b [4]byte
 	binary.LittleEndian.PutUint32(b[:], uint32(n))
 	for _, c := range b {

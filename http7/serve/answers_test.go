@@ -191,7 +191,7 @@ var badAnswers = []answerCase{
 	{"204 chunked", "", "HTTP/1.1 204 No Content|Transfer-Encoding: chunked||0||", refuse, false},
 	{"103 with a length", "", "HTTP/1.1 103 Early Hints|Content-Length: 5||hello" + ok200 + "||", refuse, false},
 	{"101 that nobody asked for", "", "HTTP/1.1 101 Switching Protocols|Connection: Upgrade|Upgrade: h2c||", refuse, false},
-	{"101 to a client that asked", "GET / HTTP/1.1|Host: a|Connection: Upgrade|Upgrade: websocket||", "HTTP/1.1 101 Switching Protocols|Connection: Upgrade|Upgrade: websocket||", refuse, false},
+	{"101 to something else than the client asked for", "GET / HTTP/1.1|Host: a|Connection: Upgrade|Upgrade: websocket||", "HTTP/1.1 101 Switching Protocols|Connection: Upgrade|Upgrade: h2c||", refuse, false},
 	{"a status of two digits", "", "HTTP/1.1 20 OK||", refuse, false},
 	{"a status of four digits", "", "HTTP/1.1 2000 OK||", refuse, false},
 	{"a status that is no number", "", "HTTP/1.1 2x0 OK||", refuse, false},

@@ -14,6 +14,7 @@ type apart struct {
 	lease lb.Lease
 	route uint32 // of the lease's outcome
 	up    *forward.Conn
+	from  *http7.Conn // the client that the attempt is made for; nil: none
 	// began is when the request was sent, headAt when the final head was there, on the wheel's clock.
 	began, headAt int64
 }
@@ -21,7 +22,7 @@ type apart struct {
 // connect gets the attempt a connection.
 func (a *apart) connect(s *Shared, fresh bool, limit int64) (*http7.Fault, error) {
 	a.began = deadline.Now()
-	up, f, cause := s.connect(a.plan, a.lease.Endpoint(), fresh, limit)
+	up, f, cause := s.connect(a.plan, a.lease.Endpoint(), fresh, limit, a.from, false)
 	if f != nil {
 		return f, cause
 	}

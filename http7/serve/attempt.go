@@ -36,7 +36,10 @@ func (c *conn) came(x *exchange, f *http7.Fault, cause error) event {
 	switch {
 	case f == forward.Nudge:
 		return c.nudged(x)
-	case f != nil:
+	case f == nil:
+		f = c.judgeUpgrade(x)
+	}
+	if f != nil {
 		x.Cause = cause
 		return faultEvent(c.verdictOn(x, f), x.replay.whole())
 	}
@@ -50,7 +53,7 @@ func (c *conn) came(x *exchange, f *http7.Fault, cause error) event {
 
 // connect gets the attempt a connection.
 func (c *conn) connect(x *exchange, fresh bool) *http7.Fault {
-	up, f, cause := c.e.connect(x.plan, x.lease.Endpoint(), fresh, x.limit)
+	up, f, cause := c.e.connect(x.plan, x.lease.Endpoint(), fresh, x.limit, x.Conn, x.Upgrade != nil)
 	if f != nil {
 		x.Cause = cause
 		return f
@@ -71,10 +74,18 @@ func (c *conn) show(up *forward.Conn) *http7.Fault {
 	return nil
 }
 
-// connect returns a connection that is ready for one attempt, which must end by limit.
-func (s *Shared) connect(p *Plan, e *lb.Endpoint, fresh bool, limit int64) (*forward.Conn, *http7.Fault, error) {
-	up, f, cause := p.Transport.Acquire(e, fresh, limit)
-	if f != nil {
+// connect returns a connection that is ready for one attempt for the client at from, which must end by
+// limit and may become a tunnel.
+func (s *Shared) connect(p *Plan, e *lb.Endpoint, fresh bool, limit int64, from *http7.Conn, tunnel bool) (*forward.Conn, *http7.Fault, error) {
+	acquire := p.Transport.Acquire
+	if tunnel {
+		acquire = p.Transport.AcquireTunnel
+	}
+	up, f, cause := acquire(e, fresh, limit, from)
+	switch {
+	case f == http7.NoUpgrade: // it was reached
+		return nil, f, cause
+	case f != nil:
 		if limit != 0 && deadline.Now() >= limit { // that alone does not make e unreachable
 			return nil, http7.RouteTimeout, cause
 		}
@@ -121,6 +132,7 @@ func (c *conn) exchangeHeads(x *exchange, up *forward.Conn) (fine bool, f *http7
 		x.Wakes() // the watcher may need the channel while there is a rival
 		up.NudgeAt(now + int64(x.hedgeAfter))
 	}
+	up.MaySwitch(x.Upgrade)
 	up.AwaitHead(now)
 	if whole {
 		c.enter(waiting, now+int64(watchAfter))
@@ -146,11 +158,11 @@ func (c *conn) readFinalHead(x *exchange, up *forward.Conn) (*http7.Fault, error
 		if f, cause := up.ReadHead(x.Method); f != nil {
 			return f, cause
 		}
-		if up.Answer.Status >= 200 {
+		if up.Final() {
 			x.headAt = x.elapsed()
 			return nil, nil
 		}
-		if up.Answer.Status != 100 && x.Proto == http7.HTTP11 && x.rival == nil {
+		if up.Answer.Status != 100 && x.Proto >= http7.HTTP11 && x.rival == nil {
 			if f := c.passInterim(x, &up.Answer); f != nil {
 				return f, nil
 			}
@@ -160,6 +172,9 @@ func (c *conn) readFinalHead(x *exchange, up *forward.Conn) (*http7.Fault, error
 
 // passInterim sends a 1xx on. A body may be on its way in meanwhile; x.out is not its own then.
 func (c *conn) passInterim(x *exchange, a *http7.Answer) *http7.Fault {
+	if c.st != nil {
+		return c.st.interim(a)
+	}
 	b := wire.AppendStatusLine(nil, a.Status, a.Reason)
 	b = a.Header.AppendLines(b, http7.HopByHop)
 	b = append(b, "\r\n"...)
@@ -191,6 +206,12 @@ func (c *conn) sendContinue(x *exchange) {
 		return
 	}
 	x.continued = true
+	if c.st != nil {
+		if c.st.k.proto == http7.HTTP3 && c.in.Buffered() == 0 {
+			c.st.w.WriteHeader(100)
+		}
+		return // that of HTTP/2 sends it when the body is first read
+	}
 	if c.in.Buffered() == 0 {
 		c.enter(writing, c.writeLimit(x, deadline.Now()))
 		_, _ = c.s.Write(continueLine) // a client that has gone shows when the body is read

@@ -1,11 +1,12 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,11 +21,12 @@ import (
 type phase uint8
 
 const (
-	idle    phase = iota // waiting for a request's first byte
-	reading              // waiting for the rest of a head, or for body bytes
-	waiting              // waiting for an endpoint or a policy: watch whether the client leaves
-	writing              // the client must take bytes
-	leaving              // lingering for the client to read the last answer
+	idle       phase = iota // waiting for a request's first byte
+	reading                 // waiting for the rest of a head, or for body bytes
+	waiting                 // waiting for an endpoint or a policy: watch whether the client leaves
+	writing                 // the client must take bytes
+	leaving                 // lingering for the client to read the last answer
+	tunnelling              // bytes pass both ways
 )
 
 // watchAfter is how long an exchange must have lasted before its client is watched. Most are over
@@ -37,28 +39,35 @@ type conn struct {
 	e    *Engine
 	s    sock.Conn
 	in   sock.Reader
-	info http7.Conn
+	st   *stream // what it is of a connection that carries many; nil: a connection of HTTP/1
+	info *http7.Conn
 	site *Site // of the exchange under way, or of the last one
 	// tail are the lines that every request on this connection is sent on with.
 	tail []byte
 
-	phase  phase // written only while the timer is off
-	until  int64 // likewise: when the client has been idle for too long; 0: never
-	unsent int   // the wheel's: bytes in the socket when it last looked
-	still  int   // the wheel's: how often it has found them unchanged
+	phase  phase         // written only while the timer is off
+	idle   time.Duration // likewise: how long the client may be idle; 0: for ever
+	unsent int           // the wheel's: bytes in the socket when it last looked
+	still  int           // the wheel's: how often it has found them unchanged
 	watch  uint64
 	left   atomic.Bool // the client has gone, says the watcher
 	cut    atomic.Bool // the engine cuts every connection
 	since  atomic.Int64
 	// upstream is the attempt that the exchange waits for.
 	upstream atomic.Pointer[forward.Conn]
+	going    sync.Mutex   // held while what the exchange waits for is interrupted
+	source   http7.Source // guarded by going: the Source of Weir's own that the exchange waits for
+	unstayFn func()
+	blockFn  func(time.Duration) (context.Context, func())
 	pump     pump
-	x        *exchange
-	clock    int64 // when the last exchange ended, on the wheel's clock
-	turnFn   func() bool
-	end      turnEnd // what the last turn of loop came to
-	clean    bool    // the client has nothing unread to lose: no linger
-	torn     bool    // the client must not take what it got for whole: reset the connection
+	// tunnelled is what the connection has become; set while the phase is tunnelling.
+	tunnelled *tunnel
+	x         *exchange
+	clock     int64 // when the last exchange ended, on the wheel's clock
+	turnFn    func() bool
+	end       turnEnd // what the last turn of loop came to
+	clean     bool    // the client has nothing unread to lose: no linger
+	torn      bool    // the client must not take what it got for whole: reset the connection
 }
 
 // Serve serves the connection until it ends, and closes it.
@@ -70,10 +79,14 @@ func (e *Engine) Serve(nc net.Conn) {
 		return
 	}
 	c.in.Init(&c.s)
-	c.turnFn = c.turn
+	c.turnFn, c.unstayFn, c.blockFn = c.turn, c.unstayed, c.block
 	e.Wheel.Bind(&c.s.Timer, c.due)
 	c.info = connInfo(e.listener, nc, &c.s)
-	c.tail = appendTail(nil, c)
+	c.tail = appendTail(nil, c.info)
+	if c.site.speaks(H2) && c.info.ALPN == "h2" {
+		e.serveH2(nc, c.info, nil)
+		return
+	}
 	e.add(c)
 	defer e.remove(c)
 	defer c.close()
@@ -93,8 +106,19 @@ const (
 // pieces, are waited for one by one; the others in loop.
 func (c *conn) run() {
 	for first := true; c.await(first); first = false {
+		if first && c.prefaced() {
+			c.handOver()
+			return
+		}
+		if first && !c.site.speaks(H1) {
+			c.refuseH1()
+			return
+		}
+		if first && c.hailed() {
+			return
+		}
 		end := c.serve(c.e.take(c))
-		if end == again && c.s.TLS() == nil && c.in.Buffered() == 0 {
+		if end == again && c.in.Loops() && c.in.Buffered() == 0 {
 			end = c.loop()
 		}
 		if end == over {
@@ -154,25 +178,10 @@ func (c *conn) parse(x *exchange) bool {
 	c.in.Consume(n)
 	x.adopt()
 	x.parsed = true
+	if x.Upgrade != nil { // a tunnel reads
+		return false
+	}
 	return x.bodyDone || x.head.Frame.Kind == wire.Length && x.head.Frame.Length <= int64(c.in.Buffered())
-}
-
-func connInfo(listener string, nc net.Conn, s *sock.Conn) http7.Conn {
-	info := http7.Conn{Listener: listener, Peer: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr())}
-	if t := s.TLS(); t != nil {
-		info.TLS = true
-		info.SNI = t.ConnectionState().ServerName
-	}
-	return info
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
 // close ends the connection and gives back what it holds.
@@ -189,14 +198,23 @@ func (c *conn) close() {
 func (c *conn) enter(p phase, at int64) {
 	c.s.Timer.Set(0)
 	c.unwatch()
-	if c.s.Interrupted() == sock.DeadlinePassed {
-		c.s.Resume()
-	}
+	c.pardon()
 	c.phase, c.unsent, c.still = p, -1, 0
 	c.s.Timer.Set(at)
 }
 
+// pardon forgives a deadline that has just passed.
+func (c *conn) pardon() {
+	if c.s.Interrupted() == sock.DeadlinePassed {
+		c.s.Resume()
+	}
+}
+
 func (c *conn) unwatch() {
+	if c.st != nil {
+		c.st.unwatch()
+		return
+	}
 	if c.watch != 0 {
 		c.e.Watcher.Disarm(&c.s, c.watch)
 		c.watch = 0
@@ -207,7 +225,9 @@ func (c *conn) unwatch() {
 func (c *conn) due() {
 	switch c.phase {
 	case waiting:
-		c.watch = c.e.Watcher.Arm(&c.s, c.gone)
+		if at := c.look(); at != 0 {
+			c.s.Timer.Rearm(at) // last: from here on the timer may be set
+		}
 	case writing:
 		if at := c.stalled(); at != 0 {
 			c.s.Timer.Rearm(at)
@@ -218,31 +238,13 @@ func (c *conn) due() {
 		if at := c.idled(); at != 0 {
 			c.s.Timer.Rearm(at)
 		}
+	case tunnelling:
+		if at := c.tunnelled.due(deadline.Now()); at != 0 {
+			c.s.Timer.Rearm(at)
+		}
 	default:
 		c.s.InterruptRead(sock.DeadlinePassed) // an answer may be on its way beside the body
 	}
-}
-
-// lookAfter is when an idle connection is looked at once. The end of a client's side that came
-// together with a request shows no other way: a turn reads once, to save the read that finds nothing.
-const lookAfter = 250 * time.Millisecond
-
-// idled ends the wait for a request that has come, or has not come in time, and returns when to look
-// again; 0 if the wait is over.
-func (c *conn) idled() int64 {
-	since, now := c.since.Load(), deadline.Now()
-	if since == 0 { // a request is being served
-		return 0
-	}
-	end := c.until
-	if c.e.draining.Load() {
-		end = since + int64(quiet)
-	}
-	if end != 0 && now >= end || c.s.TLS() == nil && c.s.Readable() {
-		c.s.Interrupt(sock.DeadlinePassed)
-		return 0
-	}
-	return end
 }
 
 // stallSteps is how often a blocked write is looked at before it has stalled.
@@ -263,81 +265,12 @@ func (c *conn) stalled() int64 {
 	return now + int64(c.site.Limits.WriteStall)/stallSteps
 }
 
-// gone is called by the watcher when the client has left.
-func (c *conn) gone() {
-	c.left.Store(true)
-	c.x.Interrupt()
-	if up := c.upstream.Load(); up != nil {
-		up.S.Interrupt(forward.ClientGone)
-	}
-	c.x.wake()
-}
-
 // after returns the time d behind now on the wheel's clock; 0 if d is off.
 func after(now int64, d time.Duration) int64 {
 	if d == 0 {
 		return 0
 	}
 	return now + int64(d)
-}
-
-// await blocks until the first bytes of a request are there; false means that none will come.
-func (c *conn) await(first bool) bool {
-	if c.in.Buffered() > 0 {
-		return true
-	}
-	l := &c.site.Limits
-	if first {
-		c.clock = deadline.Now()
-		c.rest(reading, l.HeaderTimeout)
-	} else {
-		c.rest(idle, l.IdleTimeout)
-	}
-	defer c.since.Store(0)
-	for {
-		err := c.in.FillHead(l.Head.HeadBytes + headSlack)
-		if err == nil {
-			return true
-		}
-		if !c.requestCame() {
-			return false
-		}
-	}
-}
-
-// rest begins the wait for a request, which d bounds.
-func (c *conn) rest(p phase, d time.Duration) {
-	c.enter(p, 0)
-	c.until = after(c.clock, d)
-	at := c.until
-	if look := c.clock + int64(lookAfter); p == idle && (at == 0 || look < at) {
-		at = look
-	}
-	c.s.Timer.Set(at)
-	c.since.Store(c.clock)
-	if c.e.draining.Load() {
-		c.drain(c.clock)
-	}
-}
-
-// requestCame tells, when the wait for a request has ended without one, whether there is one all
-// the same: a deadline and a request may come at once, and the request wins.
-func (c *conn) requestCame() bool {
-	if c.s.Interrupted() != sock.DeadlinePassed || c.cut.Load() || !c.s.Readable() {
-		return false
-	}
-	c.s.Resume()
-	return true
-}
-
-// headSlack is room for the empty lines that may precede a request.
-const headSlack = 8
-
-// drain makes an idle connection end once it has been quiet long enough. Any goroutine may call it.
-func (c *conn) drain(now int64) {
-	if since := c.since.Load(); since != 0 {
-		c.s.Timer.Set(max(since+int64(quiet), now))
-	}
 }
 
 // serve reads the rest of x's head, waiting for it, and carries x to its end.
@@ -374,6 +307,9 @@ func (c *conn) carry(x *exchange) (end turnEnd) {
 	}
 	c.done(x)
 	switch {
+	case c.st != nil:
+		c.torn = x.broken || !x.begun
+		return over
 	case x.broken:
 		c.clean = true
 		c.torn = x.frame == wire.UntilClose // an orderly end would make what came look whole
@@ -412,6 +348,10 @@ func (c *conn) panicked(v any, stack []byte) {
 func (c *conn) readHead(x *exchange) *http7.Fault {
 	l := &c.site.Limits
 	n, f := x.parser.Parse(c.in.Head(), &l.Head, &x.head, &x.Request)
+	if c.s.Interrupted() == sock.DeadlinePassed && n == 0 { // it has had its time as half a preface
+		c.s.Resume()
+		return c.slow(slowHeader)
+	}
 	if n == 0 && f == nil {
 		c.enter(reading, after(deadline.At(x.Arrival), l.HeaderTimeout))
 	}
@@ -436,7 +376,7 @@ func (c *conn) headFault(err error) *http7.Fault {
 		return http7.HeadTooLarge
 	case c.s.Interrupted() == sock.DeadlinePassed:
 		c.s.Resume()
-		return http7.RequestTimeout
+		return c.slow(slowHeader)
 	case errors.Is(err, io.EOF):
 		return http7.ClientLeft
 	}

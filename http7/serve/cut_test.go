@@ -131,6 +131,6 @@ func (r *rig) idle(t testing.TB) {
 	eventually(t, 4e9, "all connections end", func() bool {
 		r.engine.mu.Lock()
 		defer r.engine.mu.Unlock()
-		return len(r.engine.conns) == 0
+		return len(r.engine.conns)+len(r.engine.carriers) == 0
 	})
 }

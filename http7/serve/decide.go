@@ -3,6 +3,7 @@ package serve
 import (
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"weir/http7"
 	"weir/http7/match"
@@ -15,8 +16,8 @@ type decider struct {
 	steps   []http7.Step
 	at, end int // the next step, and where the stretch ends
 	place   stretch
-	// matched says that the table has been asked.
-	matched bool
+	// matched says that the table has been asked, foreseen that it was asked before its turn.
+	matched, foreseen bool
 	// waits says that the match has asked for the body.
 	waits bool
 	// asked is the route of what a preflight asks for: its guards have run.
@@ -24,13 +25,16 @@ type decider struct {
 	// flown says that a preflight was matched, and that nobody has answered it.
 	flown bool
 	held  []refusal // before the match
-	ends  []ending
+	// seen is the refusal that a step would have made which only observes: the first, if any.
+	seen []refusal
+	ends []ending
 	// open says that the last of ends is of a step that has not come to its verdict.
 	open bool
 	// stop is the verdict that deciding has ended or stopped with, once it has.
 	stop http7.Verdict
-	// by is the step that has answered or refused.
-	by string
+	// by is the step that has answered or refused, said what it said.
+	by   string
+	said refusal
 	// trace is told what each step says; nil but for an explanation.
 	trace *trace
 }
@@ -45,10 +49,12 @@ const (
 	behind                // the route's, behind the match
 )
 
-// refusal is what an early step of a bundle said; it stands unless the route opts out.
+// refusal is what a step said. One of before the match stands unless the route opts out of the step's bundle.
 type refusal struct {
-	step  *http7.Step
-	fault *http7.Fault
+	step    *http7.Step
+	fault   *http7.Fault // nil for an answer
+	problem http7.Problem
+	cause   error
 }
 
 // ending is an End that is owed.
@@ -57,13 +63,17 @@ type ending struct {
 	word uint64
 }
 
+// answered stands in place of a fault for an answer that a step before the match has made.
+var answered = &http7.Fault{Name: "answered"}
+
 // undecided ends a dry run of a request whose log lacks what decides.
 var undecided = &http7.Fault{Side: http7.Internal, Kind: http7.Refused, Name: "undecided"}
 
 func (d *decider) reset() {
 	clear(d.ends)
 	clear(d.held)
-	*d = decider{ends: d.ends[:0], held: d.held[:0]}
+	clear(d.seen)
+	*d = decider{ends: d.ends[:0], held: d.held[:0], seen: d.seen[:0]}
 }
 
 // start decides from the beginning, up to the first verdict but Go; that is d.stop then.
@@ -106,8 +116,11 @@ func (d *decider) run(x *exchange) http7.Act {
 		for ; d.at < d.end; d.at++ {
 			s := &d.steps[d.at]
 			p := d.policy(s)
-			if p == nil {
+			if p == nil || d.pastRefusal(s) {
 				continue
+			}
+			if s.Stage == http7.Identify && d.foresees(x) {
+				return http7.Reply
 			}
 			x.Word = 0
 			d.owe(s)
@@ -121,7 +134,7 @@ func (d *decider) run(x *exchange) http7.Act {
 		}
 		switch need, f := d.turn(x); {
 		case f != nil:
-			d.stop = http7.Refuse(f)
+			d.finishWith(f)
 			return http7.Reply
 		case need:
 			d.stop = http7.NeedBody(-1)
@@ -129,6 +142,37 @@ func (d *decider) run(x *exchange) http7.Act {
 		}
 	}
 }
+
+// finishWith ends deciding with a fault, or with the answer that was made before the match.
+func (d *decider) finishWith(f *http7.Fault) {
+	if f == answered {
+		d.stop = http7.Answered()
+	} else {
+		d.stop = http7.Refuse(f)
+	}
+}
+
+// foresees reports whether x is refused whoever its client is, which is d.stop then: to find that out can cost a lot, and
+// those whom a guard refuses must not have it done. Where no route asks for claims, the match needs no identity.
+func (d *decider) foresees(x *exchange) bool {
+	if d.place != early || d.foreseen || x.Dry || !slices.ContainsFunc(d.held, stands) || slices.ContainsFunc(x.site.Table.Reads(), ofIdentity) {
+		return false
+	}
+	d.foreseen = true
+	if _, f := d.find(x, x.Method); f != nil {
+		d.finishWith(f)
+		return true
+	}
+	d.waits, x.asked = false, 0
+	x.Route, x.plan, x.limit = nil, nil, 0
+	return false
+}
+
+// stands reports whether a refusal is of a step that is enforced.
+func stands(r refusal) bool { return r.step.Mode != http7.Observe }
+
+// ofIdentity reports whether a selector is of what only an identity has.
+func ofIdentity(selector string) bool { return strings.HasPrefix(selector, "claim:") }
 
 // policy returns what is to be asked of s on this stretch, nil for nothing.
 func (d *decider) policy(s *http7.Step) http7.Policy {
@@ -209,9 +253,11 @@ func (d *decider) find(x *exchange, method []byte) (need bool, f *http7.Fault) {
 	case found.Need:
 		d.ask(x, found.Asks)
 		return true, nil
-	case len(d.held) > 0:
-		return false, d.refuse(d.held[0])
-	case found.Fault != nil:
+	}
+	if f := d.standing(x, nil); f != nil {
+		return false, f
+	}
+	if found.Fault != nil {
 		return false, found.Fault
 	}
 	return false, http7.NoRoute
@@ -232,10 +278,8 @@ func (d *decider) ask(x *exchange, r *http7.Route) {
 // enter takes r for x's route, unless a refusal stands.
 func (d *decider) enter(x *exchange, r *http7.Route) *http7.Fault {
 	x.Route, x.plan = r, x.site.Plans[r.ID]
-	for i := range d.held {
-		if !slices.Contains(x.plan.Without, d.held[i].step.Bundle) {
-			return d.refuse(d.held[i])
-		}
+	if f := d.standing(x, x.plan.Without); f != nil {
+		return f
 	}
 	if r.Timeout > 0 {
 		x.limit = deadline.At(x.Arrival) + int64(r.Timeout)
@@ -246,9 +290,50 @@ func (d *decider) enter(x *exchange, r *http7.Route) *http7.Fault {
 	return nil
 }
 
-func (d *decider) refuse(r refusal) *http7.Fault {
-	d.by = r.step.Name
-	return r.fault
+// standing returns the first refusal from before the match that stands where the bundles without don't apply. Those of
+// steps that only observe are remarks.
+func (d *decider) standing(x *exchange, without []string) *http7.Fault {
+	for i := range d.held {
+		switch h := &d.held[i]; {
+		case slices.Contains(without, h.step.Bundle):
+		case h.step.Mode == http7.Observe:
+			d.remark(x, h)
+		default:
+			d.by, d.said = h.step.Name, *h
+			x.Problem, x.Cause = h.problem, h.cause
+			if h.fault == nil {
+				return answered
+			}
+			return h.fault
+		}
+	}
+	x.Answer = nil // of a step that the route opts out of
+	return nil
+}
+
+// pastRefusal reports whether s observes, and would not have been asked if those before it had been enforced: a limit then
+// counts what it will count. Who somebody is, and where, is found out all the same, and an explanation asks everybody.
+func (d *decider) pastRefusal(s *http7.Step) bool {
+	return len(d.seen) > 0 && s.Mode == http7.Observe && s.Stage >= http7.Authorise && s.Stage <= http7.Inspect && d.trace == nil
+}
+
+// remark notes what a step would have refused: the first of a request alone, since enforcing stops there.
+func (d *decider) remark(x *exchange, r *refusal) {
+	if len(d.seen) > 0 {
+		return
+	}
+	d.seen = append(d.seen, *r)
+	x.Verdicts = append(x.Verdicts, r.step.Name+":would refuse: "+r.fault.Name)
+	if d.trace != nil {
+		d.trace.remarks = len(x.Verdicts) // its verdict says it
+	}
+}
+
+// forget returns what s has refused, and takes what it has left of that in x: it may not come to it.
+func forget(x *exchange, s *http7.Step, f *http7.Fault) refusal {
+	r := refusal{s, f, x.Problem, x.Cause}
+	x.Problem, x.Cause = http7.Problem{}, nil
+	return r
 }
 
 // owe notes that s is about to be called: its End is due whatever comes of it, a panic included.
@@ -266,7 +351,7 @@ func (d *decider) close(x *exchange) {
 	}
 }
 
-// take notes what a step says. Before the match a refusal is held.
+// take notes what a step says. Before the match a refusal is held. One of a step that only observes is a remark.
 func (d *decider) take(x *exchange, s *http7.Step, v *http7.Verdict) http7.Act {
 	d.close(x)
 	if d.trace != nil {
@@ -276,11 +361,15 @@ func (d *decider) take(x *exchange, s *http7.Step, v *http7.Verdict) http7.Act {
 	case v.Act == http7.Go:
 		return http7.Go
 	case v.Act != http7.Reply:
-	case v.Fault != nil && d.place == early:
-		d.held = append(d.held, refusal{s, v.Fault})
+	case d.place == early && (v.Fault != nil || s.Mode != http7.Observe):
+		d.held = append(d.held, forget(x, s, v.Fault))
+		return http7.Go
+	case v.Fault != nil && s.Mode == http7.Observe:
+		r := forget(x, s, v.Fault)
+		d.remark(x, &r)
 		return http7.Go
 	default:
-		d.by = s.Name
+		d.by, d.said = s.Name, refusal{s, v.Fault, x.Problem, x.Cause}
 	}
 	d.stop = *v
 	return v.Act

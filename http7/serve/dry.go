@@ -79,8 +79,8 @@ type rehearsal struct {
 // rehearse takes q as far as the hall goes without an endpoint. The caller must call end.
 func (s *Shared) rehearse(site *Site, q *Question, t *trace) *rehearsal {
 	c := &conn{e: &Engine{Shared: s, listener: site.Listener}, site: site}
-	c.info = http7.Conn{Listener: site.Listener, Peer: q.Peer, TLS: q.TLS, SNI: q.SNI}
-	c.tail = appendTail(nil, c)
+	c.info = &http7.Conn{Listener: site.Listener, Peer: q.Peer, TLS: q.TLS, SNI: q.SNI}
+	c.tail = appendTail(nil, c.info)
 	r := &rehearsal{c: c, x: exchanges.Get().(*exchange)}
 	r.x.begin(c, time.Now())
 	r.x.Dry, r.x.Recorded, r.x.decider.trace = true, q.Recorded, t

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"weir/http7"
 	"weir/http7/forward"
 	"weir/internal/deadline"
 	"weir/internal/obs"
@@ -31,6 +32,7 @@ type Shared struct {
 	mu       sync.Mutex
 	counters map[string]*Counters // by upstream; guarded by mu
 	rivals   atomic.Int64         // hedges that are out
+	repeats  repeats
 }
 
 // NewShared returns what engines share. The caller runs wheel and watcher.
@@ -52,18 +54,25 @@ type Engine struct {
 	snap     *atomic.Pointer[Snapshot]
 	series   *obs.ListenerSeries
 	draining atomic.Bool
+	// dismissing follows it: clients of HTTP/2 have had the time to hear of it.
+	dismissing atomic.Bool
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
-	empty chan struct{} // closed when draining and the last connection has gone
-	torn  chan struct{} // closed by Cut
+	// carriers are the connections that carry streams, h2 what serves those of HTTP/2.
+	carriers map[*carrier]struct{}
+	// repeating are the exchanges without a client.
+	repeating map[*conn]struct{}
+	h2        []*h2Server
+	empty     chan struct{} // closed when draining and the last connection has gone
+	torn      chan struct{} // closed by Cut
 }
 
 // NewEngine returns the engine of the listener whose Site is snap's number slot.
 func NewEngine(s *Shared, listener string, slot int, snap *atomic.Pointer[Snapshot], series *obs.ListenerSeries) *Engine {
 	return &Engine{
 		Shared: s, listener: listener, slot: slot, snap: snap, series: series,
-		conns: map[*conn]struct{}{}, empty: make(chan struct{}), torn: make(chan struct{}),
+		conns: map[*conn]struct{}{}, carriers: map[*carrier]struct{}{}, repeating: map[*conn]struct{}{}, empty: make(chan struct{}), torn: make(chan struct{}),
 	}
 }
 
@@ -82,7 +91,7 @@ func (e *Engine) remove(c *conn) {
 
 // emptied tells a drain that nothing is left. Call with mu held.
 func (e *Engine) emptied() {
-	if len(e.conns) > 0 || !e.draining.Load() {
+	if len(e.conns)+len(e.carriers) > 0 || !e.draining.Load() {
 		return
 	}
 	select {
@@ -107,6 +116,12 @@ func (e *Engine) Drain() <-chan struct{} {
 	for c := range e.conns {
 		c.drain(now)
 	}
+	for k := range e.carriers {
+		k.drain()
+	}
+	if len(e.h2) > 0 {
+		time.AfterFunc(announceTime, e.dismiss)
+	}
 	e.emptied()
 	return e.empty
 }
@@ -116,11 +131,13 @@ func (e *Engine) Cut() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for c := range e.conns {
-		c.cut.Store(true)
-		c.s.Interrupt(cutting)
-		if up := c.upstream.Load(); up != nil {
-			up.S.Interrupt(cutting)
-		}
+		c.sever()
+	}
+	for k := range e.carriers {
+		k.sever()
+	}
+	for c := range e.repeating {
+		c.sever()
 	}
 	select {
 	case <-e.torn:
@@ -129,5 +146,17 @@ func (e *Engine) Cut() {
 	}
 }
 
+// sever ends what c does, at once. Any goroutine may call it.
+func (c *conn) sever() {
+	c.cut.Store(true)
+	c.s.Interrupt(cutting)
+	if up := c.upstream.Load(); up != nil {
+		up.S.Interrupt(cutting)
+	}
+	c.going.Lock()
+	defer c.going.Unlock()
+	http7.Interrupt(c.source)
+}
+
 // cutting is why Cut interrupts a connection.
-const cutting = forward.Stopped + 1
+const cutting = forward.Cutting

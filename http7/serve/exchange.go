@@ -24,6 +24,7 @@ type exchange struct {
 	// Where Decide stands.
 	decider decider
 
+	lines  []byte         // the head of a stream's request, as HTTP/1 writes it
 	out    []byte         // what is written next
 	chunk  []byte         // likewise to the endpoint, by the pump
 	frame  wire.FrameKind // how the client sees the end of the answer
@@ -31,6 +32,7 @@ type exchange struct {
 
 	// Bodies that pass through filters.
 	rawBody                 rawBody
+	rawAnswer               rawAnswer
 	requestPipe, answerPipe pipe
 
 	up       *forward.Conn
@@ -60,11 +62,14 @@ type exchange struct {
 	continued bool // 100 Continue was sent, or is not wanted any more
 	bodyDone  bool // the request's body has been read whole
 	trailed   bool // policies have edited its trailers
+	tailed    bool // and those of the answer
 	begun     bool // a byte of the final answer has been written
+	ending    bool // all of it is there to be written
 	close     bool // no other request on this connection
 	clean     bool // the client has nothing unread to lose: no linger
 	broken    bool // the answer was cut: reset the connection
 	plain     bool // answer without response policies
+	unheard   bool // a policy got no answer from outside in time
 	record    obs.Record
 	verdicts  []obs.Verdict
 	sights    []sight // what conditions read of the request
@@ -78,13 +83,14 @@ func (e *Engine) take(c *conn) *exchange {
 	x := exchanges.Get().(*exchange)
 	c.site = e.site(c.site)
 	x.begin(c, time.Now())
+	x.Backstage, x.Unstayed, x.Blocking = c, c.unstayFn, c.blockFn
 	return x
 }
 
 // begin makes x ready for a request on c that has arrived now.
 func (x *exchange) begin(c *conn, now time.Time) {
 	x.site = c.site
-	x.Conn, x.Client = &c.info, c.info.Peer.Addr()
+	x.Conn, x.Client = c.info, c.info.Peer.Addr()
 	x.Arrival = now
 	x.parser.Reset()
 }
@@ -105,12 +111,15 @@ func (e *Engine) release(x *exchange) {
 	x.replay.free()
 	x.requestPipe.free()
 	x.answerPipe.free()
-	x.rawBody = rawBody{}
+	x.rawBody, x.rawAnswer = rawBody{}, rawAnswer{}
 	out, verdicts := x.out[:0], x.verdicts[:0]
 	clear(x.sights)
 	x.sights, x.matched = x.sights[:0], x.matched[:0]
 	if cap(out) > maxKeptOut {
 		out = make([]byte, 0, 4<<10)
+	}
+	if cap(x.lines) > maxKeptOut {
+		x.lines = nil
 	}
 	if cap(x.chunk) > maxKeptOut {
 		x.chunk = nil
@@ -126,8 +135,8 @@ func (e *Engine) release(x *exchange) {
 	x.line.forget()
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
 	x.asked, x.given, x.unknown, x.parsed = 0, nil, false, false
-	x.continued, x.bodyDone, x.trailed, x.begun = false, false, false, false
-	x.close, x.clean, x.broken, x.plain = false, false, false, false
+	x.continued, x.bodyDone, x.trailed, x.tailed, x.begun, x.ending = false, false, false, false, false, false
+	x.close, x.clean, x.broken, x.plain, x.unheard = false, false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()
 	x.out, x.verdicts = out, verdicts
@@ -151,6 +160,9 @@ func (x *exchange) adopt() {
 	}
 	x.close = !h.KeepAlive
 	x.continued = !h.Continue
+	if x.Upgrade = x.offered(); x.Proto >= http7.HTTP2 {
+		x.addKey()
+	}
 }
 
 // refuseHead leaves of a head that was refused what can be trusted, for the log and for the steps that see

@@ -48,9 +48,9 @@ func (e *explanation) request(q *Question) {
 	_, e.asked = fieldsOf(q.Head)
 	r := &e.report.Request
 	*r = explain.Request{
-		Method: string(x.Method), Target: string(x.Target), Host: match.BareHost(x.Authority),
-		Path: string(x.Path), Query: string(x.Query), Secure: x.Secure, SNI: q.SNI,
-		Country: x.Country, Consumer: x.Consumer, RequestID: string(x.RequestID), Body: max(x.bytesIn, x.Body.Length),
+		Method: string(x.Method), Target: e.shown(x.Target), Host: match.BareHost(x.Authority),
+		Path: string(x.Path), Query: e.shownQuery(), Secure: x.Secure, SNI: q.SNI,
+		Country: x.Country, Consumer: x.Consumer, Scheme: x.Scheme, Groups: slices.Clone(x.Groups), Scopes: slices.Clone(x.Scopes), RequestID: string(x.RequestID), Body: max(x.bytesIn, x.Body.Length),
 	}
 	if e.headless {
 		r.Path = string(x.head.Path)
@@ -63,6 +63,16 @@ func (e *explanation) request(q *Question) {
 	if q.Peer.IsValid() {
 		r.Peer = q.Peer.String()
 	}
+}
+
+// shown is a target without the credentials in its query: what is explained is pasted into tickets.
+func (e *explanation) shown(target []byte) string {
+	return string(e.x.site.Hidden.Mask(&e.x.Exchange, target))
+}
+
+func (e *explanation) shownQuery() string {
+	_, query, _ := strings.Cut(e.shown(append([]byte{'?'}, e.x.Query...)), "?")
+	return query
 }
 
 // preflight tells as what a preflight is matched.
@@ -206,7 +216,7 @@ func (s *said) tell(p *explain.Policy) {
 		p.Verdict, p.Fault = explain.Refuses, s.last.Fault.Name
 	case s.last.Act == http7.Reply:
 		p.Verdict = explain.Answers
-	case s.last.Act == http7.Need, strings.Contains(s.why, "unknown: would ask"):
+	case s.last.Act == http7.Need, strings.HasPrefix(s.why, "unknown: "), strings.Contains(s.why, "; unknown: "):
 		p.Verdict = explain.Unknown
 	case s.waited:
 		p.Verdict = explain.Waits
@@ -269,7 +279,7 @@ func (e *explanation) answer() {
 	e.c.responsePolicies(x)
 	e.c.compose(x)
 	a.Status, a.Body = x.Answer.Status, max(x.Answer.Length, 0)
-	a.Location = string(x.Answer.Header.Get(http7.Location))
+	a.Location = e.shown(x.Answer.Header.Get(http7.Location))
 	_, a.Fields = fieldsOf(x.out)
 	e.mask(a.Fields)
 	a.Fields = slices.DeleteFunc(a.Fields, func(f explain.Field) bool { return a.Location != "" && f.Name == "Location" })
@@ -384,5 +394,5 @@ func (e *explanation) outgoing(to *lb.Endpoint) *explain.Outgoing {
 	e.mask(fields)
 	method, rest, _ := strings.Cut(first, " ")
 	target, _, _ := strings.Cut(rest, " ")
-	return &explain.Outgoing{Method: method, Target: target, Fields: fields, Body: max(x.bytesIn, x.Body.Length)}
+	return &explain.Outgoing{Method: method, Target: e.shown([]byte(target)), Fields: fields, Body: max(x.bytesIn, x.Body.Length)}
 }

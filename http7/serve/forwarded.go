@@ -122,12 +122,12 @@ func parseForwarded(b []byte) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// appendTail appends the lines about the client that are the same for every request on c.
-func appendTail(dst []byte, c *conn) []byte {
+// appendTail appends the lines about the client that are the same for every request on a connection.
+func appendTail(dst []byte, info *http7.Conn) []byte {
 	dst = append(dst, "X-Forwarded-For: "...)
-	dst = appendPeer(dst, c)
+	dst = appendPeer(dst, info)
 	dst = append(dst, "\r\n"...)
-	return appendProto(dst, c.info.TLS)
+	return appendProto(dst, info.TLS)
 }
 
 func appendProto(dst []byte, secure bool) []byte {
@@ -137,8 +137,8 @@ func appendProto(dst []byte, secure bool) []byte {
 	return append(dst, "X-Forwarded-Proto: http\r\n"...)
 }
 
-func appendPeer(dst []byte, c *conn) []byte {
-	if a := c.info.Peer.Addr(); a.IsValid() {
+func appendPeer(dst []byte, info *http7.Conn) []byte {
+	if a := info.Peer.Addr(); a.IsValid() {
 		return a.AppendTo(dst)
 	}
 	return append(dst, "unknown"...)
@@ -167,7 +167,7 @@ func (c *conn) appendX(dst []byte, x *exchange, skip http7.IDSet) ([]byte, http7
 		if before != nil {
 			dst = append(append(dst, before...), ", "...)
 		}
-		dst = append(appendPeer(dst, c), "\r\n"...)
+		dst = append(appendPeer(dst, c.info), "\r\n"...)
 		skip |= http7.Names(http7.XForwardedFor)
 		if !h.Has(http7.XForwardedProto) {
 			dst = appendProto(dst, x.Secure)
@@ -190,7 +190,7 @@ func (c *conn) append7239(dst []byte, x *exchange, skip http7.IDSet) ([]byte, ht
 	case a.Is6():
 		dst = append(append(a.AppendTo(append(dst, `"[`...)), `]"`...), ';')
 	default:
-		dst = append(appendPeer(dst, c), ';')
+		dst = append(appendPeer(dst, c.info), ';')
 	}
 	if len(x.Authority) > 0 {
 		dst = append(append(append(dst, `host="`...), x.Authority...), `";`...)

@@ -20,6 +20,9 @@ func (c *conn) pass(x *exchange) {
 	if f == nil && x.Answer == nil {
 		f = c.act(x)
 	}
+	if f == nil && c.fakesTunnel(x) {
+		f = http7.UpgradeRefused
+	}
 	if f != nil {
 		c.fail(x, f)
 	}
@@ -65,6 +68,9 @@ var askedMethod, _ = http7.NewName("Access-Control-Request-Method")
 // admit applies what holds for every request, before any policy.
 func (c *conn) admit(x *exchange) *http7.Fault {
 	c.identify(x)
+	if fields := x.site.Identity; fields != nil {
+		fields.Strip(&x.Request)
+	}
 	if string(x.Method) == methodConnect || string(x.Method) == methodTrace {
 		return http7.MethodRefused
 	}
@@ -80,10 +86,16 @@ func (c *conn) admit(x *exchange) *http7.Fault {
 	if len(x.head.Scheme) == len("https") && !x.Secure {
 		return http7.Misdirected // RFC 9110 §7.4
 	}
+	if !x.covered(c.info) {
+		return http7.Misdirected
+	}
+	if c.extended(x) && x.Upgrade == nil {
+		return http7.UpgradeRefused
+	}
 	if string(x.Method) == methodOptions {
 		c.options(x)
 	}
-	return nil
+	return x.challenged()
 }
 
 // settlePath brings the path into its canonical form: what is matched is what is forwarded. Target
@@ -160,14 +172,18 @@ func (c *conn) act(x *exchange) *http7.Fault {
 
 // decide runs Decide to its end, collecting and parking for policies that ask.
 func (c *conn) decide(x *exchange) *http7.Fault {
+	return c.follow(x, x.decider.start(x))
+}
+
+// follow goes on with what a step asks for, until no step asks any more.
+func (c *conn) follow(x *exchange, act http7.Act) *http7.Fault {
 	d := &x.decider
-	act := d.start(x)
 	for {
 		switch act {
 		case http7.Go:
 			return nil
 		case http7.Reply:
-			return d.stop.Fault
+			return c.unheard(x, d.stop.Fault)
 		case http7.Need:
 			if x.unknown {
 				x.Lacks("body")
@@ -184,7 +200,9 @@ func (c *conn) decide(x *exchange) *http7.Fault {
 			}
 			why := c.park(x, d.stop.Until)
 			switch {
-			case c.left.Load():
+			case c.severed():
+				return http7.Stopping
+			case c.lost(x):
 				return http7.ClientLeft
 			case x.limit != 0 && deadline.Now() >= x.limit:
 				return http7.RouteTimeout
@@ -194,7 +212,7 @@ func (c *conn) decide(x *exchange) *http7.Fault {
 	}
 }
 
-// park blocks until the exchange is woken, until has come or the exchange's time is up.
+// park blocks until the exchange is woken, until has come, the exchange's time is up or the engine is cut.
 func (c *conn) park(x *exchange, until time.Time) http7.Event {
 	wakes := x.Wakes() // makes the channel, which must be there before the watcher may use it
 	c.enter(waiting, deadline.Now()+int64(watchAfter))
@@ -208,13 +226,21 @@ func (c *conn) park(x *exchange, until time.Time) http7.Event {
 		defer t.Stop()
 		expired = t.C
 	}
+	if c.lost(x) { // who waited for it as well has said so before there was anything to wake
+		return http7.Woken
+	}
 	select {
 	case <-wakes:
 		return http7.Woken
 	case <-expired:
 		return http7.Expired
+	case <-c.e.torn:
+		return http7.Woken
 	}
 }
+
+// severed reports whether the engine has cut its connections.
+func (c *conn) severed() bool { return c.cut.Load() || c.e.isTorn() }
 
 const forever = time.Duration(math.MaxInt64)
 

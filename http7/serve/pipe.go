@@ -37,6 +37,9 @@ func (p *pipe) Next() ([]byte, http7.State, *http7.Fault) { return p.pull(len(p.
 // Await waits for the source.
 func (p *pipe) Await() { p.raw.Await() }
 
+// Interrupt ends that wait.
+func (p *pipe) Interrupt() { http7.Interrupt(p.raw) }
+
 // Close closes the source.
 func (p *pipe) Close() { p.raw.Close() }
 
@@ -133,10 +136,30 @@ func (x *exchange) filterAnswer() {
 		a.Length = -1
 	}
 	if a.Source != nil && !bodiless(x) {
-		x.answerPipe.over(a.Source, a.Filters)
+		x.rawAnswer = rawAnswer{Source: a.Source, x: x}
+		x.answerPipe.over(&x.rawAnswer, a.Filters)
 		a.Source = &x.answerPipe
 	}
 }
+
+// rawAnswer is the answer's body as it comes. Behind the last of it policies edit the trailers, before a filter sees
+// them.
+type rawAnswer struct {
+	http7.Source
+	x *exchange
+}
+
+// Next returns the bytes at hand.
+func (a *rawAnswer) Next() ([]byte, http7.State, *http7.Fault) {
+	chunk, s, f := a.Source.Next()
+	if s == http7.End {
+		a.x.trailAnswer()
+	}
+	return chunk, s, f
+}
+
+// Interrupt ends the wait for more.
+func (a *rawAnswer) Interrupt() { http7.Interrupt(a.Source) }
 
 // filterRequest puts the request's filters before its body. What was collected passes them too.
 func (x *exchange) filterRequest(in *sock.Reader) {

@@ -40,8 +40,10 @@ func (c *conn) startPump(x *exchange, up *forward.Conn) {
 func (c *conn) runPump(x *exchange, up *forward.Conn) {
 	p := &c.pump
 	if p.fault = c.moveBodySafely(x, up); p.fault != nil {
+		// An answer that the client does not take must not wait on. The endpoint's side comes second: whoever it wakes
+		// tells by the client's that the fault is not of its own making.
+		c.s.Interrupt(sock.DeadlinePassed)
 		up.S.Interrupt(forward.BodyFailed)
-		c.s.Interrupt(sock.DeadlinePassed) // an answer that the client does not take must not wait on
 	}
 	p.done <- struct{}{}
 }
@@ -118,11 +120,16 @@ func (c *conn) forwardChunk(x *exchange, up *forward.Conn, chunk []byte) error {
 const rateGrace = 5 * time.Second
 
 // awaitBody waits for more of the client's body. Each byte buys the client 1/MinBodyRate seconds of
-// waiting, up to the grace.
+// waiting, up to the grace. Once the answer is under way the two may be talking, as on gRPC's streams, and pause:
+// on a stream, which holds up nothing else.
 func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
 	now := deadline.Now()
 	until := int64(0)
 	rate := c.site.Limits.BodyRate
+	talking := c.talks(x)
+	if talking {
+		rate = 0
+	}
 	if rate > 0 {
 		until = now + int64(*credit)
 	}
@@ -138,15 +145,44 @@ func (c *conn) awaitBody(x *exchange, credit *time.Duration) *http7.Fault {
 		c.enter(writing, c.writeLimit(x, now))
 	}
 	c.in.FreeIdle()
-	before := c.in.Buffered()
-	if err := c.in.FillBody(); err != nil {
-		return c.bodyFault(err, x)
+	before, hidden := c.in.Buffered(), c.hidden()
+	err := c.in.FillBody()
+	if err != nil && c.st != nil && err == io.EOF {
+		return x.endBody(c.st.r.Trailer)
+	}
+	came := int64(c.in.Buffered() - before)
+	if err != nil {
+		came = c.hidden() - hidden
 	}
 	if rate > 0 {
-		earned := time.Duration(float64(c.in.Buffered()-before) / rate * float64(time.Second))
+		earned := time.Duration(float64(came) / rate * float64(time.Second))
 		*credit = min(*credit-time.Duration(deadline.Now()-now)+earned, rateGrace)
 	}
+	begun := !talking && c.talks(x) // since it has waited
+	if err != nil && (!begun && (came <= 0 || *credit <= 0) || !c.forgive(x)) {
+		return c.bodyFault(err, x)
+	}
 	return nil
+}
+
+// talks reports whether x is a stream whose answer is under way beside its body.
+func (c *conn) talks(x *exchange) bool { return c.st != nil && x.up != nil && x.up.Headed() }
+
+// hidden returns how many bytes have come of a piece of a body that the library shows only when it is whole.
+func (c *conn) hidden() int64 {
+	if c.st == nil || c.st.k.hidden == nil {
+		return 0
+	}
+	return c.st.k.hidden()
+}
+
+// forgive lets the wait for a body go on although its time has passed.
+func (c *conn) forgive(x *exchange) bool {
+	if c.s.Interrupted() != sock.DeadlinePassed || x.limit != 0 && deadline.Now() >= x.limit {
+		return false
+	}
+	c.s.Resume()
+	return true
 }
 
 // bodyFault says what ended a request body before it was whole.
@@ -156,12 +192,14 @@ func (c *conn) bodyFault(err error, x *exchange) *http7.Fault {
 		if x.limit != 0 && deadline.Now() >= x.limit {
 			return http7.RouteTimeout
 		}
-		return http7.RequestTimeout
+		return c.slow(slowBody)
 	case sock.NotInterrupted:
-		if err != io.EOF {
+		if err != io.EOF && (c.st == nil || !c.st.short(x.bytesIn)) {
 			return http7.ClientLeft
 		}
 		return http7.BodyCut
+	case cutting:
+		return http7.Stopping
 	}
 	return http7.ClientLeft
 }

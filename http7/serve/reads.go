@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,19 +36,22 @@ type source uint8
 const (
 	fromHeader source = iota
 	fromCookie
-	fromClaim
 	fromSNI
 	fromCountry
+	fromClaim // this one and those behind it are of the identity
+	fromGroups
+	fromScopes
 )
 
 // NewReads compiles selectors as conditions and steps name them: "header:x-tenant" with the name in lower case,
-// "cookie:uid", "claim:plan", "sni", "country". Others are passed over: they stand on every line, or, as bodies,
-// on none. Values of secrets are logged as keyed hashes; key should be 32 bytes that nobody else knows. Of each
-// selector 32 values are logged, and "hmac:more" for others behind them.
-func NewReads(selectors []string, key []byte) *Reads {
+// "cookie:uid", "claim:plan", "groups", "scopes", "sni", "country". Others are passed over: they stand on every line, or, as bodies,
+// on none. Values of secrets, and of the fields hidden, are logged as keyed hashes; key should be 32 bytes that nobody else
+// knows. Of each selector 32 values are logged, and "hmac:more" for others behind them.
+func NewReads(selectors []string, key []byte, hidden ...string) *Reads {
 	r := &Reads{hashes: sync.Pool{New: func() any { return &hasher{mac: hmac.New(sha256.New, key)} }}}
 	for _, s := range selectors {
 		if one, ok := newRead(s); ok {
+			one.secret = one.secret || one.from == fromHeader && slices.ContainsFunc(hidden, func(name string) bool { return strings.EqualFold(name, one.name) })
 			r.of = append(r.of, one)
 		}
 	}
@@ -70,19 +74,28 @@ func newRead(s string) (r read, ok bool) {
 		r.from = fromSNI
 	case "country":
 		r.from = fromCountry
+	case "groups":
+		r.from = fromGroups
+	case "scopes":
+		r.from = fromScopes
 	default:
 		return r, false
 	}
 	return r, true
 }
 
-// note keeps what conditions see of x, as views that live as long as x.
+// note keeps what conditions see of x, as views that live as long as x. What an identity says is left to [Reads.record]: a
+// policy of the route may establish one after the match.
 func (r *Reads) note(dst []sight, x *exchange) []sight {
 	for i := range r.of {
-		dst = r.of[i].note(dst, x, i)
+		if !r.of[i].ofIdentity() {
+			dst = r.of[i].note(dst, x, i)
+		}
 	}
 	return dst
 }
+
+func (r *read) ofIdentity() bool { return r.from >= fromClaim }
 
 // sight is one value and the number of its read; more says that others followed that are not told.
 type sight struct {
@@ -123,10 +136,22 @@ func (r *read) note(dst []sight, x *exchange, i int) []sight {
 				dst, more = see(dst, from, i, x.Claims[j].Value)
 			}
 		}
+	case fromGroups:
+		dst = x.noteTexts(dst, i, x.Groups)
+	case fromScopes:
+		dst = x.noteTexts(dst, i, x.Scopes)
 	case fromSNI:
 		dst = x.noteText(dst, i, x.Conn.SNI)
 	case fromCountry:
 		dst = x.noteText(dst, i, x.Country)
+	}
+	return dst
+}
+
+func (x *exchange) noteTexts(dst []sight, i int, texts []string) []sight {
+	from, more := len(dst), true
+	for j := 0; j < len(texts) && more; j++ {
+		dst, more = see(dst, from, i, append(x.Room(len(texts[j])), texts[j]...))
 	}
 	return dst
 }
@@ -139,9 +164,28 @@ func (x *exchange) noteText(dst []sight, i int, text string) []sight {
 	return append(dst, sight{read: i, value: append(x.Room(len(text)), text...)})
 }
 
-// record turns what was noted into what is logged.
+// record turns what was noted into what is logged, in the order of the selectors, and adds what is known of the identity.
 func (r *Reads) record(dst []obs.Matched, x *exchange) []obs.Matched {
-	for _, n := range x.sights {
+	noted, at := len(x.sights), 0
+	for i := range r.of {
+		if r.of[i].ofIdentity() {
+			x.sights = r.of[i].note(x.sights, x, i)
+			dst = r.tell(dst, x, x.sights[noted:])
+			x.sights = x.sights[:noted]
+			continue
+		}
+		from := at
+		for at < noted && x.sights[at].read == i {
+			at++
+		}
+		dst = r.tell(dst, x, x.sights[from:at])
+	}
+	return dst
+}
+
+// tell adds what is logged of some sights.
+func (r *Reads) tell(dst []obs.Matched, x *exchange, seen []sight) []obs.Matched {
+	for _, n := range seen {
 		one := &r.of[n.read]
 		value := n.value
 		switch {

@@ -139,3 +139,58 @@ func TestAClientDoesNotMakeLinesLongByRepeatingItself(t *testing.T) {
 		}
 	}
 }
+
+// What a policy of the route finds out about who asks, behind the match, stood in no line, and plan took that for nobody's.
+func TestTheLogHasWhatAPolicyOfTheRouteFindsOutAboutWhoAsks(t *testing.T) {
+	t.Parallel()
+	selectors := []string{"claim:plan", "groups", "header:x-tenant", "scopes"}
+	identify := &scripted{request: func(x *http7.Exchange) http7.Verdict {
+		x.Establish(http7.Identity{Consumer: "ann", Groups: []string{"staff", "partners"}, Scopes: []string{"orders.read"}})
+		x.Claims = append(x.Claims, http7.Claim{Name: "plan", Value: []byte("gold")}, http7.Claim{Name: "other", Value: []byte("x")})
+		return http7.Continue
+	}}
+	refuse := &scripted{request: func(*http7.Exchange) http7.Verdict { return http7.Refuse(http7.NoRoute) }}
+	for _, c := range []struct {
+		name   string
+		behind *scripted
+		want   [][2]string
+	}{
+		{"let through", nil, [][2]string{{"claim:plan", "gold"}, {"groups", "staff"}, {"groups", "partners"}, {"header:x-tenant", "acme"}, {"scopes", "orders.read"}}},
+		{"refused", refuse, [][2]string{{"claim:plan", "gold"}, {"groups", "staff"}, {"groups", "partners"}, {"header:x-tenant", "acme"}, {"scopes", "orders.read"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			stop := func() {}
+			r := newRigWith(t, func(r *rig) {
+				stop = logging(r, &out)
+				r.route.Steps = []http7.Step{identify.step("p.identify")}
+				if c.behind != nil {
+					r.route.Steps = append(r.route.Steps, c.behind.step("p.refuse"))
+				}
+				r.site.Reads = NewReads(selectors, []byte("key"))
+			}, saying(t, hello))
+			r.say(strings.Replace(crlf("GET /a HTTP/1.1|Host: a|X-Tenant: acme||"), "Host: a", "Host: a\r\nConnection: close", 1))
+			r.settled()
+			stop()
+			var line struct{ Match [][2]string }
+			if err := json.Unmarshal(out.Bytes(), &line); err != nil || !reflect.DeepEqual(line.Match, c.want) {
+				t.Errorf("%v: match is %q, want %q", err, line.Match, c.want)
+			}
+		})
+	}
+}
+
+// An identity of many groups does not make lines long, and says that it has more.
+func TestTheLogTellsSoManyGroups(t *testing.T) {
+	reads := NewReads([]string{"groups"}, []byte("key"))
+	x := &exchange{}
+	for i := range 40 {
+		x.Groups = append(x.Groups, strings.Repeat("g", i+1))
+	}
+	x.sights = reads.note(nil, x)
+	got := reads.record(nil, x)
+	if len(got) != 33 || string(got[31].Value) != strings.Repeat("g", 32) || string(got[32].Value) != "hmac:more" {
+		t.Errorf("%d values, %q", len(got), got)
+	}
+}

@@ -18,6 +18,9 @@ type replay struct {
 	at    int  // how much of buf this attempt has sent
 	limit int  // how long buf may grow by recording; 0: no recording
 	lost  bool // bytes have left that are not in buf
+	// brief says that only a request which was not processed at all is sent again: with the answer's head
+	// what is kept has no use any more.
+	brief bool
 	// chunked says how this attempt sends the body.
 	chunked bool
 }
@@ -27,10 +30,11 @@ type replayBlock struct{ b [64 << 10]byte }
 
 var replayBlocks = sync.Pool{New: func() any { return new(replayBlock) }}
 
-// begin prepares for the attempts of an exchange.
+// begin prepares for the attempts of an exchange. Where many requests share a connection, any may be refused
+// unprocessed, and sent again whatever its method.
 func (r *replay) begin(x *exchange, repeatable bool) {
-	r.limit = 0
-	if repeatable && (!x.bodyDone || len(x.Body.Filters) > 0) {
+	r.limit, r.brief = 0, !repeatable && x.plan.Transport.Shares()
+	if (repeatable || r.brief) && (!x.bodyDone || len(x.Body.Filters) > 0) {
 		r.limit = int(x.plan.Retry.Replay)
 	}
 }
@@ -43,6 +47,9 @@ func (r *replay) record(chunk []byte) {
 	if len(r.buf)+len(chunk) > r.limit {
 		r.lost = true
 		r.limit = 0
+		if r.brief {
+			r.buf, r.at = nil, 0
+		}
 		return
 	}
 	r.grow(len(chunk))
@@ -50,9 +57,9 @@ func (r *replay) record(chunk []byte) {
 	r.at = len(r.buf)
 }
 
-// grow makes room, from the pool while that suffices.
+// grow makes room, from the pool while that suffices. What is brief is often short, and may last long.
 func (r *replay) grow(n int) {
-	if r.block == nil && len(r.buf) == 0 && n <= len(replayBlock{}.b) {
+	if r.block == nil && len(r.buf) == 0 && n <= len(replayBlock{}.b) && !r.brief {
 		r.block = replayBlocks.Get().(*replayBlock)
 		r.buf = r.block.b[:0]
 	}
@@ -93,6 +100,9 @@ func (x *exchange) nextBody(in *sock.Reader) ([]byte, http7.State, *http7.Fault)
 	}
 	chunk, s, f := x.unkept(in)
 	if s == http7.Chunk {
+		if r.brief && x.up != nil && x.up.Headed() {
+			r.limit = 0
+		}
 		r.record(chunk)
 	}
 	return chunk, s, f

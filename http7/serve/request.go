@@ -18,19 +18,34 @@ func (c *conn) appendRequest(dst []byte, x *exchange, e *lb.Endpoint, now int64)
 	dst, skip = x.appendTimeLeft(dst, skip, now)
 	x.replay.chunked = x.Body.Length < 0
 	dst, skip = c.appendForwarded(dst, x, skip)
-	dst = h.AppendLines(dst, skip)
+	dst = h.AppendLines(dst, skip|x.Outgoing.Skip)
+	dst = append(dst, x.Outgoing.Lines...)
 	if x.replay.chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+		dst = x.appendTrailer(dst)
 	}
-	if x.head.Trailers {
+	switch {
+	case x.Upgrade != nil:
+		dst = x.appendUpgrade(dst)
+	case x.head.Trailers, x.GRPCWeb != nil: // the trailers of what is made gRPC are wanted here
 		dst = append(dst, "TE: trailers\r\nConnection: TE\r\n"...)
 	}
-	dst = append(dst, "Via: 1."...)
-	dst = append(dst, "01"[x.Proto&1])
-	dst = append(dst, ' ')
+	dst = append(append(dst, "Via: "...), versions[x.Proto]...)
 	dst = append(dst, c.e.via...)
 	return append(dst, "\r\n\r\n"...)
 }
+
+// appendTrailer announces the trailers that the client has announced, to endpoints that may speak HTTP/2: many
+// libraries there drop what was not announced.
+func (x *exchange) appendTrailer(dst []byte) []byte {
+	if x.head.Announced == nil || !x.plan.Transport.Shares() {
+		return dst
+	}
+	return append(append(append(dst, "Trailer: "...), x.head.Announced...), "\r\n"...)
+}
+
+// versions are the received-protocols of Via (RFC 9110 §7.6.3).
+var versions = [...]string{http7.HTTP10: "1.0 ", http7.HTTP11: "1.1 ", http7.HTTP2: "2 ", http7.HTTP3: "3 "}
 
 // appendTarget appends the target that the endpoint gets, never in absolute-form.
 func (x *exchange) appendTarget(dst []byte) []byte {

@@ -52,7 +52,7 @@ var hopCases = []requestCase{
 	{"Connection ends here", "GET / HTTP/1.1|Host: a|Connection: keep-alive||", "200", "GET / HTTP/1.1|Host: a||", kept},
 	{"Keep-Alive ends here", "GET / HTTP/1.1|Host: a|Keep-Alive: timeout=5||", "200", "GET / HTTP/1.1|Host: a||", kept},
 	{"Proxy-Connection ends here", "GET / HTTP/1.1|Host: a|Proxy-Connection: close||", "200", "GET / HTTP/1.1|Host: a||", kept},
-	{"Upgrade is not served", "GET / HTTP/1.1|Host: a|Connection: Upgrade|Upgrade: websocket||", "200", "GET / HTTP/1.1|Host: a||", kept},
+	{"Upgrade is passed on, and may be declined", "GET / HTTP/1.1|Host: a|Connection: Upgrade|Upgrade: websocket||", "200", "GET / HTTP/1.1|Host: a|Connection: Upgrade|Upgrade: websocket||", kept},
 	{"h2c is not served", "GET / HTTP/1.1|Host: a|Connection: Upgrade, HTTP2-Settings|Upgrade: h2c|HTTP2-Settings: AAMAAABk||", "200", "GET / HTTP/1.1|Host: a||", kept},
 	{"Trailer ends here", "GET / HTTP/1.1|Host: a|Trailer: X||", "200", "GET / HTTP/1.1|Host: a||", kept},
 	{"TE ends here", "GET / HTTP/1.1|Host: a|TE: gzip||", "200", "GET / HTTP/1.1|Host: a||", kept},

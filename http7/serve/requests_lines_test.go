@@ -93,7 +93,6 @@ var lineCases = []requestCase{
 	{"a version in lower case", "GET / http/1.1|Host: a||", "400", "", closed},
 	{"another protocol", "GET / HTTQ/1.1|Host: a||", "400", "", closed},
 	{"the preface of HTTP/2", "PRI * HTTP/2.0||SM||", "505", "", closed},
-	{"a TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400", "", closed},
 	{"a PROXY line nobody asked for", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2|GET / HTTP/1.1|Host: a||", "400", "", closed},
 	{"HEAD refused has no body", "HEAD / HTTP/1.1|Host: a|Content-Length: x||", "HEAD:400", "", closed},
 }

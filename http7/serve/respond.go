@@ -6,12 +6,15 @@ import (
 	"weir/http7"
 	"weir/http7/wire"
 	"weir/internal/deadline"
-	"weir/internal/sock"
 )
 
 // respond writes x's answer to the client, body and all, and decides whether the connection goes on.
 func (c *conn) respond(x *exchange) {
+	c.tellAltSvc(x) // before the policies, which may say otherwise
 	c.responsePolicies(x)
+	if x.Answer.Local { // perhaps theirs, in place of the one that had it
+		c.tellAltSvc(x)
+	}
 	x.stick()
 	a := x.Answer
 	if a.Local {
@@ -21,6 +24,13 @@ func (c *conn) respond(x *exchange) {
 	if c.pump.running && !c.joined() && (a.Status >= 300 || a.Local) {
 		c.stopPump()
 	}
+	switch {
+	case x.switches():
+		c.tunnel(x)
+		return
+	case !c.pump.running && eventStream(a):
+		x.unbound()
+	}
 	c.compose(x)
 	f := c.stream(x, x.frame == wire.Chunked)
 	if f == nil {
@@ -28,7 +38,8 @@ func (c *conn) respond(x *exchange) {
 	}
 	switch {
 	case f == nil:
-	case x.begun || a.Local:
+	case x.begun && c.endCall(x, f):
+	case x.begun || a.Local && f.Side != http7.Upstream:
 		x.cutBy(f)
 	default: // nothing of it has left
 		c.fail(x, f)
@@ -43,16 +54,17 @@ func (c *conn) respond(x *exchange) {
 func (c *conn) compose(x *exchange) {
 	x.filterAnswer()
 	x.frame = c.frame(x)
+	if c.st != nil {
+		x.out, c.st.owes = x.out[:0], true
+		return
+	}
 	x.out = c.appendHead(x.out[:0], x, x.frame)
 }
 
 // dropForLocal lets go of an attempt whose answer was not kept, or was replaced.
 func (c *conn) dropForLocal(x *exchange) {
 	if x.up != nil {
-		c.stopPump()
-		c.upstream.Store(nil)
-		x.up.Cut()
-		x.up = nil
+		c.drop(x)
 		f := x.Fault
 		if f != nil && f.Side != http7.Upstream { // a policy's: the endpoint has answered
 			f = nil
@@ -96,16 +108,31 @@ func answerPolicies(x *exchange, steps []http7.Step, without []string) {
 		}
 		if p := steps[i].Response; p != nil && !slices.Contains(without, steps[i].Bundle) {
 			if v := p.Response(&x.Exchange); v.Act == http7.Reply && v.Fault != nil {
-				http7.FaultAnswer(&x.Exchange, v.Fault)
+				x.refuseAnswer(&steps[i], v.Fault)
 			}
 		}
 	}
+}
+
+// refuseAnswer puts f, which s says of x's answer, in its place, unless s only observes.
+func (x *exchange) refuseAnswer(s *http7.Step, f *http7.Fault) {
+	r := forget(x, s, f)
+	if s.Mode == http7.Observe {
+		x.decider.remark(x, &r)
+		return
+	}
+	x.decider.by, x.decider.said = s.Name, r
+	x.Problem, x.Cause = r.problem, r.cause
+	http7.FaultAnswer(&x.Exchange, f)
 }
 
 // trailRequest lets policies edit the trailers of the request, in its order.
 func (x *exchange) trailRequest() {
 	if x.Trailer.Len() == 0 {
 		return
+	}
+	if fields := x.site.Identity; fields != nil {
+		fields.Strip(&x.Trailer)
 	}
 	early, late := x.site.Early, x.late()
 	for i := range early {
@@ -116,12 +143,13 @@ func (x *exchange) trailRequest() {
 	}
 }
 
-// trailAnswer lets policies edit the trailers of the answer, the last stage's first.
+// trailAnswer lets policies edit the trailers of the answer, the last stage's first, once.
 func (x *exchange) trailAnswer() {
 	trailer := &x.Answer.Trailer
-	if x.plain || trailer.Len() == 0 {
+	if x.plain || x.tailed || trailer.Len() == 0 {
 		return
 	}
+	x.tailed = true
 	early, late := x.site.Early, x.late()
 	for i := len(late) - 1; i >= 0; i-- {
 		x.trail(&late[i], nil, trailer)
@@ -145,9 +173,11 @@ func (c *conn) frame(x *exchange) wire.FrameKind {
 	switch {
 	case bodiless(x):
 		kind = wire.None
+	case a.Length >= 0 && c.st == nil && x.Proto == http7.HTTP11 && !a.Local && x.up != nil && x.up.Trails():
+		a.Header.DelID(http7.ContentLength) // it would leave no room for the trailers
 	case a.Length >= 0:
 		kind = wire.Length
-	case x.Proto == http7.HTTP10:
+	case c.st != nil || x.Proto == http7.HTTP10:
 		kind = wire.UntilClose
 	}
 	x.close = x.close || kind == wire.UntilClose || c.e.draining.Load() || !c.willFinish(x)
@@ -205,7 +235,10 @@ func (c *conn) appendHead(dst []byte, x *exchange, kind wire.FrameKind) []byte {
 		skip = local
 	}
 	dst = a.Header.AppendLines(dst, skip)
-	if a.Local && a.Length >= 0 && a.Status != 204 && (kind == wire.Length || a.Length > 0) {
+	switch {
+	case a.Local && a.Length >= 0 && a.Status != 204 && (kind == wire.Length || a.Length > 0):
+		dst = appendLength(dst, a.Length)
+	case kind == wire.Length && !a.Local && !a.Header.Has(http7.ContentLength): // an endpoint of h2 need not say it
 		dst = appendLength(dst, a.Length)
 	}
 	if kind == wire.Chunked {
@@ -213,6 +246,9 @@ func (c *conn) appendHead(dst []byte, x *exchange, kind wire.FrameKind) []byte {
 	}
 	if !a.Header.Has(http7.Date) {
 		dst = appendDate(dst)
+	}
+	if a.Status == 426 {
+		dst = x.appendWanted(dst)
 	}
 	switch {
 	case x.close:
@@ -223,8 +259,17 @@ func (c *conn) appendHead(dst []byte, x *exchange, kind wire.FrameKind) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// maxJoined is how much of a body is copied behind what is written before it, to save a write.
-const maxJoined = 16 << 10
+var altSvc, _ = http7.NewName("Alt-Svc")
+
+// tellAltSvc tells where else the client finds this, in place of what an endpoint says of itself.
+func (c *conn) tellAltSvc(x *exchange) {
+	if len(x.site.AltSvc) == 0 || !c.info.TLS || x.Proto == http7.HTTP3 {
+		return
+	}
+	if h := &x.Answer.Header; !x.Answer.Local || h.Find(altSvc, 0) < 0 {
+		h.Set(altSvc, x.site.AltSvc)
+	}
+}
 
 // stream writes x.out and the answer's body. A fault says that the client must not take what it
 // got for a whole answer.
@@ -239,11 +284,18 @@ func (c *conn) stream(x *exchange, chunked bool) *http7.Fault {
 		case http7.Chunk:
 			f = c.writeChunk(x, chunk, chunked)
 		case http7.Parked:
-			if f = c.flush(x); f == nil {
-				src.Await()
+			if !x.held() {
+				f = c.push(x)
+			}
+			if f == nil {
+				f = c.awaitSource(x, src)
 			}
 		case http7.End:
+			x.ending = true
 			c.settle(x)
+			if c.st != nil {
+				return c.endStream(x)
+			}
 			if chunked {
 				x.trailAnswer()
 				x.out = wire.AppendLastChunk(x.out, &x.Answer.Trailer)
@@ -261,6 +313,19 @@ func (c *conn) stream(x *exchange, chunked bool) *http7.Fault {
 	}
 }
 
+// held reports whether a filter holds back the answer, of which nothing has left.
+func (x *exchange) held() bool {
+	if x.begun {
+		return false
+	}
+	for _, f := range x.Answer.Filters {
+		if h, ok := f.(http7.Holder); ok && h.Holds() {
+			return true
+		}
+	}
+	return false
+}
+
 // finishEmpty writes an answer that has no body, whatever its source says.
 func (c *conn) finishEmpty(x *exchange, src http7.Source) *http7.Fault {
 	if src != nil {
@@ -268,6 +333,7 @@ func (c *conn) finishEmpty(x *exchange, src http7.Source) *http7.Fault {
 			return f
 		}
 	}
+	x.ending = true
 	c.settle(x)
 	return c.flush(x)
 }
@@ -279,78 +345,6 @@ func (c *conn) settle(x *exchange) {
 	}
 }
 
-// writeChunk appends a chunk to what is written next, or writes it at once if it is large.
-func (c *conn) writeChunk(x *exchange, chunk []byte, chunked bool) *http7.Fault {
-	x.bytesOut += int64(len(chunk))
-	if chunked {
-		x.out = wire.AppendChunkHead(x.out, len(chunk))
-	}
-	if len(x.out)+len(chunk) > maxJoined {
-		if f := c.flush(x); f != nil {
-			return f
-		}
-		if f := c.write(x, chunk); f != nil {
-			return f
-		}
-	} else {
-		x.out = append(x.out, chunk...)
-	}
-	if chunked {
-		x.out = append(x.out, "\r\n"...)
-	}
-	return nil
-}
-
-// flush writes what has been appended.
-func (c *conn) flush(x *exchange) *http7.Fault {
-	if len(x.out) == 0 {
-		return nil
-	}
-	f := c.write(x, x.out)
-	x.out = x.out[:0]
-	return f
-}
-
-// write writes b to the client, who must take bytes within the write stall.
-func (c *conn) write(x *exchange, b []byte) *http7.Fault {
-	now := x.writesAt()
-	if x.up != nil {
-		x.up.Pause()
-	}
-	if !c.pump.running || c.joined() {
-		c.enter(writing, c.writeLimit(x, now))
-	}
-	if _, err := c.s.Write(b); err != nil {
-		x.Cause = err
-		if c.s.Interrupted() != sock.NotInterrupted {
-			return http7.ClientStalled
-		}
-		return http7.ClientLeft
-	}
-	return nil
-}
-
-// writesAt returns the time on the wheel's clock, and notes that of the first byte.
-func (x *exchange) writesAt() int64 {
-	if x.begun {
-		return deadline.Now()
-	}
-	x.begun = true
-	if x.firstByte = x.headAt; x.firstByte == 0 || x.up == nil { // else the head came just now
-		x.firstByte = x.elapsed()
-	}
-	return deadline.At(x.Arrival) + int64(x.firstByte)
-}
-
-// writeLimit returns when the wheel looks at a write that starts now.
-func (c *conn) writeLimit(x *exchange, now int64) int64 {
-	at := after(now, c.site.Limits.WriteStall/stallSteps)
-	if x.limit != 0 && (at == 0 || x.limit < at) {
-		return x.limit
-	}
-	return at
-}
-
 // cutBy marks the answer as cut short.
 func (x *exchange) cutBy(f *http7.Fault) {
 	x.Fault, x.close, x.broken = f, true, true
@@ -359,6 +353,9 @@ func (x *exchange) cutBy(f *http7.Fault) {
 // finishBody gets a request body that nobody wanted out of the way, as willFinish has promised; a client that
 // takes too long over it has missed its next request.
 func (c *conn) finishBody(x *exchange) *http7.Fault {
+	if c.st != nil {
+		return c.passOverStream(x)
+	}
 	if x.bodyDone || x.close {
 		// A client that did not ask for the end may be sending its next request.
 		x.clean = x.bodyDone && x.Fault == nil && !x.head.KeepAlive

@@ -3,6 +3,7 @@ package serve
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -36,10 +37,20 @@ type rig struct {
 	series  *obs.Catalogue
 }
 
+// originsMade counts the addresses that were given out.
+var originsMade atomic.Uint32
+
+// own returns an address to listen on that nobody else in this process has, nor had: what another test's engine still
+// sends to an endpoint that has gone must not reach this test's.
+func own() string {
+	n := originsMade.Add(1)
+	return fmt.Sprintf("127.77.%d.%d:0", n>>8&0xff, n&0xff)
+}
+
 // origin is an endpoint whose connections the test handles itself.
 func origin(t testing.TB, handle func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", own())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +144,7 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 		routes = append(routes, p.Route)
 	}
 	r.site.Table, _ = match.Compile(routes)
-	r.plan.Transport, r.plan.Retry = forward.New(&r.forward, wheel), NewRetry(&r.forward.Retry)
+	r.plan.Transport, r.plan.Retry = newTransport(t, &r.forward, wheel), NewRetry(&r.forward.Retry)
 	r.plan.Counters = r.engine.Counters("u")
 	if r.forward.Hedge != nil {
 		r.plan.Hedge = NewHedge(r.forward.Hedge)
@@ -163,6 +174,15 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 	return r
 }
 
+func newTransport(t testing.TB, c *forward.Config, wheel *deadline.Wheel) *forward.Transport {
+	t.Helper()
+	tr, err := forward.New(c, wheel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
 // also gives the rig's site another route, whose endpoints are those of the first unless it answers from here.
 func (r *rig) also(route *http7.Route) *Plan {
 	route.ID = len(r.site.Plans)
@@ -170,7 +190,7 @@ func (r *rig) also(route *http7.Route) *Plan {
 	if route.Handler == nil {
 		route.Upstream = "u"
 		p.Upstream, p.UpstreamSeries = r.plan.Upstream, r.plan.UpstreamSeries
-		p.Transport, p.Retry, p.Counters = forward.New(&r.forward, r.engine.Wheel), NewRetry(&r.forward.Retry), r.engine.Counters("u")
+		p.Transport, p.Retry, p.Counters = newTransport(r.t, &r.forward, r.engine.Wheel), NewRetry(&r.forward.Retry), r.engine.Counters("u")
 	}
 	r.site.Plans = append(r.site.Plans, p)
 	return p
@@ -181,7 +201,7 @@ func (r *rig) side(name string, endpoints ...string) *Plan {
 	up := r.upstream(name, lb.Default(), endpoints...)
 	return &Plan{
 		Route: r.route, Series: r.plan.Series, UpstreamName: name, Upstream: up, UpstreamSeries: r.series.Upstream(name),
-		Transport: forward.New(&r.forward, r.engine.Wheel), Retry: NewRetry(&r.forward.Retry), Counters: r.engine.Counters(name),
+		Transport: newTransport(r.t, &r.forward, r.engine.Wheel), Retry: NewRetry(&r.forward.Retry), Counters: r.engine.Counters(name),
 	}
 }
 

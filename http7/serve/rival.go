@@ -56,8 +56,9 @@ func (c *conn) newRival(x *exchange) *rival {
 		c.e.rivals.Add(-1)
 		return nil
 	}
+	from := *x.Conn
 	r := &rival{
-		apart:  apart{plan: x.plan, lease: lease, route: k.Route},
+		apart:  apart{plan: x.plan, lease: lease, route: k.Route, from: &from},
 		shared: c.e.Shared, method: append([]byte(nil), x.Method...), limit: x.limit,
 		done: make(chan struct{}), first: x.up,
 	}
@@ -160,7 +161,7 @@ func (r *rival) part(why *http7.Fault) {
 func (c *conn) nudged(x *exchange) event {
 	r := x.rival
 	switch {
-	case c.left.Load() || c.cut.Load(): // the nudge may have hidden their interrupt
+	case c.lost(x) || c.cut.Load(): // the nudge may have hidden their interrupt
 		return faultEvent(http7.ClientLeft, false)
 	case r == nil:
 		return event{kind: evDue, replayable: x.replay.whole(), now: deadline.Now()}
@@ -229,7 +230,7 @@ func (c *conn) joinRival(x *exchange, r *rival) bool {
 		case <-r.done:
 			return true
 		case <-wakes: // the watcher's, or one that a policy's wait left behind
-			if c.left.Load() {
+			if c.lost(x) {
 				return false
 			}
 		case <-c.e.torn:

@@ -141,14 +141,14 @@ func TestTheFirstGoodAnswerOfTwoAttemptsIsKept(t *testing.T) {
 		won, lost uint64
 	}{
 		{"the hedge's", []turn{waits(ended), says(second)}, 2, 200, "second", 1, 0},
-		{"the first one's", []turn{later(150*time.Millisecond, hello), waits(ended)}, 2, 200, "hello", 0, 1},
-		{"the first one's, since the hedge is 503", []turn{later(150*time.Millisecond, hello), says(busy)}, 2, 200, "hello", 0, 1},
-		{"the first one's, since the hedge is reset", []turn{later(150*time.Millisecond, hello), hangsUp("HTTP/1.1 2")}, 2, 200, "hello", 0, 1},
-		{"the hedge's, since the first one is 503", []turn{later(60*time.Millisecond, busy), later(150*time.Millisecond, second)}, 2, 200, "second", 1, 0},
-		{"the hedge's, since the first one is 500", []turn{later(60*time.Millisecond, broken), later(150*time.Millisecond, second)}, 2, 200, "second", 1, 0},
-		{"the hedge's, since the first one is reset", []turn{ends(60 * time.Millisecond), later(150*time.Millisecond, second)}, 2, 200, "second", 1, 0},
-		{"the last one's of two that fail", []turn{later(60*time.Millisecond, broken), later(150*time.Millisecond, broken)}, 2, 500, "broken", 0, 1},
-		{"a third one's behind two that fail", []turn{later(60*time.Millisecond, busy), later(150*time.Millisecond, busy), says(second)}, 3, 200, "second", 0, 1},
+		{"the first one's", []turn{later(500*time.Millisecond, hello), waits(ended)}, 2, 200, "hello", 0, 1},
+		{"the first one's, since the hedge is 503", []turn{later(500*time.Millisecond, hello), says(busy)}, 2, 200, "hello", 0, 1},
+		{"the first one's, since the hedge is reset", []turn{later(500*time.Millisecond, hello), hangsUp("HTTP/1.1 2")}, 2, 200, "hello", 0, 1},
+		{"the hedge's, since the first one is 503", []turn{later(250*time.Millisecond, busy), later(500*time.Millisecond, second)}, 2, 200, "second", 1, 0},
+		{"the hedge's, since the first one is 500", []turn{later(250*time.Millisecond, broken), later(500*time.Millisecond, second)}, 2, 200, "second", 1, 0},
+		{"the hedge's, since the first one is reset", []turn{ends(250 * time.Millisecond), later(500*time.Millisecond, second)}, 2, 200, "second", 1, 0},
+		{"the last one's of two that fail", []turn{later(250*time.Millisecond, broken), later(500*time.Millisecond, broken)}, 2, 500, "broken", 0, 1},
+		{"a third one's behind two that fail", []turn{later(250*time.Millisecond, busy), later(500*time.Millisecond, busy), says(second)}, 3, 200, "second", 0, 1},
 		{"one of a single attempt", []turn{says(hello)}, 1, 200, "hello", 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

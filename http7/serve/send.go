@@ -60,7 +60,7 @@ func (x *exchange) beginSend(in *sock.Reader) sending {
 	x.replay.begin(x, st.repeatable)
 	g := p.Upstream.Gate()
 	g.Begin()
-	if p.Hedge != (Hedge{}) && st.repeatable && st.left > 0 {
+	if p.Hedge != (Hedge{}) && st.repeatable && st.left > 0 && x.Upgrade == nil {
 		x.hedgeAfter = p.Hedge.after(g)
 	}
 	return st
@@ -78,7 +78,7 @@ func (x *exchange) wheel(since time.Duration) int64 { return deadline.At(x.Arriv
 // pick leases an endpoint, one that has not been tried unless all have been, and makes the attempt.
 // Without one, what the last attempt came to stands.
 func (c *conn) pick(x *exchange, st *sending) event {
-	if c.left.Load() {
+	if c.lost(x) {
 		return event{kind: evFault, fault: http7.ClientLeft}
 	}
 	if st.afresh {
@@ -130,9 +130,8 @@ func (p *Plan) askHedge() event {
 func (c *conn) drop(x *exchange) {
 	c.stopPump()
 	if x.up != nil {
-		c.upstream.Store(nil)
-		c.enter(waiting, 0) // from here on the watcher does not know x.up
-		if c.cut.Load() {   // what Engine.Cut may be interrupting must not serve others
+		c.hide(x)
+		if c.cut.Load() { // what Engine.Cut may be interrupting must not serve others
 			x.up.Cut()
 		} else {
 			x.up.Discard()
@@ -180,7 +179,7 @@ func (p *Plan) blame(f *http7.Fault, limit, began int64) *http7.Fault {
 		return f
 	}
 	now, whole := deadline.Now(), p.Route.Timeout
-	if now < limit || whole > 0 && 2*time.Duration(now-began) >= whole {
+	if f != http7.RouteTimeout && now < limit || whole > 0 && 2*time.Duration(now-began) >= whole {
 		return f
 	}
 	return hasty
@@ -194,7 +193,7 @@ func resultOf(f *http7.Fault, status int) lb.Result {
 		return lb.Status5xx
 	case f == nil:
 		return lb.OK
-	case f.Side != http7.Upstream:
+	case f.Side != http7.Upstream, f == http7.NoUpgrade, f == http7.BadUpgrade: // who takes no tunnels is well
 		return lb.Cancelled
 	}
 	switch f.Kind {

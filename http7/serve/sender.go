@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"weir/http7"
+	"weir/http7/forward"
 	"weir/http7/wire"
 	"weir/internal/deadline"
 	"weir/lb"
@@ -190,8 +191,14 @@ func (a *detachedAnswer) Next() ([]byte, http7.State, *http7.Fault) {
 	return chunk, s, f
 }
 
-// Await blocks until Next has something to say.
-func (a *detachedAnswer) Await() { a.up.Await() }
+// Await blocks until Next has something to say. The endpoint's time does not run on while its reader is busy.
+func (a *detachedAnswer) Await() {
+	a.up.Await()
+	a.up.Pause()
+}
+
+// Interrupt implements [http7.Interrupter]: whoever reads a taken answer may have a client that leaves.
+func (a *detachedAnswer) Interrupt() { a.up.S.Interrupt(forward.ClientGone) }
 
 // Close ends the lease and gives the connection back.
 func (a *detachedAnswer) Close() {

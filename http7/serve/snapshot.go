@@ -35,6 +35,22 @@ type Site struct {
 	// Response and Trailer see the answer all the same; the steps of a route have them already.
 	Late   []http7.Step
 	Limits Limits
+	// Identity are the fields that policies tell endpoints who somebody is in; what clients say there is removed. nil:
+	// no policy does.
+	Identity *http7.IdentityFields
+	// Hidden are the parameters whose values the access log masks; nil: none.
+	Hidden *http7.Hidden
+	// Protocols are what clients may speak. The zero value is [H1].
+	Protocols Protocols
+	// Covers reports whether the certificate of a client that asked for sni ("" for no name) is also for host, which
+	// has no port and no brackets. nil: every certificate is for every host.
+	Covers func(sni, host string) bool
+	// AltSvc, if not empty, is told over TLS by the answers of HTTP/1 and HTTP/2, instead of what endpoints say: the
+	// value of Alt-Svc (RFC 7838).
+	AltSvc []byte
+	// Challenge returns the body of the answer to an authority that checks at path whether host, which may carry a
+	// port, is ours (RFC 8555 §8.3); ok is false if nobody is checking that. nil: nobody ever is.
+	Challenge func(host, path string) (body string, ok bool)
 	// Rules say which paths are refused and how the others are written. The zero value refuses every
 	// path that could be read in two ways.
 	Rules paths.Rules
@@ -45,6 +61,9 @@ type Site struct {
 	Unrouted *obs.RouteSeries
 	// AccessLog is nil when off.
 	AccessLog *obs.AccessLog
+	// Refusals counts what policies refuse, AuditLog tells of each; nil: nobody does.
+	Refusals *obs.PolicySeries
+	AuditLog *obs.AuditLog
 	// Reads are what is logged of requests besides what is on every line; nil: nothing.
 	Reads *Reads
 }
@@ -62,6 +81,26 @@ type Limits struct {
 	IdleTimeout   time.Duration
 	BodyRate      float64 // bytes a second
 	WriteStall    time.Duration
+	// H2Streams is how many requests may be under way on one connection of h2 or h3; 0 means 250.
+	H2Streams int
+}
+
+// Protocols is a set of protocols that clients may speak.
+type Protocols uint8
+
+// The protocols. H2 is chosen by ALPN or, without TLS, by the client's preface (RFC 9113 §3.3).
+const (
+	H1 Protocols = 1 << iota
+	H2
+	H3
+)
+
+// speaks reports whether clients of the listener may speak p.
+func (s *Site) speaks(p Protocols) bool {
+	if s.Protocols == 0 {
+		return p == H1
+	}
+	return s.Protocols&p != 0
 }
 
 // Forwarded says which fields tell the endpoint about the client.

@@ -167,7 +167,7 @@ func (s *sending) failed(ev *event) action {
 	case s.beside && ev.fault.Side == http7.Upstream && ev.fault != http7.RouteTimeout:
 		s.beside = false
 		return adopt
-	case ev.fault.Kind == http7.Stale && !s.staled && s.repeatable && ev.replayable:
+	case ev.fault.Kind == http7.Stale && !s.staled && (s.repeatable || ev.fault.Retry) && ev.replayable:
 		s.staled, s.fresh = true, true
 		return acquire
 	}

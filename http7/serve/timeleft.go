@@ -27,10 +27,11 @@ var grpcType = []byte("application/grpc")
 
 // appendTimeLeft tells the endpoint how much time is left at now: in grpc-timeout for gRPC, in
 // X-Timeout-Ms, milliseconds rounded down, for others. What the client says in these does not pass
-// where Weir knows better; X-Timeout-Ms never does.
+// where Weir knows better; X-Timeout-Ms never does. Of a request for a tunnel the time is that to the answer's head,
+// which would be taken for the tunnel's.
 func (x *exchange) appendTimeLeft(dst []byte, skip http7.IDSet, now int64) ([]byte, http7.IDSet) {
 	skip |= http7.Names(http7.XTimeoutMs)
-	if x.limit == 0 {
+	if x.limit == 0 || x.Upgrade != nil {
 		return dst, skip
 	}
 	left := time.Duration(max(x.limit-now, 1))

@@ -45,14 +45,15 @@ func TestTimeoutsOfTheEndpoint(t *testing.T) {
 		change      func(*rig)
 		want        string // prefix of what the client gets
 		has         string
+		fault       string
 	}{
-		{"no head in time", "", response, "HTTP/1.1 504 ", "upstream_timeout"},
-		{"half a head in time", "HTTP/1.1 200 OK\r\n", response, "HTTP/1.1 504 ", "upstream_timeout"},
-		{"a 100 alone in time", "HTTP/1.1 100 Continue\r\n\r\n", response, "HTTP/1.1 504 ", "upstream_timeout"},
-		{"no head before the route's end", "", route, "HTTP/1.1 504 ", "route_timeout"},
-		{"no more of a body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", between, "HTTP/1.1 200 ", "hello"},
-		{"no more of a chunked body", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", between, "HTTP/1.1 200 ", "hello"},
-		{"a body beyond the route's end", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", route, "HTTP/1.1 200 ", "hello"},
+		{"no head in time", "", response, "HTTP/1.1 504 ", "upstream_timeout", "upstream_timeout"},
+		{"half a head in time", "HTTP/1.1 200 OK\r\n", response, "HTTP/1.1 504 ", "upstream_timeout", "upstream_timeout"},
+		{"a 100 alone in time", "HTTP/1.1 100 Continue\r\n\r\n", response, "HTTP/1.1 504 ", "upstream_timeout", "upstream_timeout"},
+		{"no head before the route's end", "", route, "HTTP/1.1 504 ", "route_timeout", "route_timeout"},
+		{"no more of a body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", between, "HTTP/1.1 200 ", "hello", "upstream_stalled"},
+		{"no more of a chunked body", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", between, "HTTP/1.1 200 ", "hello", "upstream_stalled"},
+		{"a body beyond the route's end", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello", route, "HTTP/1.1 200 ", "hello", "route_timeout"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +63,7 @@ func TestTimeoutsOfTheEndpoint(t *testing.T) {
 			if !strings.HasPrefix(got, c.want) || !strings.Contains(got, c.has) || strings.HasSuffix(got, "0\r\n\r\n") {
 				t.Errorf("got %q, want %q and %q", got, c.want, c.has)
 			}
+			r.faulted(t, c.fault)
 		})
 	}
 }

@@ -27,6 +27,12 @@ type front struct {
 
 func newFront(t *testing.T, r *rig) *front {
 	t.Helper()
+	return newFrontOffering(t, r)
+}
+
+// newFrontOffering offers protocols by ALPN.
+func newFrontOffering(t *testing.T, r *rig, protocols ...string) *front {
+	t.Helper()
 	cert, err := certs.SelfSigned("localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +42,7 @@ func newFront(t *testing.T, r *rig) *front {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	server := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	server := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: protocols}
 	go func() { // accepts; ends with the listener
 		for {
 			c, err := l.Accept()
@@ -241,13 +247,14 @@ func TestOverTLSAnIdleClientIsSentAwayAndADrainAnswersFirst(t *testing.T) {
 
 func TestOverTLSHandlersKnowTheirClient(t *testing.T) {
 	t.Parallel()
-	var seen http7.Conn
+	looks := make(chan http7.Conn, 1)
 	r := newRigWith(t, func(r *rig) {
-		r.route.Steps = []http7.Step{{Name: "t.look", Request: looking(func(x *http7.Exchange) { seen = *x.Conn })}}
+		r.route.Steps = []http7.Step{{Name: "t.look", Request: looking(func(x *http7.Exchange) { looks <- *x.Conn })}}
 	}, saying(t, hello))
 	if _, err := newFront(t, r).say(t, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
+	seen := <-looks
 	if !seen.TLS || seen.SNI != "localhost" || !seen.Peer.Addr().IsLoopback() || seen.Listener != "web" {
 		t.Fatalf("%+v", seen)
 	}

@@ -43,6 +43,9 @@ func (t *trace) note(x *exchange, s *http7.Step, v http7.Verdict) {
 		one.add(what)
 	}
 	t.remarks = len(x.Verdicts)
+	if v.Act == http7.Reply && v.Fault != nil && x.Cause != nil && !strings.Contains(one.why, x.Cause.Error()) {
+		one.add(x.Cause.Error()) // what the audit log has for its reason
+	}
 }
 
 func (s *said) add(what string) {

@@ -27,7 +27,7 @@ func (c *conn) doze(x *exchange, until int64, wake <-chan struct{}) waitEnd {
 	t := time.NewTimer(time.Duration(until - now))
 	defer t.Stop()
 	for {
-		if c.left.Load() || c.cut.Load() {
+		if c.lost(x) || c.cut.Load() {
 			return waitLeft
 		}
 		select {

@@ -15,7 +15,8 @@ import (
 var values = map[string]string{
 	"client": "192.0.2.7", "host": "api.example.com", "method": "GET", "path": "/v1/users/7/a/b", "query": "q=a+b%26c&q=2&e=", "rest": "a/b",
 	"scheme": "https", "listener": "web", "route": "users", "request_id": "r-1", "consumer": "shop", "path.id": "7", "header.X-Tenant": "acme",
-	"cookie.lang": "en", "query.q": "a b&c", "query.none": "", "jwt.sub": "alice", "tls.sni": "tls.example.com", "header.X-Odd": `a/b?c#d%e\ f;é`,
+	"cookie.lang": "en", "query.q": "a b&c", "query.none": "", "jwt.sub": "alice", "tls.sni": "tls.example.com", "tls.version": "1.3",
+	"tls.client.subject": `CN=app,O=Example\, Inc.`, "tls.client.san": "DNS:app.example.com,URI:spiffe://example.com/app", "header.X-Odd": `a/b?c#d%e\ f;é`,
 }
 
 var variableNames = func() (names []string) {

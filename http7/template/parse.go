@@ -151,8 +151,10 @@ func near(name string, o options) string {
 	switch {
 	case slices.Contains(o.captures, name):
 		return captureName(name)
-	case name == "sni":
-		return plainNames[sni]
+	case slices.Contains(plainNames[sni:], "tls."+name):
+		return "tls." + name
+	case slices.Contains(plainNames[sni:], "tls.client."+name):
+		return "tls.client." + name
 	}
 	if kind, of, ok := strings.Cut(name, "."); ok && of != "" {
 		if k := conf.Nearest(kind, []string{"path", "header", "cookie", "query", "jwt", "claim"}); k != "" && kinds[kind] == literal {

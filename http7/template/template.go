@@ -30,7 +30,12 @@ type Template struct {
 //	{request_id}   of request_id                                     {path.id}   what {id} of the route's path took
 //	{header.X-A}   the first field of that name                      {cookie.a}  the first cookie
 //	{query.a}      the first parameter, decoded                      {jwt.sub}   a claim; {claim.sub} is the same
-//	{tls.sni}      the server name of the TLS hello
+//	{tls.sni}      the server name of the TLS hello                  {tls.version}  "1.2" or "1.3"
+//	{tls.cipher}   "TLS_AES_128_GCM_SHA256", as IANA names it
+//	{tls.client.subject}      of the client's certificate, once it is verified: "CN=app,O=Example"
+//	{tls.client.cn}           the common name in it
+//	{tls.client.san}          its other names: "DNS:app.example.com,URI:spiffe://example.com/app"
+//	{tls.client.fingerprint}  the SHA-256 of all of it, 64 hexadecimal digits in lower case
 //
 // Values of the path are parts of its canonical form, with their escapes. What is absent is empty. "{{" is a brace, and so is a "{" before anything but a letter.
 func Compile(text string, names ...string) (*Template, error) {
@@ -45,7 +50,7 @@ func Compile(text string, names ...string) (*Template, error) {
 func (t *Template) Constant() bool { return t.parts.constant() }
 
 // Reads returns the selectors of the variables that not every line of the access log has:
-// "header:x-a", "cookie:a", "claim:sub", "sni", in their order, each once.
+// "header:x-a", "cookie:a", "claim:sub", "sni", "tls.client.cn", in their order, each once.
 func (t *Template) Reads() []string { return t.reads }
 
 // Append appends the text made of x: a field value, without control bytes (a blank stands for each) and

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"slices"
@@ -14,7 +15,10 @@ import (
 // asked returns an exchange with a value for every variable.
 func asked() *http7.Exchange {
 	x := &http7.Exchange{
-		Conn:   &http7.Conn{Listener: "web", SNI: "tls.example.com", TLS: true},
+		Conn: &http7.Conn{
+			Listener: "web", SNI: "tls.example.com", TLS: true, Version: tls.VersionTLS13, Cipher: tls.TLS_AES_128_GCM_SHA256,
+			ClientNames: &http7.ClientNames{Subject: `CN=app,O=Example\, Inc.`, CommonName: "app", AltNames: "DNS:app.example.com,URI:spiffe://example.com/app", Fingerprint: "0a1b"},
+		},
 		Method: []byte("GET"), Authority: []byte("API.Example.com:8443"), Path: []byte("/v1/users/7/a/b"), Query: []byte("q=a+b%26c&q=2&e="),
 		Client: netip.MustParseAddr("::ffff:192.0.2.7"), Secure: true,
 		Route: &http7.Route{Name: "users"}, Consumer: "shop", RequestID: []byte("r-1"),
@@ -46,6 +50,8 @@ func TestEveryVariableIsWhatItIsOfTheRequest(t *testing.T) {
 		{"{listener}", "web"}, {"{route}", "users"}, {"{request_id}", "r-1"}, {"{consumer}", "shop"},
 		{"{path.id}", "7"}, {"{path.rest}", "a/b"}, {"{header.X-Tenant}", "acme"}, {"{header.x-TENANT}", "acme"}, {"{cookie.lang}", "en"},
 		{"{query.q}", "a b&c"}, {"{query.e}", ""}, {"{tls.sni}", "tls.example.com"}, {"{jwt.sub}", "alice"}, {"{claim.sub}", "alice"}, {"{jwt.a.b}", "dotted"},
+		{"{tls.version} {tls.cipher}", "1.3 TLS_AES_128_GCM_SHA256"}, {"{tls.client.subject}", `CN=app,O=Example\, Inc.`}, {"{tls.client.cn}", "app"},
+		{"{tls.client.san}", "DNS:app.example.com,URI:spiffe://example.com/app"}, {"{tls.client.fingerprint}", "0a1b"},
 		{"a{client}b{method}{scheme}c", "a192.0.2.7bGEThttpsc"},
 		{"{path.none}{header.X-None}{cookie.none}{query.none}{jwt.none}{header.X-Empty}", ""},
 		{"{{client}", "{client}"}, {"{{{method}}", "{GET}"}, {"{", "{"}, {"{}", "{}"}, {"{ a}", "{ a}"}, {"{1}", "{1}"}, {"}", "}"}, {"$1 $ $$", "$1 $ $$"},
@@ -58,12 +64,21 @@ func TestEveryVariableIsWhatItIsOfTheRequest(t *testing.T) {
 }
 
 func TestWhatIsAbsentIsEmpty(t *testing.T) {
-	all := "{client}{host}{method}{path}{query}{rest}{listener}{route}{request_id}{consumer}{path.id}{header.X}{cookie.x}{query.x}{tls.sni}{jwt.sub}{claim.sub}"
+	all := "{client}{host}{method}{path}{query}{rest}{listener}{route}{request_id}{consumer}{path.id}{header.X}{cookie.x}{query.x}{tls.sni}{tls.version}{tls.cipher}{tls.client.subject}{tls.client.cn}{tls.client.san}{tls.client.fingerprint}{jwt.sub}{claim.sub}"
 	if got := compiled(t, all).Append(nil, &http7.Exchange{}); len(got) != 0 {
 		t.Errorf("got %q", got)
 	}
 	if got := string(compiled(t, "{scheme}").Append(nil, &http7.Exchange{})); got != "http" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestNothingIsSaidOfAClientThatHasShownNoCertificate(t *testing.T) {
+	x := asked()
+	x.Conn = &http7.Conn{Listener: "web", TLS: true, Version: tls.VersionTLS12, Cipher: tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256}
+	const text = "{tls.version} {tls.cipher}{tls.client.subject}{tls.client.cn}{tls.client.san}{tls.client.fingerprint}"
+	if got, want := string(compiled(t, text).Append(nil, x)), "1.2 TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
@@ -124,7 +139,7 @@ func demandProblem(t *testing.T, w wrong, err error) {
 
 func TestWrongTextsSayWhatWasMeant(t *testing.T) {
 	const (
-		all = `there are {client}, {host}, {method}, {path}, {query}, {rest}, {scheme}, {listener}, {route}, {request_id}, {consumer}, {tls.sni}, ` +
+		all = `there are {client}, {host}, {method}, {path}, {query}, {rest}, {scheme}, {listener}, {route}, {request_id}, {consumer}, {tls.sni}, {tls.version}, {tls.cipher}, {tls.client.subject}, {tls.client.cn}, {tls.client.san}, {tls.client.fingerprint}, ` +
 			`{path.NAME}, {header.NAME}, {cookie.NAME}, {query.NAME}, {jwt.NAME}; "{{" is a brace`
 		captures = "it captures {path.id}, {path.shop}"
 	)
@@ -133,6 +148,8 @@ func TestWrongTextsSayWhatWasMeant(t *testing.T) {
 		{"{request-id}", "{request-id} is not a variable", "did you mean {request_id}? " + all},
 		{"{Host}", "{Host} is not a variable", "did you mean {host}? " + all},
 		{"{sni}", "{sni} is not a variable", "did you mean {tls.sni}? " + all},
+		{"{cn}", "{cn} is not a variable", "did you mean {tls.client.cn}? " + all},
+		{"{tls.clint.cn}", "{tls.clint.cn} is not a variable", "did you mean {tls.client.cn}? " + all},
 		{"{headers.X-A}", "{headers.X-A} is not a variable", "did you mean {header.X-A}? " + all},
 		{"{header.}", "{header.} is not a variable", all},
 		{"{id}", "{id} is not a variable", "did you mean {path.id}? " + all},
@@ -159,8 +176,8 @@ func TestWrongTextsSayWhatWasMeant(t *testing.T) {
 }
 
 func TestReadsAreWhatTheLogMustHold(t *testing.T) {
-	tmpl := compiled(t, "{client}{header.X-B}{jwt.sub}{header.x-b}{cookie.UID}{claim.sub}{tls.sni}{query.a}{path.id}{consumer}")
-	if want := []string{"header:x-b", "claim:sub", "cookie:UID", "sni"}; !slices.Equal(tmpl.Reads(), want) {
+	tmpl := compiled(t, "{client}{header.X-B}{jwt.sub}{header.x-b}{cookie.UID}{claim.sub}{tls.sni}{query.a}{path.id}{consumer}{tls.client.cn}{tls.version}{tls.client.cn}")
+	if want := []string{"header:x-b", "claim:sub", "cookie:UID", "sni", "tls.client.cn", "tls.version"}; !slices.Equal(tmpl.Reads(), want) {
 		t.Errorf("got %q, want %q", tmpl.Reads(), want)
 	}
 	for text, want := range map[string]bool{"": true, "a{{b}": true, "{client}": false, "a{path.x}": false} {
@@ -172,7 +189,7 @@ func TestReadsAreWhatTheLogMustHold(t *testing.T) {
 
 func TestAppendingAllocatesNothing(t *testing.T) {
 	x, dst := asked(), make([]byte, 0, 512)
-	tmpl := compiled(t, "a {client} {host} {path} {path.id} {header.X-Tenant} {cookie.lang} {query.q} {jwt.sub} {scheme} {consumer} {tls.sni}")
+	tmpl := compiled(t, "a {client} {host} {path} {path.id} {header.X-Tenant} {cookie.lang} {query.q} {jwt.sub} {scheme} {consumer} {tls.sni} {tls.version} {tls.cipher} {tls.client.subject}")
 	if n := testing.AllocsPerRun(1000, func() { _ = tmpl.Append(dst, x) }); n != 0 {
 		t.Fatalf("allocates %v times", n)
 	}

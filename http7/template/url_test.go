@@ -97,6 +97,7 @@ func TestURLsThatLeadElsewhereAreProblems(t *testing.T) {
 		{"https://www.example.com{query}", "{query} can't stand in a host; write a slash before it", usual},
 		{"https://{client}/", "{client} can't stand in a host; write a slash before it", usual},
 		{"https://{tls.sni}/", "{tls.sni} can't stand in a host; write a slash before it", usual},
+		{"https://{tls.client.cn}/", "{tls.client.cn} can't stand in a host; write a slash before it", usual},
 		{"https://me:pw@example.com/", "a name or password does not belong in a URL", usual},
 		{"https://{header.X}@example.com/", "a name or password does not belong in a URL", usual},
 		{"https://example.com:{header.X}/", `"x" is not a port`, usual},

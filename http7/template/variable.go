@@ -24,17 +24,25 @@ const (
 	requestID
 	consumer
 	sni
-	capture   // from here on with a name
-	field     // "header"
-	cookie    //
-	parameter // "query"
-	claim     // "jwt" too
-	group     // of a regular expression
+	version     // of TLS
+	cipher      //
+	subject     // of the client's certificate
+	commonName  //
+	altNames    //
+	fingerprint //
+	capture     // from here on with a name
+	field       // "header"
+	cookie      //
+	parameter   // "query"
+	claim       // "jwt" too
+	group       // of a regular expression
 )
 
-// plainNames are the variables without a name of their own; sni is written "tls.sni".
+// plainNames are the variables without a name of their own.
 var plainNames = [...]string{client: "client", host: "host", method: "method", path: "path", query: "query", rest: "rest",
-	scheme: "scheme", listener: "listener", route: "route", requestID: "request_id", consumer: "consumer", sni: "tls.sni"}
+	scheme: "scheme", listener: "listener", route: "route", requestID: "request_id", consumer: "consumer", sni: "tls.sni",
+	version: "tls.version", cipher: "tls.cipher", subject: "tls.client.subject", commonName: "tls.client.cn",
+	altNames: "tls.client.san", fingerprint: "tls.client.fingerprint"}
 
 // kinds are the words before the dot of the variables with a name.
 var kinds = map[string]source{"path": capture, "header": field, "cookie": cookie, "query": parameter, "jwt": claim, "claim": claim}
@@ -59,6 +67,8 @@ func (p *part) selector() string {
 		return "claim:" + p.text
 	case sni:
 		return "sni"
+	case version, cipher, subject, commonName, altNames, fingerprint:
+		return plainNames[p.of]
 	}
 	return ""
 }
@@ -87,10 +97,8 @@ func (p *part) value(dst []byte, x *http7.Exchange, m Match) []byte {
 		if x.Conn != nil {
 			return append(dst, x.Conn.Listener...)
 		}
-	case sni:
-		if x.Conn != nil {
-			return append(dst, x.Conn.SNI...)
-		}
+	case sni, version, cipher, subject, commonName, altNames, fingerprint:
+		return append(dst, p.ofTLS(x.Conn)...)
 	case consumer:
 		return append(dst, x.Consumer...)
 	case parameter:
@@ -103,6 +111,35 @@ func (p *part) value(dst []byte, x *http7.Exchange, m Match) []byte {
 		return append(dst, p.view(x)...)
 	}
 	return dst
+}
+
+// ofTLS returns what a variable is of a connection, "" without TLS.
+func (p *part) ofTLS(c *http7.Conn) string {
+	if c == nil {
+		return ""
+	}
+	switch p.of {
+	case sni:
+		return c.SNI
+	case version:
+		return http7.TLSVersion(c.Version)
+	case cipher:
+		return http7.TLSCipher(c.Cipher)
+	}
+	if c.ClientNames == nil {
+		return ""
+	}
+	switch p.of {
+	case subject:
+		return c.ClientNames.Subject
+	case commonName:
+		return c.ClientNames.CommonName
+	case altNames:
+		return c.ClientNames.AltNames
+	case fingerprint:
+		return c.ClientNames.Fingerprint
+	}
+	return ""
 }
 
 // view returns the value of a variable that stands somewhere in x.

@@ -14,10 +14,10 @@ type head struct {
 	// hosts counts the Host fields, expects says that 100-continue is expected.
 	hosts             int
 	expects, trailers bool
-	// upgrade locates the value of the first Upgrade field.
-	upgrade [2]int
-	framing framing
-	options options
+	// upgrade locates the value of the first Upgrade field, announced that of the first Trailer.
+	upgrade, announced [2]int
+	framing            framing
+	options            options
 }
 
 func (d *head) reset() {
@@ -96,6 +96,10 @@ func (d *head) hop(id http7.ID, b []byte, from, to int, lim *Limits) *http7.Faul
 	case http7.Upgrade:
 		if d.upgrade[1] == 0 {
 			d.upgrade = [2]int{from, to}
+		}
+	case http7.Trailer:
+		if d.announced[1] == 0 {
+			d.announced = [2]int{from, to}
 		}
 	}
 	return nil

@@ -30,6 +30,8 @@ type Request struct {
 	KeepAlive bool
 	// Continue says that the client waits for 100 before it sends its body; never for HTTP/1.0.
 	Continue bool
+	// Announced is the value of the first Trailer field; nil without one.
+	Announced []byte
 	// Upgrade is the value of the first Upgrade field if Connection names it; nil for HTTP/1.0.
 	Upgrade []byte
 	// Trailers says that the client would read trailers (TE: trailers).
@@ -155,6 +157,9 @@ func (p *RequestParser) finish(block []byte, r *Request, h *http7.Header) (f *ht
 	r.Trailers = d.trailers
 	if p.proto == http7.HTTP11 {
 		r.Continue = d.expects && r.Frame.Body()
+		if d.announced[1] > 0 {
+			r.Announced = block[d.announced[0]:d.announced[1]]
+		}
 		if d.options.upgrade && d.upgrade[1] > 0 {
 			r.Upgrade = block[d.upgrade[0]:d.upgrade[1]]
 		}

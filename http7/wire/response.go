@@ -15,6 +15,8 @@ type Response struct {
 	Frame Frame
 	// KeepAlive says that the endpoint's connection may be used again once the body is read.
 	KeepAlive bool
+	// Upgrade is the value of the first Upgrade field of a 101 or 426 if Connection names it; else nil.
+	Upgrade []byte
 }
 
 // ResponseParser reads the heads of answers, one after the other. The zero value is ready. It
@@ -119,6 +121,9 @@ func (p *ResponseParser) finish(b, method []byte, r *Response, h *http7.Header) 
 	p.head.nominated(h, &fr)
 	r.Frame = fr
 	r.KeepAlive = fr.Kind != UntilClose && p.head.options.persists(r.Proto)
+	if (r.Status == 101 || r.Status == 426) && p.head.options.upgrade && p.head.upgrade[1] > 0 {
+		r.Upgrade = b[p.head.upgrade[0]:p.head.upgrade[1]]
+	}
 	return nil
 }
 

@@ -82,6 +82,14 @@ func (fr *Framer) mayTrail(name []byte, marks uint8) bool {
 	if fr.strip != nil && fr.strip.has(id, name) {
 		return false
 	}
+	return mayTrail(id, name)
+}
+
+// Trails reports whether a field of that name may be part of a trailer section that is passed on; see
+// [Framer.Reset].
+func Trails(name []byte) bool { return mayTrail(http7.LookupID(name), name) }
+
+func mayTrail(id http7.ID, name []byte) bool {
 	if id != http7.Unlisted {
 		return trailing.Has(id)
 	}

@@ -53,7 +53,7 @@ func TestTheClientAsksWhatWouldBecomeOfARequest(t *testing.T) {
 	q := explain.Question{Method: "PUT", URL: "http://a/b", From: netip.MustParseAddr("2001:db8::1")}
 	q.SetContent([]byte("\xff\x00"))
 	r, err := c.Explain(context.Background(), q)
-	if err != nil || r.Request != (explain.Request{Method: "PUT", Target: "http://a/b", Client: "2001:db8::1", Body: 2}) {
+	if err != nil || !reflect.DeepEqual(r.Request, explain.Request{Method: "PUT", Target: "http://a/b", Client: "2001:db8::1", Body: 2}) {
 		t.Errorf("got %+v, %v", r, err)
 	}
 	if _, err := c.Explain(context.Background(), explain.Question{Listener: "none", URL: "/"}); err == nil || !strings.Contains(err.Error(), "no http listener is called none: web") {

@@ -40,6 +40,9 @@ func (s *Server) table() []call {
 			call{method: "POST", path: "/undrain", about: "take back a drain or a maintenance", changes: true, answer: s.assign(Undrain)},
 		)
 	}
+	if s.gateway.Purge != nil {
+		t = append(t, call{method: "POST", path: "/purge", about: "let objects leave the cache", changes: true, answer: s.purge})
+	}
 	if s.gateway.Mirrors != nil {
 		t = append(t, call{method: "GET", path: "/mirrors", about: "what has become of copies, and the last differences; of ?route= alone", answer: s.mirrors})
 	}

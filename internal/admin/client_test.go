@@ -119,7 +119,7 @@ func TestProblemsReadWell(t *testing.T) {
 	for want, p := range map[string]Problem{
 		"text":                                  {Text: "text"},
 		"weir.toml:1:2: a.b: text\n  hint: try": {Where: "weir.toml:1:2", Key: "a.b", Text: "text", Hint: "try"},
-		"a.b: warning: text":                    {Key: "a.b", Text: "text", Warning: true},
+		"warning: a.b: text":                    {Key: "a.b", Text: "text", Warning: true},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -28,6 +28,9 @@ type Gateway struct {
 	Assign func(o Order, d Duty) (Standing, error)
 	// Standing returns where endpoints stand, and changes nothing. It goes with Assign.
 	Standing func(o Order) (Standing, error)
+	// Purge lets objects leave the cache; an [*UnknownError] says that there is none, any other error what is wrong
+	// with p. Nil: no /purge.
+	Purge func(p Purge) (Purged, error)
 	// Mirrors returns the mirrors of the config that serves, in the order of their routes; the caller may change them.
 	// Nil: no /mirrors.
 	Mirrors func() []Mirror
@@ -63,17 +66,18 @@ type Problem struct {
 	Warning bool `json:"warning,omitempty"`
 }
 
-// String returns the problem as a person reads it: "weir.toml:42:8: key: text", and the hint on a
-// line of its own.
+// String returns the problem as a person reads it, in the words of weir check: "weir.toml:42:8: warning: key: text", and the
+// hint on a line of its own.
 func (p Problem) String() string {
 	s := ""
-	for _, part := range []string{p.Where, p.Key} {
-		if part != "" {
-			s += part + ": "
-		}
+	if p.Where != "" {
+		s = p.Where + ": "
 	}
 	if p.Warning {
 		s += "warning: "
+	}
+	if p.Key != "" {
+		s += p.Key + ": "
 	}
 	s += p.Text
 	if p.Hint != "" {
@@ -95,6 +99,8 @@ type Status struct {
 	Why       string           `json:"why,omitempty"`
 	Listeners []ListenerStatus `json:"listeners"`
 	Upstreams []UpstreamStatus `json:"upstreams"`
+	// Cache is the store of answers; nil while no policy has a cache.
+	Cache *CacheStatus `json:"cache,omitempty"`
 }
 
 // fill makes absent lists empty ones, so that a reader never meets null.
@@ -112,13 +118,42 @@ func (s *Status) fill() {
 	}
 }
 
+// CacheStatus is the state of the store of answers.
+type CacheStatus struct {
+	// Bytes is what it holds of Limit, its bookkeeping included, in Objects.
+	Bytes   int64 `json:"bytes"`
+	Limit   int64 `json:"limit_bytes"`
+	Objects int64 `json:"objects"`
+	// Results are how many exchanges there were since the start, by what the cache had to do with the answer.
+	Results map[string]uint64 `json:"results"`
+	// HitRatio is the part of them that was answered from the store, from 0 to 1; 0 before the first.
+	HitRatio float64 `json:"hit_ratio"`
+	// Backlog is how many purges hold already without all their objects having been cleared away.
+	Backlog int64 `json:"purge_backlog"`
+}
+
 // ListenerStatus is the state of one listener.
 type ListenerStatus struct {
 	Name        string   `json:"name"`
 	Kind        string   `json:"kind"` // http or tcp
 	Addresses   []string `json:"addresses"`
 	TLS         bool     `json:"tls"`
-	Connections int64    `json:"connections"` // open now
+	Protocols   []string `json:"protocols,omitempty"` // of http: h1, h2, h3
+	Connections int64    `json:"connections"`         // open now
+	// Certificates are those that are served, and whom clients must be certified by.
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
+}
+
+// CertificateStatus is the state of one certificate of a listener, or of the authorities of clients.
+type CertificateStatus struct {
+	Names []string `json:"names,omitempty"` // what it is for; none for authorities
+	Files []string `json:"files,omitempty"` // none where it was obtained by ACME
+	// NotBefore and Expires bound when it is valid; zero for authorities.
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Expires   time.Time `json:"expires,omitzero"`
+	// Trouble is why newer files are not served, or none is obtained; "" while all is well. Since is when it began.
+	Trouble string    `json:"trouble,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
 }
 
 // UpstreamStatus is the state of one upstream.

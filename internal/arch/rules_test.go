@@ -98,7 +98,7 @@ func TestLeavesMayUseConfAndNothingElse(t *testing.T) {
 		"internal/sock/a.go": "package sock\nimport (\n\t\"m/internal/conf\"\n\t\"m/internal/ring\"\n)\n",
 		"internal/ring/a.go": "package ring\n",
 	})
-	equal(t, tree.Forbidden(allLeavesMayUseConf(arrows, tree)),
+	equal(t, tree.Forbidden(allMayUseTheirOwn(arrows, tree)),
 		"internal/sock/a.go imports internal/ring: a leaf knows nobody but internal/conf")
 }
 
@@ -228,4 +228,14 @@ func TestLoadReportsWhatItCannotRead(t *testing.T) {
 	if _, err := Load(root); err == nil || !strings.Contains(err.Error(), "no module line") {
 		t.Errorf("a go.mod without a module line gives %v", err)
 	}
+}
+
+func TestPoliciesMayUseWhatTheyHaveInCommonAndNoOther(t *testing.T) {
+	tree := source(t, map[string]string{
+		"http7/policy/policy.go": "package policy\n",
+		"http7/policy/cors/a.go": "package cors\nimport (\n\t\"m/http7/policy\"\n\t\"m/http7/policy/jwt\"\n)\n",
+		"http7/policy/jwt/a.go":  "package jwt\n",
+	})
+	equal(t, tree.Forbidden(allMayUseTheirOwn(arrows, tree)),
+		"http7/policy/cors/a.go imports http7/policy/jwt: a policy knows http7, http7/policy and leaves")
 }

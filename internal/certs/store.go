@@ -1,150 +1,104 @@
 // Package certs keeps the certificates that a listener offers and chooses one for a handshake:
-// from files, or self-signed in memory for the demo.
+// from files, from another [Source] such as ACME, or self-signed in memory for the demo.
 //
-// The gateway loads one [Store] per listener when it prepares a snapshot and wraps the listener's
-// connections with [Store.Config]. certs knows no listener and no config file.
+// The gateway opens one [Store] per listener when it prepares a snapshot, by the process's [Keeper];
+// handshakes take [Store.TCP] or [Store.QUIC]. certs knows no listener and no config file.
 package certs
 
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"os"
-	"strings"
+	"sync"
+	"sync/atomic"
 )
 
-// Pair names the PEM files of one certificate: the chain, leaf first, and the leaf's key.
-// Both may be the same file.
-type Pair struct {
-	Cert string
-	Key  string
-}
-
-// Store is a set of certificates, chosen from by the name that a client asks for. It never
-// changes and is safe for concurrent use.
+// Store is a set of certificates, chosen from by the name that a client asks for, with all that a
+// handshake needs besides. What is in it follows its files while a [Keeper] keeps it. It is safe for
+// concurrent use.
 type Store struct {
-	first tls.Certificate
-	// byName holds, for each name in lower case ("*.example.com" for a wildcard), its certificates
-	// in the order given: there may be one for each kind of key.
-	byName map[string][]*tls.Certificate
+	keeper  *Keeper
+	config  *Config
+	options Options
+
+	choice atomic.Pointer[choice]
+	faces  atomic.Pointer[faces]
+
+	pairs []*watchedPair
+	ca    *watchedFile // nil: clients are not asked
+	mu    sync.Mutex   // what the watched files came to, and whose turn it is to set keys
 }
 
-// Load reads certificates from files. The error names every file that is at fault, with the
-// reason; certificates that have expired are taken, as a wrong date is better than no service.
-func Load(pairs []Pair) (*Store, error) {
-	var all []tls.Certificate
-	var errs []error
-	for _, p := range pairs {
-		c, err := read(p)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		all = append(all, c)
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return New(all...)
+// faces are the configs of handshakes, for as long as the client authorities are the same.
+type faces struct {
+	clientCAs *x509.CertPool
+	scope     string
+	tcp, quic *tls.Config
 }
 
-func read(p Pair) (tls.Certificate, error) {
-	chain, err := os.ReadFile(p.Cert)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate: %w", err)
-	}
-	key, err := os.ReadFile(p.Key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate's key: %w", err)
-	}
-	c, err := tls.X509KeyPair(chain, key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s: %w", p.Cert, p.Key, err)
-	}
-	return c, nil
-}
+// TCP returns what the next handshake over TCP is made with. It must not be changed; a later call
+// may return another, when the clients' authorities have changed.
+func (s *Store) TCP() *tls.Config { return s.faces.Load().tcp }
 
-// New returns a store of certificates that are in memory already. The first is offered to clients
-// that ask for no name or for an unknown one. No certificate is an error.
-func New(all ...tls.Certificate) (*Store, error) {
-	if len(all) == 0 {
-		return nil, errors.New("certificates: there is none")
-	}
-	s := &Store{first: all[0], byName: map[string][]*tls.Certificate{}}
-	for i := range all {
-		if err := s.add(&all[i]); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
-}
-
-func (s *Store) add(c *tls.Certificate) error {
-	leaf := c.Leaf
-	if leaf == nil {
-		if len(c.Certificate) == 0 {
-			return errors.New("certificates: one holds no chain")
-		}
-		parsed, err := x509.ParseCertificate(c.Certificate[0])
-		if err != nil {
-			return fmt.Errorf("certificates: %w", err)
-		}
-		leaf = parsed
-	}
-	for _, name := range leaf.DNSNames {
-		name = strings.ToLower(name)
-		s.byName[name] = append(s.byName[name], c)
-	}
-	return nil
-}
+// QUIC is [Store.TCP] for HTTP/3: TLS 1.3, ALPN "h3", tickets of its own.
+func (s *Store) QUIC() *tls.Config { return s.faces.Load().quic }
 
 // GetCertificate chooses for one handshake: a certificate for exactly the name that the client
-// asks for, else one whose wildcard stands for its first label (RFC 9525 §6.3), else the first of
-// the store. Of several for one name it takes the first whose kind of key the client knows.
+// asks for, else the source's if it handles the name, else one whose wildcard stands for the first
+// label (RFC 9525 §6.3), else the first of the list. Of several for one name it takes the first whose
+// kind of key the client knows.
 func (s *Store) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-	if c := fitting(s.byName[name], hello); c != nil {
-		return c, nil
+	name := canonical(hello.ServerName)
+	c, sourced := s.pick(name)
+	switch {
+	case sourced && s.options.Source.Handles(name): // without files it comes to the others too
+		return s.options.Source.GetCertificate(hello)
+	case len(c) > 0:
+		return fitting(c, hello), nil
 	}
-	if _, parent, ok := strings.Cut(name, "."); ok {
-		if c := fitting(s.byName["*."+parent], hello); c != nil {
-			return c, nil
-		}
-	}
-	return &s.first, nil
+	return nil, nil // crypto/tls tells the client unrecognized_name
 }
 
-func fitting(all []*tls.Certificate, hello *tls.ClientHelloInfo) *tls.Certificate {
-	if len(all) == 0 {
-		return nil
+// pick returns the certificates for a name, or that the source has them.
+func (s *Store) pick(name string) (all []*tls.Certificate, sourced bool) {
+	c, from := s.choice.Load(), s.options.Source
+	if all = c.exact(name); len(all) > 0 {
+		return all, false
+	}
+	if from != nil && name != "" && from.Handles(name) {
+		return nil, true
+	}
+	if all = c.wildcard(name); len(all) > 0 {
+		return all, false
+	}
+	return c.first, from != nil && len(c.first) == 0
+}
+
+// named reports whether there is a certificate for the name that a client asks for, so that it is
+// not the first of the list for want of a better one.
+func (s *Store) named(name string) bool {
+	name = canonical(name)
+	c, from := s.choice.Load(), s.options.Source
+	return len(c.exact(name)) > 0 || len(c.wildcard(name)) > 0 || from != nil && from.Handles(name)
+}
+
+// Covers reports whether the certificate that a client got who asked for sni ("" for no name) is
+// also for host: a name, or an IP address without brackets, both without port. It is for hosts that
+// differ from sni; that one was chosen for sni does not mean that it covers it. Nothing covers hosts
+// that are served elsewhere.
+func (s *Store) Covers(sni, host string) bool {
+	sni, host = canonical(sni), canonical(host)
+	if s.options.Elsewhere != nil && s.options.Elsewhere(host) {
+		return false
+	}
+	all, sourced := s.pick(sni)
+	if sourced {
+		c := s.options.Source.Certificate(sni)
+		return c != nil && c.Leaf != nil && covers(c.Leaf, host)
 	}
 	for _, c := range all {
-		if len(all) > 1 && hello.SupportsCertificate(c) == nil {
-			return c
+		if covers(c.Leaf, host) {
+			return true
 		}
 	}
-	return all[0]
-}
-
-// Config returns what a listener's connections are wrapped with: HTTP/1.1 by ALPN, session tickets
-// with keys that crypto/tls rotates, and no version below minVersion, which is TLS 1.2 if less.
-// The caller may not change it once it is in use.
-func (s *Store) Config(minVersion uint16) *tls.Config {
-	return &tls.Config{
-		MinVersion:     max(minVersion, tls.VersionTLS12),
-		GetCertificate: s.GetCertificate,
-		NextProtos:     []string{"http/1.1"},
-	}
-}
-
-// Version returns the version that a config calls "1.2" or "1.3"; "" is 1.2.
-func Version(text string) (uint16, error) {
-	switch text {
-	case "", "1.2":
-		return tls.VersionTLS12, nil
-	case "1.3":
-		return tls.VersionTLS13, nil
-	}
-	return 0, fmt.Errorf("%q is not a version of TLS that is served; it is 1.2 or 1.3", text)
+	return false
 }

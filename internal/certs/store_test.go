@@ -5,61 +5,14 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
+	"crypto/x509/pkix"
+	"errors"
 	"math/big"
-	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
-
-// selfSigned is SelfSigned for tests.
-func selfSigned(t *testing.T, hosts ...string) tls.Certificate {
-	t.Helper()
-	c, err := SelfSigned(hosts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// files writes c as PEM and returns where.
-func files(t *testing.T, c tls.Certificate) Pair {
-	t.Helper()
-	dir := t.TempDir()
-	p := Pair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
-	key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, block := range map[string]*pem.Block{
-		p.Cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]},
-		p.Key:  {Type: "PRIVATE KEY", Bytes: key},
-	} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return p
-}
-
-// shake does one handshake over a pipe and returns both sides' errors and the client's view.
-func shake(server, client *tls.Config) (seen tls.ConnectionState, clientErr, serverErr error) {
-	a, b := net.Pipe()
-	done := make(chan error, 1)
-	s := tls.Server(a, server)
-	go func() { // the server's side; ends with the handshake
-		done <- s.Handshake()
-		a.Close()
-	}()
-	c := tls.Client(b, client)
-	clientErr = c.Handshake()
-	seen = c.ConnectionState()
-	b.Close()
-	return seen, clientErr, <-done
-}
 
 func TestTheNameChoosesTheCertificate(t *testing.T) {
 	all := []tls.Certificate{
@@ -67,11 +20,9 @@ func TestTheNameChoosesTheCertificate(t *testing.T) {
 		selfSigned(t, "api.example.com", "www.example.com"),
 		selfSigned(t, "*.example.com"),
 		selfSigned(t, "*.Deep.example.com"),
+		signed(t, &x509.Certificate{Subject: pkix.Name{CommonName: "Old.internal"}}, nil), // no other names
 	}
-	s, err := New(all...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, keeper(t), nil, all...)
 	for name, want := range map[string]int{
 		"api.example.com":      1,
 		"API.Example.COM":      1,
@@ -80,10 +31,14 @@ func TestTheNameChoosesTheCertificate(t *testing.T) {
 		"x.deep.example.com":   3,
 		"a.b.example.com":      0, // a wildcard stands for one label
 		"example.com":          0,
+		".example.com":         0, // and not for none
 		"*.example.com":        2,
+		"old.internal":         4,
 		"":                     0,
 		"localhost":            0,
 		"unknown.example.test": 0,
+
+		strings.Repeat("x.", 300) + "example.com": 0,
 	} {
 		got, err := s.GetCertificate(&tls.ClientHelloInfo{ServerName: name})
 		if err != nil || string(got.Certificate[0]) != string(all[want].Certificate[0]) {
@@ -94,26 +49,23 @@ func TestTheNameChoosesTheCertificate(t *testing.T) {
 
 func TestAClientGetsAKindOfKeyThatItKnows(t *testing.T) {
 	ed, ec := edSigned(t, "api.example.com"), selfSigned(t, "api.example.com")
-	s, err := New(ed, ec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, keeper(t), nil, ed, ec)
 	hello := &tls.ClientHelloInfo{
-		ServerName: "api.example.com", SupportedVersions: []uint16{tls.VersionTLS13},
-		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}, SupportedCurves: []tls.CurveID{tls.CurveP256},
-		CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256},
+		SupportedVersions: []uint16{tls.VersionTLS13}, SupportedCurves: []tls.CurveID{tls.CurveP256}, CipherSuites: []uint16{tls.TLS_AES_128_GCM_SHA256},
 	}
-	for scheme, want := range map[tls.SignatureScheme]tls.Certificate{
-		tls.ECDSAWithP256AndSHA256: ec, tls.Ed25519: ed, tls.PSSWithSHA256: ed,
-	} {
-		hello.SignatureSchemes = []tls.SignatureScheme{scheme}
-		if got, _ := s.GetCertificate(hello); string(got.Certificate[0]) != string(want.Certificate[0]) {
-			t.Errorf("a client that knows %v gets a key of kind %T", scheme, got.PrivateKey)
+	for _, hello.ServerName = range []string{"api.example.com", "", "unknown.test"} {
+		for scheme, want := range map[tls.SignatureScheme]tls.Certificate{
+			tls.ECDSAWithP256AndSHA256: ec, tls.Ed25519: ed, tls.PSSWithSHA256: ed,
+		} {
+			hello.SignatureSchemes = []tls.SignatureScheme{scheme}
+			if got, _ := s.GetCertificate(hello); string(got.Certificate[0]) != string(want.Certificate[0]) {
+				t.Errorf("a client that asks for %q and knows %v gets a key of kind %T", hello.ServerName, scheme, got.PrivateKey)
+			}
 		}
 	}
 }
 
-// edSigned is like selfSigned with an Ed25519 key and no Leaf, as other code might hand it over.
+// edSigned is like selfSigned with an Ed25519 key.
 func edSigned(t *testing.T, host string) tls.Certificate {
 	t.Helper()
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
@@ -129,58 +81,181 @@ func edSigned(t *testing.T, host string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func TestFilesAreServed(t *testing.T) {
-	c := selfSigned(t, "api.example.com")
-	s, err := Load([]Pair{files(t, c)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen, clientErr, serverErr := shake(s.Config(0), &tls.Config{ServerName: "api.example.com", RootCAs: Pool(c), NextProtos: []string{"h2", "http/1.1"}})
-	if clientErr != nil || serverErr != nil {
-		t.Fatalf("client %v, server %v", clientErr, serverErr)
-	}
-	if seen.NegotiatedProtocol != "http/1.1" || seen.Version != tls.VersionTLS13 {
-		t.Errorf("agreed on %q, %s", seen.NegotiatedProtocol, tls.VersionName(seen.Version))
+func TestChoosingAllocatesNothing(t *testing.T) {
+	s := open(t, keeper(t), nil, selfSigned(t, "first.test"), selfSigned(t, "api.example.com", "*.example.com"))
+	for _, name := range []string{"api.example.com", "other.example.com", "unknown.test", ""} {
+		hello := &tls.ClientHelloInfo{ServerName: name}
+		if n := testing.AllocsPerRun(1000, func() {
+			if c, err := s.GetCertificate(hello); c == nil || err != nil {
+				t.Error(c, err)
+			}
+			s.Covers(name, "other.example.com")
+		}); n != 0 {
+			t.Errorf("%q: %v allocations", name, n)
+		}
 	}
 }
 
-func TestVersionsBelowTheMinimumAreRefused(t *testing.T) {
-	c := selfSigned(t, "h")
-	s, err := New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tc := range []struct {
-		least, offered uint16
-		ok             bool
+func TestACertificateCoversFurtherHosts(t *testing.T) {
+	s := open(t, keeper(t), nil,
+		selfSigned(t, "first.test", "192.0.2.1", "2001:db8::1"), selfSigned(t, "api.example.com", "www.example.com"), selfSigned(t, "*.example.com"))
+	for _, c := range []struct {
+		sni, host string
+		want      bool
 	}{
-		{tls.VersionTLS10, tls.VersionTLS11, false}, // nothing below 1.2, whatever is asked for
-		{tls.VersionTLS12, tls.VersionTLS12, true},
-		{tls.VersionTLS13, tls.VersionTLS12, false},
-		{tls.VersionTLS13, tls.VersionTLS13, true},
+		{"api.example.com", "www.example.com", true},
+		{"API.example.com", "WWW.Example.com.", true},
+		{"api.example.com", "other.example.com", false},
+		{"other.example.com", "third.example.com", true},
+		{"other.example.com", "a.b.example.com", false},
+		{"other.example.com", "example.com", false},
+		{"other.example.com", ".example.com", false},
+		{"other.example.com", "api.example.com", true},
+		{"unknown.test", "unknown.test", false},
+		{"unknown.test", "first.test", true},
+		{"", "first.test", true},
+		{"", "api.example.com", false},
+		{"", "192.0.2.1", true},
+		{"", "::ffff:192.0.2.1", true},
+		{"", "192.0.2.2", false},
+		{"", "2001:db8:0::1", true},
+		{"api.example.com", "192.0.2.1", false},
+		{"api.example.com", "", false},
 	} {
-		client := &tls.Config{ServerName: "h", RootCAs: Pool(c), MinVersion: tls.VersionTLS10, MaxVersion: tc.offered}
-		if _, err, _ := shake(s.Config(tc.least), client); (err == nil) != tc.ok {
-			t.Errorf("at least %s, client offers %s: %v", tls.VersionName(tc.least), tls.VersionName(tc.offered), err)
+		if got := s.Covers(c.sni, c.host); got != c.want {
+			t.Errorf("the certificate for %q covers %q: %v, want %v", c.sni, c.host, got, c.want)
 		}
 	}
 }
 
-func TestVersionsHaveNames(t *testing.T) {
-	for text, want := range map[string]uint16{"": tls.VersionTLS12, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13, "1.1": 0, "TLS1.2": 0} {
-		if got, err := Version(text); got != want || (err == nil) != (want != 0) {
-			t.Errorf("Version(%q) = %x, %v", text, got, err)
+// held is a source with certificates for some names.
+func held(all map[string]*tls.Certificate) *Source {
+	return &Source{
+		Handles: func(host string) bool { _, ok := all[host]; return ok },
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if c := all[hello.ServerName]; c != nil {
+				return c, nil
+			}
+			return nil, errors.New("not yet")
+		},
+		Certificate: func(host string) *tls.Certificate { return all[host] },
+	}
+}
+
+func TestASourceComesBehindNamesOfFilesAndBeforeTheirWildcards(t *testing.T) {
+	exact, wild := selfSigned(t, "api.example.com"), selfSigned(t, "*.example.com")
+	own := selfSigned(t, "shop.example.com", "more.example.com")
+	from := held(map[string]*tls.Certificate{"api.example.com": &own, "shop.example.com": &own, "late.example.com": nil})
+	s := open(t, keeper(t), func(_ *Config, o *Options) { o.Source = from }, exact, wild)
+	for name, want := range map[string]*tls.Certificate{
+		"api.example.com": &exact, "shop.example.com": &own, "x.example.com": &wild, "unknown.test": &exact, "": &exact, "late.example.com": nil,
+	} {
+		got, err := s.GetCertificate(&tls.ClientHelloInfo{ServerName: name})
+		if want == nil {
+			if err == nil {
+				t.Errorf("%q gets %v before there is one", name, got.Leaf.DNSNames)
+			}
+			continue
+		}
+		if err != nil || string(got.Certificate[0]) != string(want.Certificate[0]) {
+			t.Errorf("%q gets %v, %v, want %v", name, got, err, want.Leaf.DNSNames)
+		}
+	}
+	if !s.Covers("shop.example.com", "more.example.com") || s.Covers("shop.example.com", "x.example.com") || s.Covers("late.example.com", "x.example.com") {
+		t.Error("the source's certificate covers other names than it says")
+	}
+}
+
+// A stranger's name got internal_error, which looks like a fault of ours.
+func TestWithoutFilesNamesThatTheSourceDoesNotHandleAreUnrecognized(t *testing.T) {
+	own := selfSigned(t, "shop.example.com")
+	s := open(t, keeper(t), func(_ *Config, o *Options) {
+		o.Source = held(map[string]*tls.Certificate{"shop.example.com": &own, "late.example.com": nil})
+	})
+	for name, want := range map[string]string{
+		"shop.example.com": "", "late.example.com": "internal error", "unknown.test": "unrecognized name", "": "unrecognized name",
+	} {
+		client := &tls.Config{ServerName: name, RootCAs: Pool(own), InsecureSkipVerify: name == ""}
+		_, _, err, _ := shake(s.TCP(), client)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: the client got %v, want %q", name, err, want)
 		}
 	}
 }
 
-func TestLoadNamesEveryFileAtFault(t *testing.T) {
+func TestAnAuthorityThatChecksANameIsAnsweredByTheSource(t *testing.T) {
+	own, challenge := selfSigned(t, "shop.example.com"), selfSigned(t, "shop.example.com")
+	from := held(map[string]*tls.Certificate{"shop.example.com": &own})
+	from.Challenged = func(hello *tls.ClientHelloInfo) *tls.Config {
+		if len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == "acme-tls/1" {
+			return &tls.Config{Certificates: []tls.Certificate{challenge}, NextProtos: []string{"acme-tls/1"}}
+		}
+		return nil
+	}
+	s := open(t, keeper(t), func(_ *Config, o *Options) { o.Source = from })
+	for proto, want := range map[string]tls.Certificate{"acme-tls/1": challenge, "h2": own} {
+		seen, _, clientErr, _ := shake(s.TCP(), &tls.Config{ServerName: "shop.example.com", RootCAs: Pool(want), NextProtos: []string{proto}})
+		if clientErr != nil || seen.NegotiatedProtocol != proto {
+			t.Errorf("%s: %v, agreed on %q", proto, clientErr, seen.NegotiatedProtocol)
+		}
+	}
+}
+
+func TestTheHandshakeIsAsTheConfigSays(t *testing.T) {
+	c := selfSigned(t, "h")
+	for _, tc := range []struct {
+		least         string
+		from, to      uint16
+		suites        []uint16
+		protos        []string
+		version       uint16 // 0: none
+		proto, reason string
+	}{
+		{"1.2", tls.VersionTLS10, tls.VersionTLS11, nil, nil, 0, "", "version"},
+		{"1.2", tls.VersionTLS10, tls.VersionTLS12, nil, []string{"h2", "http/1.1"}, tls.VersionTLS12, "h2", ""},
+		{"1.2", 0, 0, nil, []string{"http/1.1"}, tls.VersionTLS13, "http/1.1", ""},
+		{"1.2", 0, 0, nil, nil, tls.VersionTLS13, "", ""},
+		{"1.2", 0, 0, nil, []string{"spdy/3"}, 0, "", "application protocol"},
+		{"1.3", 0, tls.VersionTLS12, nil, nil, 0, "", "version"},
+		{"1.3", 0, tls.VersionTLS13, nil, nil, tls.VersionTLS13, "", ""},
+		{"1.2", 0, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}, nil, 0, "", "handshake"},
+		{"1.2", 0, tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256}, nil, tls.VersionTLS12, "", ""},
+	} {
+		s := open(t, keeper(t), func(c *Config, _ *Options) { c.MinVersion = tc.least }, c)
+		client := &tls.Config{ServerName: "h", RootCAs: Pool(c), MinVersion: max(tc.from, tls.VersionTLS10), MaxVersion: tc.to, CipherSuites: tc.suites, NextProtos: tc.protos}
+		seen, _, err, _ := shake(s.TCP(), client)
+		if tc.reason != "" && (err == nil || !strings.Contains(err.Error(), tc.reason)) {
+			t.Errorf("%+v: %v", tc, err)
+		}
+		if tc.reason == "" && (err != nil || seen.Version != tc.version || seen.NegotiatedProtocol != tc.proto) {
+			t.Errorf("%+v: %v, agreed on %s, %q", tc, err, tls.VersionName(seen.Version), seen.NegotiatedProtocol)
+		}
+	}
+}
+
+func TestKeysAreAgreedOnThatNoQuantumComputerWillFind(t *testing.T) {
+	c := selfSigned(t, "h")
+	seen, _, err, _ := shake(open(t, keeper(t), nil, c).TCP(), &tls.Config{ServerName: "h", RootCAs: Pool(c)})
+	if err != nil || seen.CurveID != tls.X25519MLKEM768 {
+		t.Errorf("%v, agreed on %v, want X25519MLKEM768", err, seen.CurveID)
+	}
+}
+
+func TestQUICIsOfferedTLS13AndH3Alone(t *testing.T) {
+	q := open(t, keeper(t), nil, selfSigned(t, "h")).QUIC()
+	if q.MinVersion != tls.VersionTLS13 || len(q.NextProtos) != 1 || q.NextProtos[0] != "h3" {
+		t.Errorf("got %x, %q", q.MinVersion, q.NextProtos)
+	}
+}
+
+func TestOpenNamesEveryFileAtFault(t *testing.T) {
 	a, b := files(t, selfSigned(t, "a")), files(t, selfSigned(t, "b"))
 	empty := filepath.Join(t.TempDir(), "empty.pem")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := Load([]Pair{a, {"/no/such/cert.pem", a.Key}, {b.Cert, "/no/such/key.pem"}, {a.Cert, b.Key}, {empty, a.Key}})
+	write(t, empty, nil)
+	c := Default()
+	c.Certificates = []Pair{a, {"/no/such/cert.pem", a.Key}, {b.Cert, "/no/such/key.pem"}, {a.Cert, b.Key}, {empty, a.Key}}
+	c.ClientAuth = &ClientAuth{CA: empty, Mode: Require}
+	_, err := keeper(t).Open(&c, Options{})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -188,23 +263,15 @@ func TestLoadNamesEveryFileAtFault(t *testing.T) {
 		"certificate: open /no/such/cert.pem", "certificate's key: open /no/such/key.pem",
 		"certificate " + a.Cert + " with key " + b.Key + ": tls: private key does not match public key",
 		"certificate " + empty + " with key " + a.Key + ": ",
+		"clients' authorities " + empty + ": it holds no certificate",
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q:\n%v", part, err)
 		}
 	}
-}
-
-func TestNoOrBrokenCertificatesAreAnError(t *testing.T) {
-	for name, all := range map[string][]tls.Certificate{
-		"none": nil, "an empty one": {{}}, "a broken one": {{Certificate: [][]byte{{1, 2, 3}}}},
-	} {
-		if _, err := New(all...); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	if _, err := Load(nil); err == nil {
-		t.Error("no files: no error")
+	c = Default()
+	if _, err := keeper(t).Open(&c, Options{}); err == nil {
+		t.Error("no certificate: no error")
 	}
 }
 

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,5 +48,27 @@ func TestOnlyRegularFilesOfABoundedSizeAreRead(t *testing.T) {
 		if len(text) != c.size || (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 			t.Errorf("%s gave %d bytes and %v; want %d and %q", c.path, len(text), err, c.size, c.wrong)
 		}
+	}
+}
+
+func TestFilesThatAreLargeByNatureAreReadUpToABound(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), MaxFile+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		most  int
+		wrong string
+	}{{MaxFile, "it has more than 16MiB"}, {MaxFile + 1, ""}, {1 << 10, "it has more than 1KiB"}} {
+		text, err := ReadUpTo(path, c.most)
+		switch {
+		case c.wrong == "" && (err != nil || len(text) != MaxFile+1):
+			t.Errorf("up to %d: %d bytes, %v", c.most, len(text), err)
+		case c.wrong != "" && (!errors.Is(err, ErrTooLarge) || FileTrouble(err) != c.wrong):
+			t.Errorf("up to %d: %v, want %q", c.most, err, c.wrong)
+		}
+	}
+	if _, err := ReadUpTo(path+".none", 1); err == nil || errors.Is(err, ErrTooLarge) {
+		t.Errorf("no file gives %v", err)
 	}
 }

@@ -14,6 +14,8 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	c.Admin.Check(p.In("admin"))
 	c.Log.Check(p.In("log"))
 	c.AccessLog.Check(p.In("access_log"))
+	c.checkAuditLog(p.In("audit_log"))
+	c.Cache.check(p.In("cache"))
 	c.Shutdown.check(p.In("shutdown"))
 	if c.Zone != "" {
 		checkZone(p, c.Zone)
@@ -23,11 +25,12 @@ func (c *Config) check(p *conf.Problems, o Options) {
 	}
 	for _, name := range c.ListenerNames() {
 		checkName(p.At(c.Listeners[name].Path), name)
-		c.checkListener(p.At(c.Listeners[name].Path), c.Listeners[name], o)
+		c.checkListener(p.At(c.Listeners[name].Path), c.Listeners[name])
 	}
 	for _, name := range c.PolicyNames() {
 		checkName(p.At(c.Policies[name].Path), name)
 		c.Policies[name].check(p.At(c.Policies[name].Path))
+		c.checkStored(p.At(c.Policies[name].Path), c.Policies[name])
 	}
 	for _, name := range c.UpstreamNames() {
 		checkName(p.At(c.Upstreams[name].Path), name)
@@ -37,6 +40,7 @@ func (c *Config) check(p *conf.Problems, o Options) {
 		c.checkRoute(p.At(r.Path), r, o)
 		o.Pause()
 	}
+	c.checkShared(p)
 	c.checkSessions(p)
 	c.checkRouteNames(p, o)
 	c.checkAddresses(p)
@@ -55,6 +59,7 @@ const longestName = 64
 
 // check notes what is wrong with the sections of a policy.
 func (b *Policy) check(p *conf.Problems) {
+	b.Guards.check(p)
 	b.Headers.Check(p.In("headers"))
 	if b.CORS != nil {
 		b.CORS.Check(p.In("cors"))
@@ -64,6 +69,12 @@ func (b *Policy) check(p *conf.Problems) {
 	}
 	if b.Compress != nil {
 		b.Compress.Check(p.In("compress"))
+	}
+	if b.Cache != nil {
+		b.Cache.Check(p.In("cache"))
+	}
+	if b.Translate != nil {
+		b.Translate.Check(p.In("translate"))
 	}
 }
 
@@ -134,6 +145,9 @@ func (c *Config) checkAddresses(p *conf.Problems) {
 // checkUse warns of what is defined and never used.
 func (c *Config) checkUse(p *conf.Problems) {
 	c.checkZones(p)
+	c.checkCertified(p)
+	c.checkIdentified(p)
+	c.checkReturns(p)
 	upstreams, policies, served := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range c.Routes {
 		mark(upstreams, r.Upstreams())
@@ -141,13 +155,14 @@ func (c *Config) checkUse(p *conf.Problems) {
 		mark(served, r.Listeners)
 		served["*"] = served["*"] || len(r.Listeners) == 0
 	}
+	c.checkSpoken(p, upstreams)
 	for _, l := range c.Listeners {
-		upstreams[l.Upstream] = true
+		mark(upstreams, l.sendsTo())
 		mark(policies, l.Policies)
 	}
 	for _, name := range c.UpstreamNames() {
 		if !upstreams[name] {
-			p.At(c.Upstreams[name].Path).Warn("", "no route and no tcp listener uses this upstream", "")
+			p.At(c.Upstreams[name].Path).Warn("", "no route and no listener uses this upstream", "")
 		}
 	}
 	for _, name := range c.PolicyNames() {
@@ -156,7 +171,7 @@ func (c *Config) checkUse(p *conf.Problems) {
 		}
 	}
 	for _, name := range c.ListenerNames() {
-		if c.Listeners[name].Kind == KindHTTP && !served["*"] && !served[name] {
+		if l := c.Listeners[name]; l.Kind == KindHTTP && !l.RedirectToHTTPS && !served["*"] && !served[name] {
 			p.At(c.Listeners[name].Path).Warn("", "no route is served here, so every request is answered 404", "write a [[routes]] entry")
 		}
 	}

@@ -22,8 +22,8 @@ func (r *Route) Upstreams() []string {
 	return names
 }
 
-// forwards reports whether an endpoint answers the route's requests.
-func (r *Route) forwards() bool { return r.Upstream != "" || r.Split != nil }
+// Forwards reports whether an endpoint answers the route's requests.
+func (r *Route) Forwards() bool { return r.Upstream != "" || r.Split != nil }
 
 // checkAction wants exactly one of the actions.
 func (c *Config) checkAction(p *conf.Problems, r *Route, o Options) {
@@ -118,7 +118,7 @@ func (c *Config) checkForwarding(p *conf.Problems, r *Route) {
 	}
 	if r.Rewrite != nil {
 		r.Rewrite.Check(p.In("rewrite"), r.Match.Captures())
-		if !r.forwards() {
+		if !r.Forwards() {
 			p.AddKey("rewrite", "there is nothing to rewrite without an upstream", "leave it out")
 		}
 	}
@@ -142,18 +142,19 @@ func (c *Config) checkMirror(p *conf.Problems, r *Route) {
 	if r.Mirror.Upstream != "" && r.Mirror.Upstream == r.Upstream {
 		p.In("mirror").Warn("upstream", "the mirror is the route's own upstream, which is then asked everything twice", "write the name of another upstream")
 	}
-	if !r.forwards() {
+	if !r.Forwards() {
 		p.AddKey("mirror", "there is nothing to mirror without an upstream", "leave it out")
 	}
 }
 
-// checkSNI warns of a name that no listener of the route is ever told, for none has TLS.
+// checkSNI warns of a name that no listener of the route is ever told, for none has TLS or hears of it from those
+// that end TLS before Weir.
 func (c *Config) checkSNI(p *conf.Problems, r *Route) {
 	if r.Match.SNI == "" || r.Match.SNI == "!" {
 		return
 	}
 	for name, l := range c.Listeners {
-		if l.TLS != nil && (len(r.Listeners) == 0 || slices.Contains(r.Listeners, name)) {
+		if (l.TLS != nil || len(l.AcceptProxyProtocol) > 0) && r.On(name, l) {
 			return
 		}
 	}
@@ -168,7 +169,7 @@ func (c *Config) checkCORS(p *conf.Problems, r *Route) {
 		}
 		for _, name := range c.ListenerNames() {
 			l := c.Listeners[name]
-			if l.Kind != KindHTTP || len(r.Listeners) > 0 && !slices.Contains(r.Listeners, name) {
+			if !r.On(name, l) {
 				continue
 			}
 			for _, other := range l.Policies {
@@ -186,16 +187,4 @@ func (c *Config) checkCORS(p *conf.Problems, r *Route) {
 func (c *Config) answersCORS(policy string) bool {
 	b := c.Policies[policy]
 	return b != nil && b.CORS != nil && b.CORS.Mode == conf.Enforce
-}
-
-// checkFacts wants policies that find out what conditions ask for. No policy establishes an identity or
-// a country yet.
-func (m *Match) checkFacts(p *conf.Problems) {
-	if len(m.Claims) > 0 {
-		p.AddKey("claims", "no policy of this listener establishes who a client is, so that nobody claims anything",
-			"policies that do are not there yet; match a header or a cookie that tells clients apart")
-	}
-	if len(m.Country) > 0 {
-		p.AddKey("country", "no policy of this listener finds out where a client is", `geo is not there yet; write clients = ["192.0.2.0/24"] with blocks of addresses`)
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"weir/http7"
 	"weir/http7/match"
+	"weir/http7/policy/geo"
 	"weir/internal/conf"
 )
 
@@ -21,6 +22,7 @@ func (m *Match) check(p *conf.Problems) {
 	}
 	checkEach(p, "methods", m.Methods, checkMethod)
 	checkEach(p, "country", m.Country, checkCountry)
+	checkEach(p, "continent", m.Continent, geo.CheckContinent)
 	if m.Clients != nil && len(m.Clients) == 0 {
 		p.Add("clients", "an empty list matches nothing", "leave the key out to match everything")
 	}
@@ -123,6 +125,8 @@ func checkSNI(p *conf.Problems, sni string) {
 func checkCountry(code string) (text, hint string) {
 	upper := strings.ToUpper(code)
 	switch {
+	case upper == "UK", upper == "EL": // as networks and the European Union write them; databases never do
+		return strconv.Quote(code) + " is the code of no country", "write " + map[string]string{"UK": `"GB"`, "EL": `"GR"`}[upper]
 	case len(code) != 2 || strings.ContainsFunc(upper, func(r rune) bool { return r < 'A' || r > 'Z' }):
 		return strconv.Quote(code) + " is not a country", `write two capitals (ISO 3166-1), such as "DE"`
 	case code != upper:

@@ -12,15 +12,21 @@ func (c *Config) checkRoute(p *conf.Problems, r *Route, o Options) {
 	c.checkAction(p, r, o)
 	referAll(p, "listeners", r.Listeners, "listener", c.Listeners)
 	for i, name := range r.Listeners {
-		if l := c.Listeners[name]; l != nil && l.Kind != KindHTTP {
+		switch l := c.Listeners[name]; {
+		case l == nil:
+		case l.Kind != KindHTTP:
 			p.Index("listeners", i).Add("", "listeners."+name+" is not an http listener; it has no routes", "")
+		case l.RedirectToHTTPS:
+			p.Index("listeners", i).Add("", "listeners."+name+" redirects every request to https; it has no routes", "leave it out here, or redirect_to_https there")
 		}
 	}
 	referAll(p, "policies", r.Policies, "policy", c.Policies)
 	c.checkWithout(p, r)
 	c.checkCORS(p, r)
+	c.checkCache(p, r)
+	c.checkTranslate(p, r)
 	r.Match.check(p.In("match"))
-	r.Match.checkFacts(p.In("match"))
+	c.checkFacts(p.In("match"), r)
 	c.checkSNI(p.In("match"), r)
 	c.checkReach(p.In("match"), r)
 	p.Positive("timeout", r.Timeout)
@@ -40,11 +46,19 @@ func (c *Config) checkWithout(p *conf.Problems, r *Route) {
 
 func (c *Config) onListener(policy string, listeners []string) bool {
 	for name, l := range c.Listeners {
-		if (len(listeners) == 0 || slices.Contains(listeners, name)) && slices.Contains(l.Policies, policy) {
+		if served(listeners, name, l) && slices.Contains(l.Policies, policy) {
 			return true
 		}
 	}
 	return false
+}
+
+// On reports whether the route is served by the listener of that name.
+func (r *Route) On(name string, l *Listener) bool { return served(r.Listeners, name, l) }
+
+// served reports whether routes for the listeners of a list, empty for all, are served by one of them.
+func served(list []string, name string, l *Listener) bool {
+	return l.Kind == KindHTTP && !l.RedirectToHTTPS && (len(list) == 0 || slices.Contains(list, name))
 }
 
 func (r *Respond) check(p *conf.Problems) {

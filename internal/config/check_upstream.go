@@ -86,23 +86,3 @@ func (c *Config) checkZones(p *conf.Problems) {
 		}
 	}
 }
-
-// checkSessions notes what an upstream has that needs requests, where a tcp listener sends it
-// sessions. A session is known by its client alone.
-func (c *Config) checkSessions(p *conf.Problems) {
-	for _, name := range c.ListenerNames() {
-		l := c.Listeners[name]
-		u := c.Upstreams[l.Upstream]
-		if l.Kind != KindTCP || u == nil {
-			continue
-		}
-		if !u.HashOn.OfSession() {
-			p.At(u.Path).Add("hash_on", u.HashOn.String()+" is known of requests only, and tcp listener "+strconv.Quote(name)+" sends sessions here",
-				`write hash_on = "client", or give the listener an upstream of its own`)
-		}
-		if u.Sticky != nil {
-			p.At(u.Path).AddKey("sticky", "a session has no cookie, and tcp listener "+strconv.Quote(name)+" sends sessions here",
-				`write balance = "maglev" and hash_on = "client" to keep clients at their endpoint, or give the listener an upstream of its own`)
-		}
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/http7"
+	"weir/http7/policy/geo"
 )
 
 // Conditions returns what a match asks for besides host, path and method, always in the same order.
@@ -20,8 +21,8 @@ func (m *Match) Conditions() []http7.Condition {
 		}
 		list = append(list, http7.Condition{On: http7.OnClient, Test: http7.OneOf, Prefixes: prefixes})
 	}
-	if len(m.Country) > 0 {
-		list = append(list, http7.Condition{On: http7.OnCountry, Test: http7.OneOf, Values: m.Country})
+	if countries := m.countries(); len(countries) > 0 {
+		list = append(list, http7.Condition{On: http7.OnCountry, Test: http7.OneOf, Values: countries})
 	}
 	if m.SNI != "" {
 		list = append(list, condition(http7.OnSNI, "", m.SNI))
@@ -32,6 +33,19 @@ func (m *Match) Conditions() []http7.Condition {
 		}
 	}
 	return list
+}
+
+// countries are those of country and of continent.
+func (m *Match) countries() []string {
+	if len(m.Continent) == 0 {
+		return m.Country
+	}
+	list := slices.Clone(m.Country)
+	for _, continent := range m.Continent {
+		list = append(list, geo.Countries(continent)...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // valueTable is a table of a match whose keys are names and whose values are conditions.

@@ -10,11 +10,13 @@ import (
 	"slices"
 
 	"weir/health"
+	"weir/http7/cache"
 	"weir/http7/forward"
 	"weir/http7/policy/compress"
 	"weir/http7/policy/cors"
 	"weir/http7/policy/headers"
 	"weir/http7/policy/requestid"
+	"weir/http7/policy/translate"
 	"weir/http7/sticky"
 	"weir/internal/admin"
 	"weir/internal/conf"
@@ -42,6 +44,12 @@ type Config struct {
 	Log obs.LogConfig `toml:"log"`
 	// AccessLog is the line that every exchange leaves. Absent: off.
 	AccessLog obs.AccessLogConfig `toml:"access_log"`
+	// AuditLog is the line that every refusal of a policy leaves. Absent: off.
+	AuditLog obs.AuditLogConfig `toml:"audit_log"`
+	// Shared is where several nodes keep what they count together. Absent: each node counts for itself.
+	Shared *Shared `toml:"shared"`
+	// Cache is the store of the cache sections of all policies. It takes no memory while there is none.
+	Cache CacheStore `toml:"cache"`
 	// Shutdown says how Weir stops.
 	Shutdown Shutdown `toml:"shutdown"`
 	// Defaults are merged, key by key, below every listener, route and upstream; lists replace.
@@ -78,6 +86,7 @@ type Shutdown struct {
 
 // Policy is a named bundle of sections.
 type Policy struct {
+	Guards
 	// CORS says which scripts of other sites may read the answers. Default: absent.
 	CORS *cors.Config `toml:"cors"`
 	// RequestID gives every request an id. Default: absent.
@@ -86,6 +95,10 @@ type Policy struct {
 	Headers headers.Config `toml:"headers"`
 	// Compress makes answers smaller for clients that take it. Default: absent.
 	Compress *compress.Config `toml:"compress"`
+	// Cache stores what endpoints answer, and answers from it. A route has one cache at most. Default: absent.
+	Cache *cache.Config `toml:"cache"`
+	// Translate speaks to endpoints in another way than to clients. Default: absent.
+	Translate *translate.Config `toml:"translate"`
 
 	// Path is the policy's place, for [Report.Problems].
 	Path conf.Path `toml:"-"`

@@ -19,6 +19,8 @@ func Default() Config {
 		Admin:     admin.Default(),
 		Log:       obs.DefaultLog(),
 		AccessLog: obs.DefaultAccessLog(),
+		AuditLog:  obs.DefaultAuditLog(),
+		Cache:     DefaultCacheStore(),
 		Shutdown:  Shutdown{Delay: conf.Dur(0), Grace: conf.Dur(30 * time.Second)},
 	}
 }
@@ -30,14 +32,12 @@ func DefaultListener(kind string) Listener {
 		l.Limits.IdleTimeout = conf.Dur(time.Hour)
 		return l
 	}
+	l.Protocols = []string{ProtocolH1, ProtocolH2}
 	l.Forwarded = ForwardedX
 	l.Limits = http7.DefaultLimits()
 	l.Paths = paths.Default()
 	return l
 }
-
-// DefaultTLS returns the values of absent keys of a tls table that is there.
-func DefaultTLS() TLS { return TLS{MinVersion: "1.2"} }
 
 // DefaultRoute returns the values of absent keys of a route, its name apart.
 func DefaultRoute() Route { return Route{Timeout: conf.OffDuration} }

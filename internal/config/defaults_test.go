@@ -100,7 +100,7 @@ func TestDefaultsAreMergedKeyByKey(t *testing.T) {
 		},
 		{
 			"tcp's upstream, which http listeners don't get", "[defaults.listeners]\nupstream = \"api\"", "",
-			[]string{"[listeners.web]\naddress = [\":80\"]\nkind = \"http\"\nforwarded"},
+			[]string{"[listeners.web]\naddress = [\":80\"]\nkind = \"http\"\nprotocols"},
 		},
 		{
 			"a default of tls where there is tls alone", "[defaults.listeners]\nmax_connections = 5", "",

@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 
 	"weir/internal/plan"
 )
@@ -65,7 +66,7 @@ func unionOf[T any](a, b map[string]*T) []string {
 
 // apart takes the keys of a list and of what stands in it out of c, and tells instead which elements come and go.
 func apart(c *plan.Change, key string, old, new []string) {
-	c.Keys = slices.DeleteFunc(c.Keys, func(k plan.Key) bool { return k.Key == key })
+	c.Keys = slices.DeleteFunc(c.Keys, func(k plan.Key) bool { return k.Key == key || strings.HasPrefix(k.Key, key+"[") })
 	c.Added, c.Removed = missingIn(old, new), missingIn(new, old)
 }
 

@@ -13,21 +13,33 @@ import (
 	"weir/internal/tomlfile"
 )
 
-// leaves are the values of a config entry by their keys, as an operator would write them. A list is one value.
+// leaves are the values of a config entry by their keys, as an operator would write them. A list is one value, of which
+// the elements are known if they are tables.
 type leaves struct {
 	texts   map[string]string
+	lists   map[string][]*tomlfile.Node
 	secrets map[string]string // themselves; they are compared and never told
 }
 
 // leavesOf returns those of a pointer to an entry.
 func leavesOf(entry any) leaves {
-	l := leaves{texts: map[string]string{}, secrets: map[string]string{}}
-	l.walk(tomlfile.FromValue(entry), nil)
+	l := leavesBelow(tomlfile.FromValue(entry))
+	l.secrets = map[string]string{}
 	findSecrets(reflect.ValueOf(entry), "", l.secrets)
 	return l
 }
 
+// leavesBelow returns those of a table.
+func leavesBelow(n *tomlfile.Node) leaves {
+	l := leaves{texts: map[string]string{}, lists: map[string][]*tomlfile.Node{}}
+	l.walk(n, nil)
+	return l
+}
+
 func (l *leaves) walk(n *tomlfile.Node, path conf.Path) {
+	if n.Kind == tomlfile.Array && !slices.ContainsFunc(n.Items, func(item *tomlfile.Node) bool { return item.Kind != tomlfile.Table }) {
+		l.lists[path.String()] = n.Items
+	}
 	if n.Kind != tomlfile.Table {
 		l.texts[path.String()] = leafText(n)
 		return
@@ -77,7 +89,13 @@ func changed(old, new leaves) []plan.Key {
 		for key := range l.texts {
 			if was, is := old.texts[key], new.texts[key]; was != is && !seen[key] {
 				seen[key] = true
-				out = append(out, plan.Key{Key: key, Old: was, New: is})
+				a, listed := old.lists[key]
+				b, still := new.lists[key]
+				if listed && still {
+					out = append(out, elements(key, a, b)...)
+				} else {
+					out = append(out, plan.Key{Key: key, Old: was, New: is})
+				}
 			}
 		}
 	}
@@ -87,6 +105,34 @@ func changed(old, new leaves) []plan.Key {
 		}
 	}
 	slices.SortFunc(out, func(a, b plan.Key) int { return strings.Compare(a.Key, b.Key) })
+	return out
+}
+
+// elements compares two lists of tables: what has come and gone between the elements that are the same at both ends, and
+// key by key those that stand in the same place.
+func elements(key string, old, new []*tomlfile.Node) (out []plan.Key) {
+	same := func(a, b *tomlfile.Node) bool { return inline(a) == inline(b) }
+	at := 0
+	for at < min(len(old), len(new)) && same(old[at], new[at]) {
+		at++
+	}
+	for min(len(old), len(new)) > at && same(old[len(old)-1], new[len(new)-1]) {
+		old, new = old[:len(old)-1], new[:len(new)-1]
+	}
+	for ; at < max(len(old), len(new)); at++ {
+		place := fmt.Sprintf("%s[%d]", key, at)
+		switch {
+		case at >= len(old):
+			out = append(out, plan.Key{Key: place, New: inline(new[at])})
+		case at >= len(new):
+			out = append(out, plan.Key{Key: place, Old: inline(old[at])})
+		default:
+			for _, k := range changed(leavesBelow(old[at]), leavesBelow(new[at])) {
+				k.Key = place + "." + k.Key
+				out = append(out, k)
+			}
+		}
+	}
 	return out
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/internal/certs"
 	"weir/internal/conf"
 	"weir/internal/plan"
 )
@@ -15,14 +16,7 @@ func (d *differ) listeners() []plan.Change {
 }
 
 func aboutListener(l *Listener) string {
-	about := l.Kind + " on " + strings.Join(places(l.Address), ", ")
-	if l.TLS != nil {
-		about += " with TLS"
-	}
-	if l.Upstream != "" {
-		about += " → " + l.Upstream
-	}
-	return about
+	return l.summary()
 }
 
 func places(addresses []conf.Address) []string {
@@ -57,22 +51,50 @@ func (d *differ) endings() []plan.Ending {
 
 // ending says what becomes of the connections of one listener; new is nil if it is gone.
 func (d *differ) ending(old, new *Listener) (plan.Ending, bool) {
-	http := old.Kind == KindHTTP
+	http, grace := old.Kind == KindHTTP, d.new.Shutdown.Grace.String()
 	switch {
 	case new == nil && http:
 		return plan.Ending{Ends: true, Why: "the listener goes: idle connections close at once, exchanges, tunnels and streams have " +
-			d.new.Shutdown.Grace.String() + " and are then cut"}, true
+			grace + " and are then cut"}, true
 	case new == nil:
 		return plan.Ending{Why: "the listener goes: nothing new is accepted, open sessions live until they end"}, true
 	case len(missingIn(places(new.Address), places(old.Address))) > 0:
 		return plan.Ending{Why: "accepted no more at " + strings.Join(missingIn(places(new.Address), places(old.Address)), ", ") +
 			": what is open there lives on"}, true
-	case !http && new.Upstream != old.Upstream:
+	case !http && new.Upstream != old.Upstream && old.Upstream != "" && new.Upstream != "":
 		return plan.Ending{Why: "open sessions live on with upstream " + old.Upstream + ", new ones go to " + new.Upstream}, true
-	case http && (old.TLS == nil) != (new.TLS == nil):
+	case (old.TLS == nil) != (new.TLS == nil):
 		return plan.Ending{Why: "open connections stay as they are, new ones " + tlsWord(new)}, true
+	case http && old.Speaks(ProtocolH3) && !new.Speaks(ProtocolH3):
+		return plan.Ending{Ends: true, Why: "h3 is spoken no more: its connections are told to go, and have " + grace + " until they are cut"}, true
+	case clientAuth(old) != clientAuth(new):
+		return plan.Ending{Why: "open connections stay with the certificates that they have shown or not; new ones " + authWord(new)}, true
+	case !slices.EqualFunc(old.Passthrough, new.Passthrough, equalPassthrough):
+		return plan.Ending{Why: "what is relayed as it is lives on where it goes; new connections go by the new passthrough"}, true
 	}
 	return plan.Ending{}, false
+}
+
+// clientAuth is what a listener asks of clients; the zero value is nothing.
+func clientAuth(l *Listener) certs.ClientAuth {
+	if l.TLS == nil || l.TLS.ClientAuth == nil {
+		return certs.ClientAuth{}
+	}
+	return *l.TLS.ClientAuth
+}
+
+func authWord(l *Listener) string {
+	switch clientAuth(l).Mode {
+	case certs.Require:
+		return "must show one"
+	case certs.Request:
+		return "may show one"
+	}
+	return "are not asked for any"
+}
+
+func equalPassthrough(a, b Passthrough) bool {
+	return a.Upstream == b.Upstream && slices.Equal(a.SNI, b.SNI) && slices.Equal(a.ALPN, b.ALPN)
 }
 
 func tlsWord(l *Listener) string {

@@ -109,6 +109,32 @@ func TestWhatDiffersIsToldByKey(t *testing.T) {
 	}
 }
 
+// What changes in the middle of a list of tables is told alone: of a list as one value nobody would see it.
+func TestListsOfTablesDifferByElement(t *testing.T) {
+	limits := func(list string) *Config {
+		return goodConfig(t, base+"[policies.fair]\nrate_limit = "+list+"\n[[routes]]\nmatch = { path = \"/fair\" }\nupstream = \"api\"\npolicies = \"fair\"\n")
+	}
+	a, b, c := `{ key = "client", rate = "1/s" }`, `{ key = "route", rate = "2/s" }`, `{ key = "host", rate = "3/s" }`
+	for _, tc := range []struct {
+		old, new string
+		want     string
+	}{
+		{"[" + a + "]", `[{ key = "client", rate = "1/s", ipv6_prefix = 48 }]`, "rate_limit[0].ipv6_prefix 64 48"},
+		{"[" + a + "," + b + "]", "[" + a + `, { key = "route", rate = "5/s" }]`, "rate_limit[1].rate 2/s 5/s"},
+		{"[" + a + "," + b + "," + c + "]", "[" + a + "," + c + "]", `rate_limit[1] { mode = "enforce", key = ["route"], rate = "2/s",`},
+		{"[" + b + "]", "[" + a + "," + b + "]", `rate_limit[0]  { mode = "enforce", key = ["client"], rate = "1/s",`},
+		{"[" + a + "]", "[]", `rate_limit[0] { mode = "enforce", key = ["client"]`},
+	} {
+		var got []string
+		for _, k := range Diff(limits(tc.old), limits(tc.new)).Policies[0].Keys {
+			got = append(got, k.Key+" "+k.Old+" "+k.New)
+		}
+		if len(got) != 1 || !strings.HasPrefix(got[0], tc.want) {
+			t.Errorf("from %s to %s: got %q, want %s", tc.old, tc.new, got, tc.want)
+		}
+	}
+}
+
 func TestASecretThatChangesIsToldAndNeverShown(t *testing.T) {
 	with := func(token string) *Config { return goodConfig(t, base+"[admin]\ntoken = \""+token+"\"\n") }
 	c := Diff(with("the first token is this"), with("the second token is that"))
@@ -137,6 +163,12 @@ func TestWhatBecomesOfOpenSessionsIsTold(t *testing.T) {
 		{"a tcp listener that goes", []string{"[listeners.db]\naddress = \":5432\"\nkind = \"tcp\"\nupstream = \"db\"\n", ""}, []string{"db stay live until they end"}},
 		{"an http listener that goes", []string{"[listeners.web]", "[listeners.other]"}, []string{"web end have 30s"}},
 		{"an endpoint that goes", []string{`"10.0.0.1:80", "10.0.0.2:80"`, `"10.0.0.2:80"`}, []string{"api stay 10.0.0.1:80 gets nothing new"}},
+		{"an http listener that gets TLS", []string{"policies = \"edge\"\n", "policies = \"edge\"\ntls.certificates = {cert=\"testdata/good/pair.pem\", key=\"testdata/good/pair.pem\"}\n"},
+			[]string{"web stay open connections stay as they are, new ones speak TLS"}},
+		{"a tcp listener that gets TLS", []string{"kind = \"tcp\"\n", "kind = \"tcp\"\ntls.certificates = {cert=\"testdata/good/pair.pem\", key=\"testdata/good/pair.pem\"}\n"},
+			[]string{"db stay open connections stay as they are, new ones speak TLS"}},
+		{"sessions that go by their hello", []string{"kind = \"tcp\"\nupstream = \"db\"", "kind = \"tcp\"\nupstream = \"db\"\npassthrough = { sni = \"a.test\", upstream = \"api\" }"},
+			[]string{"db stay new connections go by the new passthrough"}},
 		{"an upstream that goes", []string{"upstreams.api", "upstreams.new", `upstream = "api"`, `upstream = "new"`}, []string{"api stay the upstream goes"}},
 	} {
 		endings := differs(t, "", c.pairs...).Endings
@@ -149,6 +181,36 @@ func TestWhatBecomesOfOpenSessionsIsTold(t *testing.T) {
 			if e.Listener+e.Upstream != word[0] || e.Ends != (word[1] == "end") || !strings.Contains(e.Why, word[2]) {
 				t.Errorf("%s: got %+v, want %q", c.about, e, c.want[i])
 			}
+		}
+	}
+}
+
+// What is told of listeners with TLS, where the base has none.
+func TestWhatDiffersBetweenListenersWithTLS(t *testing.T) {
+	const with = "[listeners.web]\naddress = \":8443\"\ntls.certificates = { cert = \"testdata/good/pair.pem\", key = \"testdata/good/pair.pem\" }\n%s\n" +
+		"[[routes]]\nrespond = {}\n[upstreams.db]\nendpoints = \"a:1\"\n"
+	for _, c := range []struct {
+		old, new string
+		keys     string
+		ending   string
+	}{
+		{`protocols = ["h1", "h2", "h3"]`, `protocols = ["h1", "h2"]`, "protocols", "h3 is spoken no more"},
+		{`protocols = ["h1", "h2"]`, `protocols = ["h1", "h2", "h3"]`, "protocols", ""},
+		{`tls.min_version = "1.2"`, `tls.min_version = "1.3"`, "tls.min_version", ""},
+		{``, `limits.h2_streams = 5`, "limits.h2_streams", ""},
+		{``, `accept_proxy_protocol = "10.0.0.1"`, "accept_proxy_protocol", ""},
+		{``, `passthrough = { sni = "a.test", upstream = "db" }`, "passthrough", "what is relayed as it is lives on"},
+		{`passthrough = { sni = "a.test", upstream = "db" }`, `passthrough = { sni = "b.test", upstream = "db" }`, "passthrough[0].sni", "what is relayed as it is lives on"},
+		{`tls.client_auth.ca = "testdata/good/pair.pem"`, `tls.client_auth = { ca = "testdata/good/pair.pem", mode = "request" }`, "tls.client_auth.mode", "new ones may show one"},
+		{`tls.client_auth = { ca = "testdata/good/pair.pem", mode = "request" }`, `tls.client_auth.ca = "testdata/good/pair.pem"`, "tls.client_auth.mode", "new ones must show one"},
+		{`tls.client_auth.ca = "testdata/good/pair.pem"`, `tls.client_auth.ca = "./testdata/good/pair.pem"`, "tls.client_auth.ca", "new ones must show one"},
+	} {
+		d := Diff(goodConfig(t, strings.Replace(with, "%s", c.old, 1)), goodConfig(t, strings.Replace(with, "%s", c.new, 1)))
+		if len(d.Listeners) != 1 || len(d.Listeners[0].Keys) != 1 || d.Listeners[0].Keys[0].Key != c.keys {
+			t.Errorf("from %q to %q: %+v, want the key %s", c.old, c.new, d.Listeners, c.keys)
+		}
+		if got := len(d.Endings) > 0 && strings.Contains(d.Endings[0].Why, c.ending); got != (c.ending != "") || len(d.Endings) > 1 {
+			t.Errorf("from %q to %q: %+v, want an ending with %q", c.old, c.new, d.Endings, c.ending)
 		}
 	}
 }

@@ -69,7 +69,9 @@ func usersOfUpstreams(configs ...*Config) map[string]*users {
 	}
 	for _, c := range configs {
 		for _, name := range c.ListenerNames() {
-			add(c.Listeners[name].Upstream, "listener "+name)
+			for _, upstream := range c.Listeners[name].sendsTo() {
+				add(upstream, "listener "+name)
+			}
 		}
 		for _, r := range c.Routes {
 			add(r.Upstream, "route "+r.Name)

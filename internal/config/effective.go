@@ -88,10 +88,10 @@ func Summary(c *Config) string {
 	fmt.Fprintf(&b, "%s, %s, %s, %s\n", plural(len(c.Listeners), "listener", "listeners"), plural(len(c.Routes), "route", "routes"),
 		plural(len(c.Policies), "policy", "policies"), plural(len(c.Upstreams), "upstream", "upstreams"))
 	for _, name := range c.ListenerNames() {
-		fmt.Fprintf(&b, "  listener %-12s %s\n", name, c.Listeners[name].summary())
+		fmt.Fprintf(&b, "  listener %-12s %s\n", name, c.Listeners[name].summary()+judged(c.Listeners[name].Policies, nil))
 	}
 	for _, r := range c.Routes {
-		fmt.Fprintf(&b, "  route    %-12s %s\n", r.Name, r.summary())
+		fmt.Fprintf(&b, "  route    %-12s %s\n", r.Name, r.summary()+judged(r.Policies, r.Without))
 	}
 	for _, name := range c.UpstreamNames() {
 		fmt.Fprintf(&b, "  upstream %-12s %s\n", name, c.Upstreams[name].summary())
@@ -102,6 +102,17 @@ func Summary(c *Config) string {
 		fmt.Fprintf(&b, "  admin    %s\n", c.Admin.Address)
 	}
 	return b.String()
+}
+
+// judged tells the policies of a listener or a route, and those of the listener that a route opts out of.
+func judged(policies, without []string) (s string) {
+	if len(policies) > 0 {
+		s = ", policies " + strings.Join(policies, " ")
+	}
+	if len(without) > 0 {
+		s += ", without " + strings.Join(without, " ")
+	}
+	return s
 }
 
 func plural(n int, one, many string) string {
@@ -120,8 +131,17 @@ func (l *Listener) summary() string {
 	if l.TLS != nil {
 		s += " with TLS"
 	}
+	if l.Kind == KindHTTP && !slices.Equal(l.Protocols, DefaultListener(KindHTTP).Protocols) {
+		s += ", " + strings.Join(l.Protocols, " ")
+	}
+	if l.RedirectToHTTPS {
+		s += " → https"
+	}
 	if l.Upstream != "" {
 		s += " → " + l.Upstream
+	}
+	if to := l.passesTo(); len(to) > 0 {
+		s += ", passthrough → " + strings.Join(to, ", ")
 	}
 	return s
 }

@@ -5,13 +5,18 @@ import (
 	"strconv"
 
 	"weir/health"
+	"weir/http7/cache"
 	"weir/http7/forward"
 	"weir/http7/policy/compress"
 	"weir/http7/policy/cors"
 	"weir/http7/policy/requestid"
+	"weir/http7/policy/translate"
 	"weir/http7/sticky"
+	"weir/internal/certs"
+	"weir/internal/certs/acme"
 	"weir/internal/conf"
 	"weir/internal/discover"
+	"weir/internal/shared"
 	"weir/internal/tomlfile"
 	"weir/lb"
 )
@@ -21,9 +26,10 @@ import (
 // operator wrote have no place of their own.
 func fill(root *tomlfile.Node, pause func()) {
 	root.Fill(tomlfile.FromValue(Default()))
+	child(root, "shared").Fill(tomlfile.FromValue(shared.Default()))
 	defaults := root.Get("defaults")
-	eachEntry(root.Get("listeners"), func(n *tomlfile.Node) { fillListener(n, shared(defaults, "listeners")) })
-	eachEntry(root.Get("upstreams"), func(n *tomlfile.Node) { fillUpstream(n, shared(defaults, "upstreams")) })
+	eachEntry(root.Get("listeners"), func(n *tomlfile.Node) { fillListener(n, standing(defaults, "listeners")) })
+	eachEntry(root.Get("upstreams"), func(n *tomlfile.Node) { fillUpstream(n, standing(defaults, "upstreams")) })
 	eachEntry(root.Get("policies"), fillPolicy)
 	f := newRouteFiller(defaults, root.Get("upstreams"))
 	for _, n := range root.Get("routes").List() {
@@ -44,8 +50,8 @@ func eachEntry(n *tomlfile.Node, f func(*tomlfile.Node)) {
 	}
 }
 
-// shared returns a copy of one of the [defaults] tables, empty if there is none.
-func shared(defaults *tomlfile.Node, key string) *tomlfile.Node {
+// standing returns a copy of one of the [defaults] tables, empty if there is none.
+func standing(defaults *tomlfile.Node, key string) *tomlfile.Node {
 	if n := child(defaults, key); n != nil && n.Kind == tomlfile.Table {
 		return n.CopyAs(conf.Path{"defaults", key})
 	}
@@ -71,12 +77,52 @@ func text(n *tomlfile.Node, key string) string {
 func fillListener(n, below *tomlfile.Node) {
 	if kindOf(n, below) == KindTCP {
 		dropHTTP(below)
+		below.Delete("policies") // what most listeners have is for requests
 	} else {
 		below.Delete("upstream")
+		plain(n, below)
 	}
 	n.Fill(below)
 	n.Fill(listenerTree(DefaultListener(kindOf(n, below))))
-	child(n, "tls").Fill(tomlfile.FromValue(DefaultTLS()))
+	fillTLS(child(n, "tls"))
+}
+
+// fillTLS adds the defaults of a listener's tls table, if there is one, and of the tables in it.
+func fillTLS(n *tomlfile.Node) {
+	n.Fill(tomlfile.FromValue(certs.Default()))
+	child(n, "client_auth").Fill(tomlfile.FromValue(certs.DefaultClientAuth()))
+	a := child(n, "acme")
+	a.Fill(tomlfile.FromValue(acme.Default()))
+	child(a, "dns").Fill(tomlfile.FromValue(acme.DefaultDNS()))
+	child(a, "on_demand").Fill(tomlfile.FromValue(acme.DefaultOnDemand()))
+}
+
+// plain drops from the shared table of listeners what goes with TLS for one that redirects there, and
+// the redirect for one that has TLS.
+func plain(n, below *tomlfile.Node) {
+	if child(n, "tls") != nil {
+		below.Delete("redirect_to_https")
+	}
+	if redirects := child(n, "redirect_to_https"); redirects != nil && redirects.Kind == tomlfile.Bool && redirects.Text == "true" {
+		below.Delete("tls")
+		below.Delete("passthrough")
+	}
+	if child(n, "tls") == nil && child(below, "tls") == nil {
+		withoutH3(below)
+	}
+}
+
+// withoutH3 drops from the shared protocols the one that is never without TLS.
+func withoutH3(below *tomlfile.Node) {
+	list := child(below, "protocols")
+	if list == nil {
+		return
+	}
+	h3 := func(n *tomlfile.Node) bool { return n.Kind == tomlfile.String && n.Text == ProtocolH3 }
+	list.Items = slices.DeleteFunc(list.Items, h3)
+	if h3(list) || list.Kind == tomlfile.Array && len(list.Items) == 0 {
+		below.Delete("protocols")
+	}
 }
 
 // kindOf returns the kind of a listener from its own table or the shared one.
@@ -90,7 +136,7 @@ func kindOf(n, below *tomlfile.Node) string {
 }
 
 // httpOnly are the keys that a tcp listener does not have; of limits it has idle_timeout alone.
-var httpOnly = []string{"policies", "trusted_proxies", "forwarded", "paths", "tls"}
+var httpOnly = []string{"protocols", "trusted_proxies", "forwarded", "paths", "redirect_to_https"}
 
 // dropHTTP removes from a listener's tree what only http listeners have.
 func dropHTTP(n *tomlfile.Node) {
@@ -134,9 +180,12 @@ func fillUpstream(n, below *tomlfile.Node) {
 
 // fillPolicy adds the defaults of the sections that a policy has.
 func fillPolicy(n *tomlfile.Node) {
+	fillGuards(n)
 	child(n, "cors").Fill(tomlfile.FromValue(cors.Default()))
 	child(n, "request_id").Fill(tomlfile.FromValue(requestid.Default()))
 	child(n, "compress").Fill(tomlfile.FromValue(compress.Default()))
+	child(n, "cache").Fill(tomlfile.FromValue(cache.Default()))
+	child(n, "translate").Fill(tomlfile.FromValue(translate.Default()))
 }
 
 // tableDefaults are the values of absent keys in tables of an upstream that are there.
@@ -169,7 +218,7 @@ func (l *loader) misplaced(root *tomlfile.Node) {
 	}
 	for _, name := range listeners.Keys {
 		n := listeners.Get(name)
-		if kindOf(n, shared(root.Get("defaults"), "listeners")) != KindTCP {
+		if kindOf(n, standing(root.Get("defaults"), "listeners")) != KindTCP {
 			continue
 		}
 		p := l.report.problems.In("listeners", name)

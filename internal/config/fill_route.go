@@ -22,7 +22,7 @@ type routeFiller struct {
 
 func newRouteFiller(defaults, upstreams *tomlfile.Node) *routeFiller {
 	return &routeFiller{
-		below:     shared(defaults, "routes"),
+		below:     standing(defaults, "routes"),
 		upstreams: upstreams,
 		route:     tomlfile.FromValue(DefaultRoute()),
 		respond:   tomlfile.FromValue(DefaultRespond()),

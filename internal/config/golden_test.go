@@ -34,6 +34,7 @@ func compare(t *testing.T, path string, got []byte) {
 // testOptions is a surrounding without environment variables and with one handler.
 func testOptions() Options {
 	return Options{
+		Memory:   func() int64 { return 64 << 30 },
 		Handlers: []string{"hello", "echo"},
 		Env:      func(string) (string, bool) { return "", false },
 		ReadFile: func(path string) ([]byte, error) {

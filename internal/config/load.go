@@ -23,6 +23,9 @@ type Options struct {
 	// Pause is called every now and then while loading, on the loading goroutine, so that a process that
 	// serves meanwhile can give way there. Default: nobody pauses.
 	Pause func()
+	// Memory is how many bytes of memory there are to be had, 0 if nobody knows. Default: what the machine has, or its
+	// control group may.
+	Memory func() int64
 
 	where func(conf.Path) string // places, for those who check
 }
@@ -42,6 +45,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Pause == nil {
 		o.Pause = func() {}
+	}
+	if o.Memory == nil {
+		o.Memory = machineMemory
 	}
 	return o
 }
@@ -97,6 +103,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 	c := &Config{}
 	tomlfile.Decode(root, c, tomlfile.Sources{Lookup: l.Secret, Read: l.ReadFile}, &r.found)
 	c.settle()
+	c.fitObjects(root)
 	l.where = r.Where
 	c.check(r.problems, l.Options)
 	if r.Failed() {
@@ -107,6 +114,7 @@ func (l *loader) finish(root *tomlfile.Node) (*Config, *Report) {
 		l.Pause()
 	}
 	c.checkUse(r.problems)
+	c.checkStore(r.problems.In("cache"), l.Memory)
 	return c, r
 }
 

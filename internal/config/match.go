@@ -35,6 +35,9 @@ type Match struct {
 	// Country are the countries that clients come from, in two capitals (ISO 3166-1). They need geo
 	// on the listener. Default: any.
 	Country []string `toml:"country"`
+	// Continent are continents that clients come from: "AF", "AN", "AS", "EU", "NA", "OC", "SA". Each stands for its
+	// countries, as if they were listed in country. They need geo on the listener. Default: any.
+	Continent []string `toml:"continent"`
 	// SNI is the server name that the client asked for when TLS began, in lower case. Default: any.
 	SNI string `toml:"sni"`
 	// Body are values in a JSON body, by keys such as "order.type" and "items.0.sku" ("*" for every

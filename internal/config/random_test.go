@@ -146,6 +146,9 @@ func (w *writer) policy(i int) {
 	w.maybe("headers.request = { set = { X-A = %s }, mode = %s }", w.pick(`"b"`, `""`, `"$${client}"`, `"{path.a}{{"`), w.pick(`"observe"`, `"off"`, `"enforce"`))
 	w.maybe("request_id = %s", w.pick(`{}`, `{ trust = true, header = "X-Id" }`))
 	w.maybe("cors = { origins = %s, max_age = %s }", w.pick(`"*"`, `["https://a.example", "https://*.b.example"]`), w.pick(`"off"`, `"10s"`))
+	if i == 0 { // a route has one
+		w.maybe("cache = %s", w.pick(`{}`, `{ mode = "off" }`, `{ ttl = "60s", negative_ttl = "5s", key = ["path", "query:a", "header:X-A", "cookie:c"], max_object = "64KiB", stale_if_error = "10m", wait = "0s", tags_header = "off" }`))
+	}
 	w.maybe("compress = %s", w.pick(`{}`, `{ types = ["text/*"], min_bytes = "0B", algorithms = "br", level = "fast" }`))
 	w.maybe("headers.response = { add = { X-B = %s }, remove = %s }", w.pick(`"b"`, `["b", "c"]`, `[]`), w.pick(`[]`, `"Server"`))
 }

@@ -15,9 +15,14 @@ type rule struct {
 // follow puts each rule's text at the place of %s in a frame, loads it and compares.
 func follow(t *testing.T, frame string, rules []rule) {
 	t.Helper()
+	followWith(t, frame, testOptions(), rules)
+}
+
+func followWith(t *testing.T, frame string, o Options, rules []rule) {
+	t.Helper()
 	for _, r := range rules {
 		text := strings.Replace(frame, "%s", r.text, 1)
-		c, report := Parse("x", []byte(text), testOptions())
+		c, report := Parse("x", []byte(text), o)
 		got := report.String()
 		switch {
 		case r.want == "" && (c == nil || got != ""):
@@ -66,7 +71,6 @@ func TestRulesOfListeners(t *testing.T) {
 		{text: "address = \":80\"\nforwarded = \"\"", want: `listeners.web.forwarded: "" is not a way to forward`},
 		{text: "address = \":80\"\ntrusted_proxies = []"},
 		{text: "address = \":80\"\ntrusted_proxies = \"::/0\"", want: `warning: listeners.web.trusted_proxies[0]: every client is trusted`},
-		{text: "address = \":80\"\naccept_proxy_protocol = \"::/0\"", want: `listeners.web.accept_proxy_protocol: there is no key`},
 		{text: "address = \":80\"\nupstream = \"x\"", want: `listeners.web.upstream: an http listener has routes, not an upstream`},
 		{text: "address = \":80\"\ntls = {}", want: `listeners.web.tls.certificates: tls has no certificate`},
 	})
@@ -95,7 +99,11 @@ func TestRulesOfLimits(t *testing.T) {
 		{text: `min_body_rate = "off"`},
 		{text: `min_body_rate = "0B/s"`},
 		{text: `min_body_rate = 240`, want: `listeners.web.limits.min_body_rate: 240 is not a rate of bytes`},
-		{text: `h2_streams = 250`, want: `listeners.web.limits.h2_streams: there is no key`},
+		{text: `h2_streams = 1`},
+		{text: `h2_streams = 100000`},
+		{text: `h2_streams = 0`, want: `listeners.web.limits.h2_streams: 0 is out of range`},
+		{text: `h2_streams = 100001`, want: `listeners.web.limits.h2_streams: 100001 is out of range`},
+		{text: `h2_streams = "off"`, want: `listeners.web.limits.h2_streams: off is out of range`},
 	})
 }
 
@@ -108,10 +116,14 @@ func TestRulesOfTCPListeners(t *testing.T) {
 		{text: "upstream = \"db\"\nmax_connections_per_client = 10"},
 		{text: ``, want: `listeners.db.upstream: a tcp listener needs an upstream`},
 		{text: `upstream = "dp"`, want: `listeners.db.upstream: there is no upstream "dp"`},
-		{text: "upstream = \"db\"\npolicies = []", want: `listeners.db.policies: a tcp listener has no policies`},
+		{text: "upstream = \"db\"\npolicies = []"},
+		{text: "upstream = \"db\"\npolicies = \"office\"\n[policies.office]\nip_filter = { deny = \"203.0.113.0/24\" }"},
+		{text: "upstream = \"db\"\npolicies = \"office\"", want: `listeners.db.policies[0]: there is no policy "office"`},
+		{text: "upstream = \"db\"\npolicies = \"office\"\n[policies.office]\nip_filter = { deny = \"203.0.113.0/24\" }\nquota = { key = \"client\", limit = 5, per = \"day\" }\ncors = { origins = \"https://a.example\" }",
+			want: `listeners.db.policies[0]: the policy "office" has quota and cors, and sessions have neither requests nor answers`},
 		{text: "upstream = \"db\"\nforwarded = \"x\"", want: `listeners.db.forwarded: a tcp listener has no forwarded`},
 		{text: "upstream = \"db\"\ntrusted_proxies = []", want: `listeners.db.trusted_proxies: a tcp listener has no trusted_proxies`},
-		{text: "upstream = \"db\"\ntls = {}", want: `listeners.db.tls: a tcp listener has no tls`},
+		{text: "upstream = \"db\"\ntls = {}", want: `listeners.db.tls.certificates: tls has no certificate`},
 		{text: "upstream = \"db\"\nlimits.body_bytes = \"1KiB\"", want: `listeners.db.limits.body_bytes: a tcp listener has no body_bytes`},
 		{text: "upstream = \"db\"\nlimits.header_count = 5", want: `listeners.db.limits.header_count: a tcp listener has no header_count`},
 		{text: "upstream = \"db\"\nlimits.idle_timeout = \"0s\"", want: `listeners.db.limits.idle_timeout: "0s" is no time at all`},
@@ -273,8 +285,11 @@ func TestRulesOfMatching(t *testing.T) {
 		{text: `query = { "" = "2" }`, want: `routes[1].match.query."": the name is empty`},
 		{text: `cookies = { cohort = "b" }`},
 		{text: `cookies = { "a=b" = "c" }`, want: `routes[1].match.cookies."a=b": "a=b" can't be the name of a cookie`},
-		{text: `claims = { plan = "gold" }`, want: `routes[1].match.claims: no policy of this listener establishes who a client is`},
-		{text: `country = ["DE", "FR"]`, want: `routes[1].match.country: no policy of this listener finds out where a client is`},
+		{text: `claims = { plan = "gold" }`, want: `routes[1].match.claims: no policy of listener web finds out who a client is`},
+		{text: `country = ["DE", "FR"]`, want: `routes[1].match.country: no policy of listener web finds out where a client is`},
+		{text: `continent = "EU"`, want: `routes[1].match.continent: no policy of listener web finds out where a client is`},
+		{text: `continent = ["EU", "eu", "EU"]`, want: `routes[1].match.continent[1]: "eu" is not a continent`},
+		{text: `continent = ["EU", "EU"]`, want: `routes[1].match.continent[1]: "EU" is written twice`},
 		{text: `country = "de"`, want: `routes[1].match.country[0]: "de" is not a country`},
 		{text: `country = "DEU"`, want: `routes[1].match.country[0]: "DEU" is not a country`},
 		{text: `clients = ["192.0.2.0/24", "2001:db8::1"]`},
@@ -356,7 +371,9 @@ func TestRulesOfForwarding(t *testing.T) {
 		{text: `timeouts.response = "0s"`, want: `upstreams.api.timeouts.response: "0s" is no time at all`},
 		{text: `timeouts.between_reads = "off"`},
 		{text: `timeouts.between_reads = "0s"`, want: `upstreams.api.timeouts.between_reads: "0s" is no time at all`},
-		{text: `timeouts.tunnel_idle = "1h"`, want: `upstreams.api.timeouts.tunnel_idle: there is no key`},
+		{text: `timeouts.tunnel_idle = "10m"`},
+		{text: `timeouts.tunnel_idle = "off"`},
+		{text: `timeouts.tunnel_idle = "0s"`, want: `upstreams.api.timeouts.tunnel_idle: "0s" is no time at all`},
 		{text: `connections.idle = 0`},
 		{text: `connections.idle = "off"`},
 		{text: `connections.keep_alive = "off"`},
@@ -388,7 +405,23 @@ func TestRulesOfForwarding(t *testing.T) {
 		{text: `hedge.after = "p100"`, want: `upstreams.api.hedge.after: "p100" is not a time to hedge after`},
 		{text: `hedge.after = "0s"`, want: `upstreams.api.hedge.after: "0s" would send every request twice`},
 		{text: `hedge.budget = "off"`, want: `upstreams.api.hedge.budget: no request may be hedged`},
-		{text: `protocol = "h2"`, want: `upstreams.api.protocol: there is no key "protocol"`},
+		{text: `protocol = "h2c"`},
+		{text: "protocol = \"h2\"\ntls = {}"},
+		{text: "protocol = \"auto\"\ntls = { server_name = \"orders.internal\" }"},
+		{text: `protocol = "h2"`, want: `upstreams.api.protocol: "h2" is HTTP/2 over TLS, and the upstream has no tls`},
+		{text: "protocol = \"h2c\"\ntls = {}", want: `upstreams.api.protocol: "h2c" is HTTP/2 without TLS, and the upstream has tls`},
+		{text: `protocol = "GRPC"`, want: `upstreams.api.protocol: "GRPC" is not a protocol for endpoints`},
+		{text: `protocol = "h3"`, want: `upstreams.api.protocol: "h3" is not a protocol for endpoints`},
+		{text: `send_proxy_protocol = "v2"`},
+		{text: `send_proxy_protocol = "v3"`, want: `upstreams.api.send_proxy_protocol: "v3" is not a version of the PROXY protocol`},
+		{text: `send_proxy_protocol = true`, want: `upstreams.api.send_proxy_protocol`},
+		{text: "send_proxy_protocol = \"v1\"\nprotocol = \"h2c\"", want: `upstreams.api.send_proxy_protocol: a connection of h2c serves many clients`},
+		{text: `tls = { ca = "/none.pem" }`, want: `upstreams.api.tls.ca: "/none.pem" can't be read`},
+		{text: `tls = { cert = "/none.pem" }`, want: `upstreams.api.tls.cert: cert is nothing without its key`},
+		{text: `tls = { key = "/none.pem" }`, want: `upstreams.api.tls.key: key is nothing without its cert`},
+		{text: `tls = { server_name = "https://a" }`, want: `upstreams.api.tls.server_name: "https://a" is not a name`},
+		{text: `tls = { insecure = true }`},
+		{text: `tls = { insecure = "yes" }`, want: `upstreams.api.tls.insecure`},
 	})
 }
 
@@ -398,8 +431,8 @@ func TestRulesOfProbes(t *testing.T) {
 		{text: `http = {}`},
 		{text: ``, want: `upstreams.api.health: health does not say what to probe`},
 		{text: "http = {}\ntcp = {}", want: `upstreams.api.health.tcp: an upstream has one kind of probe`},
-		{text: `grpc = {}`},
-		{text: `grpc.service = "orders"`},
+		{text: "grpc = {}\n[upstreams.api.tls]"},
+		{text: "grpc.service = \"orders\"\n[upstreams.api.tls]"},
 		{text: "grpc = {}\nhttp = {}", want: `upstreams.api.health.grpc: an upstream has one kind of probe`},
 		{text: `http.path = "http://a/healthz"`, want: `upstreams.api.health.http.path: "http://a/healthz" is not a request target`},
 		{text: "tcp = {}\ntls = {}"},
@@ -476,11 +509,15 @@ func TestRulesOfTheRest(t *testing.T) {
 		{text: "[shutdown]\ndelay = \"off\"", want: `shutdown.delay: "off" is not possible here`},
 		{text: "[shutdown]\ngrace = \"off\"", want: `shutdown.grace: one stuck client`},
 		{text: "[tracing]\notlp = \"x\"", want: `tracing: there is no key "tracing" here`},
-		{text: "[cache]\nsize = \"1GiB\"", want: `cache: there is no key "cache" here`},
+		{text: "[shared]\nredis = \"redis://127.0.0.1\""},
+		{text: "[shared]", want: `shared.redis: `},
+		{text: "[audit_log]\npath = \"-\"\n[access_log]\npath = \"-\""},
+		{text: "[audit_log]\npath = \"/a\"\n[access_log]\npath = \"/a\"", want: `audit_log.path: "/a" is the access log's`},
+		{text: "[audit_log]\nformat = \"text\"", want: `audit_log.format: "text" is not a format`},
 		{text: "state_dir = \"/x\"", want: `routes[0].state_dir: there is no key "state_dir"`}, // its place is the top
 		{text: "[upstreams.\"a b\"]\nendpoints = \"a:1\"", want: `upstreams."a b": "a b" is not a name`},
 		{text: "[policies.\"" + strings.Repeat("x", 65) + "\"]", want: `policies.` + strings.Repeat("x", 65) + `: "xxx`},
-		{text: "[upstreams.unused]\nendpoints = \"a:1\"", want: `warning: upstreams.unused: no route and no tcp listener uses this upstream`},
+		{text: "[upstreams.unused]\nendpoints = \"a:1\"", want: `warning: upstreams.unused: no route and no listener uses this upstream`},
 		{text: "[policies.unused]", want: `warning: policies.unused: no route and no listener uses this policy`},
 	})
 }

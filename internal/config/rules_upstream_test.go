@@ -12,7 +12,7 @@ func TestRulesOfBalancing(t *testing.T) {
 		{text: "balance = \"maglev\"\nhash_on = [\"host\", \"path\"]"},
 		{text: `balance = "maglev"`, want: `upstreams.api.balance: "maglev" places by a key, and hash_on names none`},
 		{text: "balance = \"ring\"\nhash_on = []", want: `upstreams.api.balance: "ring" places by a key, and hash_on names none`},
-		{text: `hash_on = "client"`, want: `upstreams.api.hash_on: balance = "ewma" places by no key`},
+		{text: `hash_on = "client"`, want: `warning: upstreams.api.hash_on: balance = "ewma" places by no key`},
 		{text: "balance = \"maglev\"\nhash_on = \"header\"", want: `upstreams.api.hash_on[0]: "header" is not a selector`},
 		{text: "balance = \"maglev\"\nhash_on = \"heeder:X\"", want: `upstreams.api.hash_on[0]: "heeder:X" is not a selector`},
 		{text: "balance = \"maglev\"\nhash_on = \"claim:sub\"", want: `"claim:sub" needs a policy`},

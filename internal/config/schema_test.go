@@ -13,15 +13,33 @@ import (
 	"testing"
 
 	"weir/health"
+	"weir/http7/cache"
 	"weir/http7/forward"
+	"weir/http7/policy/apikey"
+	"weir/http7/policy/basic"
+	"weir/http7/policy/clientcert"
 	"weir/http7/policy/compress"
+	"weir/http7/policy/concurrency"
 	"weir/http7/policy/cors"
+	"weir/http7/policy/forwardauth"
+	"weir/http7/policy/geo"
+	"weir/http7/policy/introspect"
+	"weir/http7/policy/jwt"
 	"weir/http7/policy/mirror"
+	"weir/http7/policy/oidc"
+	"weir/http7/policy/quota"
+	"weir/http7/policy/ratelimit"
 	"weir/http7/policy/requestid"
+	"weir/http7/policy/translate"
+	"weir/http7/policy/validate"
+	"weir/http7/policy/waf"
 	"weir/http7/redirect"
 	"weir/http7/sticky"
+	"weir/internal/certs"
+	"weir/internal/certs/acme"
 	"weir/internal/conf"
 	"weir/internal/discover"
+	"weir/internal/shared"
 	"weir/lb"
 )
 
@@ -38,7 +56,11 @@ func newManual(t *testing.T) *manual {
 	return &manual{t: t, comments: map[string]string{}, parsed: map[string]bool{}, defs: map[string]any{}, defaults: map[reflect.Type]any{
 		reflect.TypeFor[Config]():              Default(),
 		reflect.TypeFor[Listener]():            DefaultListener(KindHTTP),
-		reflect.TypeFor[TLS]():                 DefaultTLS(),
+		reflect.TypeFor[certs.Config]():        certs.Default(),
+		reflect.TypeFor[certs.ClientAuth]():    certs.DefaultClientAuth(),
+		reflect.TypeFor[acme.Config]():         acme.Default(),
+		reflect.TypeFor[acme.DNS]():            acme.DefaultDNS(),
+		reflect.TypeFor[acme.OnDemand]():       acme.DefaultOnDemand(),
 		reflect.TypeFor[Route]():               DefaultRoute(),
 		reflect.TypeFor[Respond]():             DefaultRespond(),
 		reflect.TypeFor[Upstream]():            DefaultUpstream(),
@@ -53,9 +75,26 @@ func newManual(t *testing.T) *manual {
 		reflect.TypeFor[cors.Config]():         cors.Default(),
 		reflect.TypeFor[requestid.Config]():    requestid.Default(),
 		reflect.TypeFor[compress.Config]():     compress.Default(),
+		reflect.TypeFor[cache.Config]():        cache.Default(),
+		reflect.TypeFor[CacheStore]():          DefaultCacheStore(),
+		reflect.TypeFor[translate.Config]():    translate.Default(),
 		reflect.TypeFor[mirror.Config]():       mirror.Default(),
 		reflect.TypeFor[redirect.Config]():     redirect.Default(),
 		reflect.TypeFor[Side]():                DefaultSide(),
+		reflect.TypeFor[geo.Config]():          geo.Default(),
+		reflect.TypeFor[jwt.Config]():          jwt.Default(),
+		reflect.TypeFor[forwardauth.Config]():  forwardauth.Default(),
+		reflect.TypeFor[ratelimit.Config]():    ratelimit.Default(),
+		reflect.TypeFor[quota.Config]():        quota.Default(),
+		reflect.TypeFor[concurrency.Config]():  concurrency.Default(),
+		reflect.TypeFor[apikey.Config]():       apikey.Default(),
+		reflect.TypeFor[basic.Config]():        basic.Default(),
+		reflect.TypeFor[clientcert.Config]():   clientcert.Default(),
+		reflect.TypeFor[introspect.Config]():   introspect.Default(),
+		reflect.TypeFor[oidc.Config]():         oidc.Default(),
+		reflect.TypeFor[validate.Config]():     validate.Default(),
+		reflect.TypeFor[waf.Config]():          waf.Default(),
+		reflect.TypeFor[Shared]():              Shared{Config: shared.Default()},
 	}}
 }
 

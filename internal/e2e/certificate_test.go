@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
 	"os"
@@ -16,8 +17,8 @@ import (
 	"time"
 )
 
-// certificate writes a self-signed certificate for name and its key to dir/cert.pem and
-// dir/key.pem, and returns the client's side of it.
+// certificate writes a self-signed certificate for name, and for localhost, which wires ask for, and its key to
+// dir/cert.pem and dir/key.pem, and returns the client's side of it.
 func certificate(t *testing.T, dir, name string) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -25,7 +26,7 @@ func certificate(t *testing.T, dir, name string) *tls.Config {
 		t.Fatal(err)
 	}
 	form := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name, "localhost"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)

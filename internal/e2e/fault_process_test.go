@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // endpointName and its fellows are the environment of a test binary that is to be an endpoint.
@@ -29,10 +31,12 @@ const (
 const (
 	processHTTP = 7001
 	processEcho = 7002
+	processGRPC = 7003
 )
 
 // process is an endpoint in a process of its own, which can be killed, stopped and told to
-// misbehave. It serves what an origin serves, /kib and /journal on one port and an echo on another.
+// misbehave. It serves what an origin serves, /kib and /journal on one port an echo on another
+// and gRPC on a third.
 type process struct {
 	t       *testing.T
 	name    string
@@ -109,18 +113,25 @@ func beEndpoint(name string) int {
 	journal, err := os.OpenFile(os.Getenv(endpointJournal), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	web, err2 := net.Listen("tcp", fmt.Sprintf("%s:%d", os.Getenv(endpointAddress), processHTTP))
 	echo, err3 := net.Listen("tcp", fmt.Sprintf("%s:%d", os.Getenv(endpointAddress), processEcho))
-	if err := errors.Join(err, err2, err3); err != nil {
+	call, err4 := net.Listen("tcp", fmt.Sprintf("%s:%d", os.Getenv(endpointAddress), processGRPC))
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	server := &http.Server{Handler: extended(o, journal), ErrorLog: silent}
 	go func() { _ = server.Serve(w.over(web)) }() // ends with the process
 	go echoAll(w.over(echo))                      // likewise
+	go serveCalls(call)                           // likewise
 	fmt.Println("serving")
 	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
 		w.set(manner(orders.Text()))
 	}
 	return 0
+}
+
+// serveCalls answers gRPC without TLS, as a caller does.
+func serveCalls(ln net.Listener) {
+	_ = grpc.NewServer(grpc.ForceServerCodec(raw{}), grpc.UnknownServiceHandler((&caller{}).handle)).Serve(ln)
 }
 
 func echoAll(ln net.Listener) {

@@ -45,6 +45,24 @@ type trial struct {
 	load      *mix
 	peak      int64 // of the resident memory
 	inflicted map[string]int
+	spells    []spell
+}
+
+// spell is the time for which an endpoint, by its place, suffered.
+type spell struct {
+	at         int
+	begin, end time.Time
+}
+
+// noneSound reports whether each endpoint suffered at some time between begin and end.
+func (f *trial) noneSound(begin, end time.Time) bool {
+	ill := map[int]bool{}
+	for _, s := range f.spells {
+		if s.begin.Before(end) && s.end.After(begin) {
+			ill[s.at] = true
+		}
+	}
+	return len(ill) == len(f.processes)
 }
 
 func TestFaults(t *testing.T) {
@@ -86,7 +104,7 @@ func tryFaults(t *testing.T, more string, length time.Duration) {
 		f.episode()
 	}
 	f.load.stop()
-	f.load.verify(t)
+	f.load.verify(t, f.noneSound)
 	f.load.verifyJournal(t, f.processes[0].journal)
 	t.Logf("inflicted: %v", f.inflicted)
 	f.settles(before)
@@ -124,7 +142,7 @@ func (f *trial) begin() {
 	f.load.work(2, "long GET", web, f.load.fetch("/big?n=200000", func(b []byte) bool { return len(b) == 200000 }))
 	f.load.work(3, "stream", web, f.load.fetch("/drip?n=20&ms=10", func(b []byte) bool { return string(b) == dripped(20) }))
 	f.load.work(3, "POST", web, f.load.post)
-	f.load.work(3, "session", f.at(7000), f.load.session)
+	f.load.work(3, sessions, f.at(7000), f.load.session)
 }
 
 // evils are what an endpoint suffers, and what ends it.
@@ -153,8 +171,12 @@ func (f *trial) episode() {
 		p, evil := f.processes[at], draw(f.random, evils)
 		f.inflicted[evil.name]++
 		f.t.Logf("%s %s %s, %d of %d", time.Now().Format("05.000"), p.name, evil.name, i+1, len(order))
+		begin := time.Now()
 		evil.begin(p)
-		defer evil.end(p)
+		defer func() {
+			evil.end(p)
+			f.spells = append(f.spells, spell{at, begin, time.Now()})
+		}()
 	}
 	hold(time.Duration(100+f.random.IntN(1000)) * time.Millisecond)
 	f.peak = max(f.peak, f.rss())

@@ -6,9 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,15 +13,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"weir/internal/certs/acme/pebble"
+	"weir/internal/testkit"
 )
 
-// The guides on routing and shaping are run as they are written. A block with a name is a file; a
-// console block is what somebody types beside the file above it, and what they see: `weir explain`
-// and `weir check` work from the file, `curl` asks a Weir that runs it. A line `…` stands for any
-// lines that the guide leaves out, `…` within a line for any text.
+// The guides with console blocks are run as they are written. A block with a name is a file; a console
+// block is what somebody types beside the file above it, and what they see: `weir explain` and `weir
+// check` work from the file; `curl`, `weir bench`, `weir status` and `weir purge` ask a Weir that runs it; `openssl`
+// makes files. A line `…` stands for any lines that the guide leaves out, `…` within a line for any text.
 
 // guides are the pages, with the fewest commands that each must show.
-var guides = map[string]int{"routing.md": 35, "shaping.md": 16}
+var guides = map[string]int{
+	"routing.md": 35, "shaping.md": 16, "tls.md": 32, "acme.md": 7, "protocols.md": 14, "tcp.md": 12, "cache.md": 18, "guard.md": 25,
+}
 
 func TestGuidesShowWhatHappens(t *testing.T) {
 	for name, least := range guides {
@@ -61,7 +64,7 @@ func fences(page string) []fence {
 // reader is somebody who follows a guide.
 type reader struct {
 	t        *testing.T
-	dir      string // where the files of the guide are, also those that it has in /etc/weir
+	dir      string // where the files of the guide are, also those that it has in /etc/weir and /run/weir
 	config   string // what the last configuration says
 	child    *child // runs config; nil until it is asked
 	commands int
@@ -75,8 +78,8 @@ func (r *reader) read(b fence) {
 			r.do(s)
 		}
 	case b.name != "":
-		text := strings.ReplaceAll(b.text, "/etc/weir/", r.dir+"/")
-		if err := os.WriteFile(filepath.Join(r.dir, b.name), []byte(text), 0o600); err != nil {
+		text := strings.NewReplacer("/etc/weir/", r.dir+"/", "/run/weir/", r.dir+"/").Replace(b.text)
+		if err := os.WriteFile(filepath.Join(r.dir, b.name), []byte(text), 0o700); err != nil {
 			r.t.Fatal(err)
 		}
 		if b.language == "toml" {
@@ -103,31 +106,55 @@ func steps(console string) []guideStep {
 func (r *reader) do(s guideStep) {
 	r.t.Helper()
 	r.commands++
-	args := words(s.command)
-	switch args[0] {
+	args := words(strings.ReplaceAll(s.command, "/etc/weir/", r.dir+"/"))
+	within := time.Duration(0)
+	switch program := args[0]; program {
 	case "weir":
 		args[0] = binary
+		switch args[1] {
+		case "status", "purge":
+			within = moment
+			args = append(args, "--admin", r.serving().at(9901))
+		case "bench":
+			args[2] = benched.ReplaceAllString(args[2], "${1}"+r.serving().ip+":")
+		}
 	case "curl":
+		within = moment
 		args = r.asking(args)
+	case "openssl":
+		args[0] = testkit.Require(r.t, program)
 	default:
 		r.t.Fatalf("nobody knows how to run %s", s.command)
 	}
-	if printed := r.run(args); !shows(s.shown, printed) {
+	printed := r.run(args)
+	again := time.NewTicker(moment / 100) // nobody tells when files or certificates have been taken up
+	defer again.Stop()
+	for limit := time.Now().Add(within); !shows(s.shown, printed) && time.Now().Before(limit); <-again.C {
+		printed = r.run(args)
+	}
+	if !shows(s.shown, printed) {
 		r.t.Errorf("$ %s\nprints\n%s\nthe guide shows\n%s", s.command, printed, s.shown)
 	}
 }
 
-// run returns what a command prints where the files are. A weir that finds something bad says so, and
-// is no failure of the guide.
+// moment is how long what a guide shows of a running Weir may take to come true: files that have
+// changed are looked at every few seconds, an authority wants to be asked.
+const moment = 30 * time.Second
+
+// benched is the host of a URL.
+var benched = regexp.MustCompile(`^(\w+://)[^/:]+:`)
+
+// run returns what a command prints where the files are. A weir that finds something bad says so, and so
+// does any other program; neither is a failure of the guide.
 func (r *reader) run(args []string) string {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), moment)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = r.dir
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
-	if err != nil && (!errors.As(err, &ended) || ended.ExitCode() > 1) {
+	if err != nil && (!errors.As(err, &ended) || args[0] == binary && ended.ExitCode() > 1) {
 		r.t.Errorf("%q: %v\n%s", args, err, out)
 	}
 	return strings.ReplaceAll(strings.ReplaceAll(string(out), "\r\n", "\n"), r.dir+"/", "/etc/weir/")
@@ -136,77 +163,44 @@ func (r *reader) run(args []string) string {
 // asking makes curl ask a Weir that runs the last configuration, whatever host the URL has.
 func (r *reader) asking(args []string) []string {
 	r.t.Helper()
-	path, err := exec.LookPath("curl")
-	if err != nil {
-		r.t.Skip("no curl here")
-	}
-	if r.child == nil {
-		r.serve()
-	}
-	return append([]string{path, "--silent", "--noproxy", "*", "--connect-to", "::" + r.child.ip + ":8080"}, args[1:]...)
+	path := testkit.Require(r.t, "curl")
+	return append([]string{path, "--silent", "--show-error", "--noproxy", "*", "--connect-to", "::" + r.serving().ip + ":"}, args[1:]...)
 }
 
-var endpointInGuide = regexp.MustCompile(`"10\.0\.\d+\.\d+:\d+"`)
+var (
+	endpointInGuide = regexp.MustCompile(`"10\.0\.\d+\.\d+:\d+"`)
+	portInGuide     = regexp.MustCompile(`([\s\[])":(\d+)"`) // an address; not the one that Alt-Svc tells
+)
 
-// serve starts Weir with the last configuration on an address of its own, and an endpoint for each
-// that it names.
-func (r *reader) serve() {
+// caInGuide is the directory of an authority of the reader's own; /etc/weir/ca.pem is who signs for it.
+const caInGuide = "https://ca.example.com/dir"
+
+// serving starts Weir, unless it runs, with the last configuration on an address of its own, and an
+// endpoint for each that it names.
+func (r *reader) serving() *child {
 	r.t.Helper()
-	config := strings.ReplaceAll(r.config, `":8080"`, `"{ip}:8080"`)
+	if r.child != nil {
+		return r.child
+	}
+	r.child = prepare(r.t, "")
+	config := portInGuide.ReplaceAllString(r.config, `$1"{ip}:$2"`)
 	started := map[string]string{}
 	config = endpointInGuide.ReplaceAllStringFunc(config, func(name string) string {
 		if started[name] == "" {
-			started[name] = `"` + newParrot(r.t, strings.Trim(name, `"`)) + `"`
+			started[name] = `"` + newParrot(r.t, strings.Trim(name, `"`), r.dir) + `"`
 		}
 		return started[name]
 	})
-	r.child = start(r.t, config)
-}
-
-// newParrot starts an endpoint that answers with its name and what it was asked: the line, the fields
-// that it does not get from every client or proxy, the body. /gone is not there. Under /pages it has HTML
-// of 4 KiB, and anything else that ends in .json is JSON of that length.
-func newParrot(t *testing.T, name string) string {
-	t.Helper()
-	o := newOrigin(t, name)
-	o.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Server", "shop/1.0")
-		switch {
-		case strings.HasSuffix(r.URL.Path, "/gone"):
-			http.Error(w, "nothing here", http.StatusNotFound)
-		case strings.HasSuffix(r.URL.Path, "/broken"):
-			http.Error(w, "stack trace", http.StatusInternalServerError)
-		case strings.HasSuffix(r.URL.Path, ".json"):
-			w.Header().Set("Content-Type", "application/json")
-			w.Header()["ETag"] = []string{`"v1"`} // as it is spelt
-			fmt.Fprintf(w, `{"text":%q}`, strings.Repeat("all work and no play ", 200))
-		default:
-			parrot(w, r, name)
-		}
-	})
-	return o.addr
-}
-
-// usual are the fields that every request brings.
-var usual = []string{"Accept", "User-Agent", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
-
-func parrot(w http.ResponseWriter, r *http.Request, name string) {
-	fmt.Fprintf(w, "%s got %s %s\n", name, r.Method, r.RequestURI)
-	for _, field := range sortedNames(r.Header) {
-		if !slices.Contains(usual, field) && !strings.HasPrefix(field, "Content-") {
-			fmt.Fprintf(w, "%s: %s\n", field, strings.Join(r.Header[field], ", "))
-		}
+	if strings.Contains(config, caInGuide) {
+		a := pebble.Start(r.t, pebble.Options{IP: r.child.ip, HTTPPort: acmeHTTP, TLSPort: acmeHTTPS})
+		config = strings.NewReplacer(caInGuide, a.Directory, r.dir+"/ca.pem", a.CA).Replace(config)
 	}
-	_, _ = io.Copy(w, r.Body) // a client that leaves reads no answer
-}
-
-func sortedNames(h http.Header) []string {
-	var names []string
-	for name := range h {
-		names = append(names, name)
+	if !strings.Contains(config, "state_dir") {
+		config = "state_dir = \"{dir}/state\"\n" + config
 	}
-	slices.Sort(names)
-	return names
+	r.child.write(config)
+	r.child.run()
+	return r.child
 }
 
 // words splits a command as a shell does that knows quotes alone.
@@ -218,6 +212,9 @@ func words(command string) []string {
 	return all
 }
 
+// gap is what parts two columns: how wide it is depends on the figures in them.
+var gap = regexp.MustCompile(`(\S) {2,}(\S)`)
+
 // shows reports whether what a guide shows is what was printed.
 func shows(shown, printed string) bool {
 	var b bytes.Buffer
@@ -227,6 +224,7 @@ func shows(shown, printed string) bool {
 			continue
 		}
 		line = strings.ReplaceAll(regexp.QuoteMeta(strings.TrimRight(line, " \n")), "…", ".*")
+		line = gap.ReplaceAllString(line, "$1 {2,}$2")
 		b.WriteString(line + "[ \t]*\n")
 	}
 	if !strings.HasSuffix(printed, "\n") {
@@ -239,11 +237,14 @@ func TestAGuideShowsWhatIsPrintedButWhatItLeavesOut(t *testing.T) {
 	const printed = "one\ntwo 17\nthree  \n"
 	for shown, want := range map[string]bool{
 		"one\ntwo 17\nthree\n": true, "one\ntwo …\nthree\n": true, "…\nthree\n": true, "one\n…\n": true, "…\ntwo 17\n…\n": true,
-		"one\ntwo 17\n": false, "two 17\nthree\n": false, "one\nthree\n": false, "…\ntwo 1\n…\n": false, "": false,
+		"one\ntwo   17\nthree\n": false, "one\ntwo 17\n": false, "two 17\nthree\n": false, "one\nthree\n": false, "…\ntwo 1\n…\n": false, "": false,
 	} {
 		if got := shows(shown, printed); got != want {
 			t.Errorf("%q: %t, want %t", shown, got, want)
 		}
+	}
+	if !shows("two   17   8 %\n", "two      17  8 %\n") || shows("two  17\n", "two 17\n") {
+		t.Error("columns are compared by their width")
 	}
 }
 

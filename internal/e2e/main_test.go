@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"weir/internal/certs/acme/pebble"
 )
 
 // binary is the weir that every test starts; TestMain builds it, with the race detector if the tests
@@ -15,6 +17,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	pebble.Main() // ends if an authority's test started this process to write DNS records
 	if name := os.Getenv(endpointName); name != "" {
 		os.Exit(beEndpoint(name)) // a test started this process to have an endpoint that it can kill
 	}

@@ -36,9 +36,17 @@ func watchGrowth(t *testing.T, c *child) *growth {
 		w.get("/")
 	}
 	w.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	g := &growth{before: c.rss(), stop: stop, done: make(chan struct{})}
-	go func() { // looks five times a second until end
+	g := &growth{before: c.rss()}
+	g.follow(t, c)
+	return g
+}
+
+// follow looks at c's memory until stop.
+func (g *growth) follow(t *testing.T, c *child) {
+	var ctx context.Context
+	ctx, g.stop = context.WithCancel(t.Context())
+	g.done = make(chan struct{})
+	go func() { // looks five times a second until stop
 		defer close(g.done)
 		look := time.NewTicker(200 * time.Millisecond)
 		defer look.Stop()
@@ -47,7 +55,6 @@ func watchGrowth(t *testing.T, c *child) *growth {
 			g.peak = max(g.peak, c.rss())
 		}
 	}()
-	return g
 }
 
 // end fails the test if memory grew too much meanwhile.

@@ -44,7 +44,7 @@ const (
 	Redirected Action = "redirected" // to another place, by the client
 	Responded  Action = "responded"  // from the config: respond, or a page
 	Handled    Action = "handled"    // by a handler compiled into the program
-	Answered   Action = "answered"   // by a policy, such as cors a preflight
+	Answered   Action = "answered"   // by a policy, such as cors a preflight, or a cache what it has stored
 	Refused    Action = "refused"    // by a rule of the protocol, a policy, or since no route takes it
 )
 
@@ -68,9 +68,13 @@ type Request struct {
 	// Preflight is the method that a CORS preflight asks for; it is matched as that one.
 	Preflight string `json:"preflight,omitempty"`
 	// Country, Consumer and RequestID are what policies have found out or made.
-	Country   string `json:"country,omitempty"`
-	Consumer  string `json:"consumer,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
+	Country  string `json:"country,omitempty"`
+	Consumer string `json:"consumer,omitempty"`
+	// Scheme is the way in which the consumer was found out, Groups and Scopes what may be asked of him.
+	Scheme    string   `json:"scheme,omitempty"`
+	Groups    []string `json:"groups,omitempty"`
+	Scopes    []string `json:"scopes,omitempty"`
+	RequestID string   `json:"request_id,omitempty"`
 	// Body is how many bytes of content there are.
 	Body int64 `json:"body_bytes,omitempty"`
 }
@@ -216,8 +220,10 @@ type Endpoint struct {
 type Outgoing struct {
 	Method string `json:"method"`
 	Target string `json:"target"`
-	// Protocol is the endpoint's: "h1", "h2", "h2c" or "auto".
+	// Protocol is the endpoint's: "h1", "h2", "h2c" or, where the endpoint chooses between h1 and h2, "auto".
 	Protocol string `json:"protocol,omitempty"`
+	// TLS says that the endpoint is spoken to over TLS.
+	TLS bool `json:"tls,omitempty"`
 	// Fields are the header fields in their order, Host first.
 	Fields []Field `json:"fields"`
 	Body   int64   `json:"body_bytes,omitempty"`

@@ -100,7 +100,7 @@ func redirected() *Report {
 func hostile() *Report {
 	const evil = "a\x1b]0;owned\x07\r\n\u202eb"
 	r := forwarded()
-	r.Request = Request{Method: evil, Target: evil, Host: evil, Path: evil, Query: evil, Client: evil, Peer: evil, SNI: evil, RequestID: evil, Consumer: evil}
+	r.Request = Request{Method: evil, Target: evil, Host: evil, Path: evil, Query: evil, Client: evil, Peer: evil, SNI: evil, RequestID: evil, Consumer: evil, Scheme: evil, Groups: []string{evil}, Scopes: []string{evil}}
 	r.Candidates = []Candidate{{Route: "x", Pattern: evil, Failed: &Failed{Key: "headers.X", Want: evil, Saw: evil}}}
 	r.Route.Captures = []Field{{"id", evil}}
 	r.Policies[0].Why = evil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"weir/internal/term"
@@ -68,6 +69,8 @@ func (t *text) upshot() string {
 		what = t.Green("forwarded") + " to one side of the split, which is drawn"
 	case r.Action == Forwarded && len(r.Upstreams) > 0:
 		what = t.Green("forwarded") + " to upstream " + plain(r.Upstreams[0].Name)
+	case r.Action == Answered && r.Answer != nil && r.stored():
+		what = t.Green("answered from the cache")
 	case r.Answer != nil:
 		what = fmt.Sprintf("%s: %s", plain(string(r.Action)), status(r.Answer))
 	default:
@@ -76,7 +79,15 @@ func (t *text) upshot() string {
 	if r.Route != nil {
 		what += ", route " + plain(r.Route.Name)
 	}
+	if r.Action != Refused && slices.ContainsFunc(r.Policies, func(p Policy) bool { return p.Verdict == Unknown && p.Mode == "enforce" }) {
+		what += ", unless " + t.Yellow("what is unknown here") + " refuses"
+	}
 	return what
+}
+
+// stored reports whether it is a cache that answers.
+func (r *Report) stored() bool {
+	return slices.ContainsFunc(r.Policies, func(p Policy) bool { return p.Stage == "cache" && p.Verdict == Answers && p.Name == r.Answer.By })
 }
 
 // status is an answer's status line and who says it.
@@ -111,13 +122,28 @@ func (t *text) request() {
 	for _, row := range [][]string{
 		{"host", plain(q.Host)}, {"path", path}, {"query", plain(q.Query)}, {"client", client}, {"country", plain(q.Country)},
 		{"scheme", scheme}, {"sni", plain(q.SNI)}, {"preflight", unless(q.Preflight == "", "for "+plain(q.Preflight)+", as which it is matched")},
-		{"consumer", plain(q.Consumer)}, {"id", plain(q.RequestID)}, {"body", unless(q.Body == 0, term.Plural(q.Body, "byte"))},
+		{"consumer", q.consumer()}, {"id", plain(q.RequestID)}, {"body", unless(q.Body == 0, term.Plural(q.Body, "byte"))},
 	} {
 		if row[1] != "" {
 			rows = append(rows, row)
 		}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
+}
+
+// consumer tells who sends the request, and by what he is known.
+func (q *Request) consumer() string {
+	words := []string{plain(q.Consumer)}
+	if q.Scheme != "" {
+		words = append(words, "by "+plain(q.Scheme))
+	}
+	if len(q.Groups) > 0 {
+		words = append(words, "groups "+plain(strings.Join(q.Groups, " ")))
+	}
+	if len(q.Scopes) > 0 {
+		words = append(words, "scopes "+plain(strings.Join(q.Scopes, " ")))
+	}
+	return strings.TrimSpace(strings.Join(words, "  "))
 }
 
 // samePeer reports whether the connection comes from the client itself.
@@ -254,7 +280,7 @@ func (t *text) policies() {
 	rows := make([][]string, len(t.r.Policies))
 	for i := range t.r.Policies {
 		v := &t.r.Policies[i]
-		rows[i] = []string{plain(v.Stage), plain(v.Name), unless(v.From == "", "of the "+plain(v.From)), unless(v.Mode == "enforce", plain(v.Mode)), t.verdict(v), plain(v.Why)}
+		rows[i] = []string{plain(v.Stage), plain(v.Name), unless(v.From == "", "of the "+plain(v.From)), unless(v.Mode == "enforce", plain(v.Mode)), t.verdict(v), plain(strings.TrimPrefix(v.Why, "unknown: "))}
 	}
 	t.b.WriteString(term.Columns("  ", rows))
 }

@@ -59,6 +59,23 @@ func TestNothingOfARequestReachesTheTerminal(t *testing.T) {
 	}
 }
 
+func TestWhatTheCacheAnswersIsSaidToComeFromIt(t *testing.T) {
+	for _, c := range []struct {
+		policy Policy
+		by     string
+		want   string
+	}{
+		{Policy{Name: "pages.cache", Stage: "cache", Verdict: Answers, Status: 200}, "pages.cache", "→ answered from the cache, route pages"},
+		{Policy{Name: "pages.cache", Stage: "cache", Verdict: Continues}, "pages.cors", "→ answered: 200 OK by pages.cors, route pages"},
+		{Policy{Name: "pages.cors", Stage: "guard", Verdict: Answers, Status: 200}, "pages.cors", "→ answered: 200 OK by pages.cors, route pages"},
+	} {
+		r := &Report{Action: Answered, Route: &Route{Name: "pages"}, Policies: []Policy{c.policy}, Answer: &Answer{Status: 200, By: c.by}}
+		if _, line, _ := strings.Cut(r.Text(term.Paint{}), "\n"); !strings.HasPrefix(line, c.want+"\n") {
+			t.Errorf("%+v, %s: %q, want %q", c.policy, c.by, line, c.want)
+		}
+	}
+}
+
 func TestColourChangesNoWord(t *testing.T) {
 	for name, r := range samples() {
 		colour := r.Text(term.Paint{Colour: true})
@@ -101,5 +118,21 @@ func TestPatternsAndSizesAreWrittenAsInAConfig(t *testing.T) {
 		if got := size(n); got != want {
 			t.Errorf("%d is written %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestWhatIsUnknownIsNotToldAsSure(t *testing.T) {
+	r := Report{Action: Forwarded, Upstreams: []Upstream{{Name: "api"}}, Policies: []Policy{
+		{Stage: "identify", Name: "own.introspect", Mode: "enforce", Verdict: Unknown, Why: "unknown: would ask id.example.com:443"},
+	}}
+	got := r.Text(term.Paint{})
+	for _, want := range []string{"→ forwarded to upstream api, unless what is unknown here refuses\n", "unknown  would ask id.example.com:443\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant %q", got, want)
+		}
+	}
+	r.Policies[0].Mode = "observe"
+	if got := r.Text(term.Paint{}); strings.Contains(got, "unless") {
+		t.Errorf("what only observes refuses nobody:\n%s", got)
 	}
 }

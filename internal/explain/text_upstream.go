@@ -121,6 +121,10 @@ func latency(us int64) string {
 // outgoing is the head of the request as it would leave.
 func (t *text) outgoing(o *Outgoing) {
 	protocol := unless(o.Protocol == "", " over "+plain(o.Protocol))
+	if o.Protocol == "auto" {
+		protocol = " over h1 or h2, as the endpoint chooses,"
+	}
+	protocol += unless(!o.TLS, " with TLS")
 	t.write("  leaves%s as\n    %s\n", protocol, t.Cyan(plain(o.Method+" "+o.Target)))
 	for _, f := range o.Fields {
 		t.write("    %s: %s\n", plain(f.Name), plain(f.Value))

@@ -5,10 +5,12 @@ import (
 	"strings"
 
 	"weir/http7"
+	"weir/http7/cache"
 	"weir/http7/policy/compress"
 	"weir/http7/policy/cors"
 	"weir/http7/policy/headers"
 	"weir/http7/policy/requestid"
+	"weir/http7/policy/translate"
 	"weir/http7/serve"
 	"weir/internal/config"
 )
@@ -23,16 +25,21 @@ type bundle struct {
 func (k *compiler) compileBundles() {
 	for _, name := range k.cfg.PolicyNames() {
 		p := k.cfg.Policies[name]
-		for _, section := range sections(name, p) {
+		var all []http7.Step
+		for _, section := range k.guards(name, p) {
+			all = append(all, k.guard(name, p, section)...)
+		}
+		for _, section := range k.sections(name, p) {
 			steps, err := section.compile()
 			if err != nil {
 				k.at(p.Path).AddError(section.key, err)
 			}
-			for i := range steps {
-				steps[i].Bundle = name
-			}
-			k.bundles[name] = append(k.bundles[name], steps...)
+			all = append(all, steps...)
 		}
+		for i := range all {
+			all[i].Bundle = name
+		}
+		k.bundles[name] = require(name, p.RequireIdentity, all)
 	}
 }
 
@@ -40,22 +47,30 @@ func (k *compiler) compileBundles() {
 type section struct {
 	key     string
 	compile func() ([]http7.Step, error)
+	config  any // of guards
 }
 
-// sections lists the policies of a bundle; a new policy is a line here and a field of config.Policy.
+// sections lists the policies of a bundle that shape what passes; a new policy is a line here and a field of
+// config.Policy. Those that say what passes are [compiler.guards].
 // Within a stage requests pass them in this order and answers in the reverse: what is compressed is what
 // the others have left.
-func sections(bundle string, p *config.Policy) []section {
+func (k *compiler) sections(bundle string, p *config.Policy) []section {
 	var list []section
 	if p.Compress != nil {
-		list = append(list, section{"compress", func() ([]http7.Step, error) { return compress.Compile(p.Compress, bundle) }})
+		list = append(list, section{key: "compress", compile: func() ([]http7.Step, error) { return compress.Compile(p.Compress, bundle) }})
 	}
 	if p.RequestID != nil {
-		list = append(list, section{"request_id", func() ([]http7.Step, error) { return requestid.Compile(p.RequestID, bundle) }})
+		list = append(list, section{key: "request_id", compile: func() ([]http7.Step, error) { return requestid.Compile(p.RequestID, bundle) }})
 	}
-	list = append(list, section{"headers", func() ([]http7.Step, error) { return headers.Compile(&p.Headers, bundle) }})
+	if p.Cache != nil {
+		list = append(list, section{key: "cache", compile: func() ([]http7.Step, error) { return cache.Compile(p.Cache, bundle, k.cache) }})
+	}
+	if p.Translate != nil {
+		list = append(list, section{key: "translate", compile: func() ([]http7.Step, error) { return translate.Compile(p.Translate, bundle) }})
+	}
+	list = append(list, section{key: "headers", compile: func() ([]http7.Step, error) { return headers.Compile(&p.Headers, bundle) }})
 	if p.CORS != nil {
-		list = append(list, section{"cors", func() ([]http7.Step, error) { return cors.Compile(p.CORS, bundle) }})
+		list = append(list, section{key: "cors", compile: func() ([]http7.Step, error) { return cors.Compile(p.CORS, bundle) }})
 	}
 	return list
 }
@@ -75,16 +90,23 @@ type parts struct {
 	early  []http7.Step // run before the match, for all requests
 	late   []bundle     // are merged into each route
 	merged map[string][]http7.Step
+	// identity are the fields that tell endpoints who somebody is; nil: there are none.
+	identity *http7.IdentityFields
+	// sessions are the cookies that routes keep from their endpoints; nil: there are none.
+	sessions *sessions
 }
 
-func (k *compiler) listenerParts(l *config.Listener) *parts {
-	p := &parts{config: l, merged: map[string][]http7.Step{}}
+func (k *compiler) listenerParts(name string, l *config.Listener) *parts {
+	p := &parts{config: l, merged: map[string][]http7.Step{}, identity: k.identityOf(name, l), sessions: k.sessionsOf(name, l)}
 	for _, b := range k.named(l.Policies) {
 		rest := bundle{name: b.name}
 		for _, s := range b.steps {
-			if s.Stage <= http7.Identify {
+			switch {
+			case s.Required && k.cfg.Policies[b.name].RequireIdentity == "":
+				// Who a client is is found out here; whether he must say so, each route says.
+			case s.Stage <= http7.Identify && !s.Required:
 				p.early = append(p.early, s)
-			} else {
+			default:
 				rest.steps = append(rest.steps, s)
 			}
 		}
@@ -95,12 +117,21 @@ func (k *compiler) listenerParts(l *config.Listener) *parts {
 }
 
 // steps returns the steps of a route in the order of requests. Routes with the same policies and no
-// steps of their own share them.
+// steps of their own share them. What is stored are the answers of endpoints: a route that answers by itself has no cache.
 func (k *compiler) steps(id int, r *config.Route, l *parts) []http7.Step {
 	key := strings.Join(r.Policies, "\x00") + "\x00\x00" + strings.Join(r.Without, "\x00")
+	if !r.Forwards() {
+		key += "\x00\x00"
+	}
+	foreign := l.sessions.foreign(id, r)
+	key += "\x00\x00" + strings.Join(foreign, "\x00")
 	steps, known := l.merged[key]
 	if !known {
-		steps = merge(l.late, k.named(r.Policies), r.Without)
+		if steps = merge(l.late, k.named(r.Policies), r.Without); !r.Forwards() {
+			steps = withoutCache(steps)
+		}
+		steps = append(l.sessions.keep(foreign), steps...)
+		sortByStage(steps)
 		l.merged[key] = steps
 	}
 	own := k.actions[id].steps
@@ -117,19 +148,30 @@ func (k *compiler) steps(id int, r *config.Route, l *parts) []http7.Step {
 }
 
 // merge returns a route's steps in the order of requests: by stage and, within one, those of the
-// listener first. Bundles of the listener that are named in without are left out.
+// listener first. Bundles of the listener that are named in without are left out; one that both have is there once, lest
+// it count each request twice: of the route's only that somebody must be identified, which the listener may have left open.
 func merge(listener, route []bundle, without []string) []http7.Step {
 	var steps []http7.Step
+	taken := map[string]bool{}
 	for _, b := range listener {
 		if !slices.Contains(without, b.name) {
-			steps = append(steps, b.steps...)
+			steps, taken[b.name] = append(steps, b.steps...), true
 		}
 	}
 	for _, b := range route {
-		steps = append(steps, b.steps...)
+		for _, s := range b.steps {
+			if !taken[b.name] || s.Required && !slices.ContainsFunc(steps, func(o http7.Step) bool { return o.Name == s.Name }) {
+				steps = append(steps, s)
+			}
+		}
 	}
 	sortByStage(steps)
 	return steps
+}
+
+// withoutCache drops the steps of stage cache.
+func withoutCache(steps []http7.Step) []http7.Step {
+	return slices.DeleteFunc(steps, func(s http7.Step) bool { return s.Stage == http7.Cache })
 }
 
 func sortByStage(steps []http7.Step) {
@@ -137,15 +179,37 @@ func sortByStage(steps []http7.Step) {
 }
 
 // readsOf returns the selectors that the conditions and steps of a site read, each once and sorted: what
-// its access log writes, so that plan can decide again.
+// its access log writes, so that plan can decide again. What only templates say of TLS it does not write.
 func readsOf(s *serve.Site) []string {
 	all := append(slices.Clone(s.Table.Reads()), textsOf(s)...)
+	all = slices.DeleteFunc(all, func(selector string) bool { return strings.HasPrefix(selector, "tls.") })
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
 // textsOf returns the selectors whose text the steps and actions of a site read.
 func textsOf(s *serve.Site) (all []string) {
+	eachStep(s, func(step *http7.Step) { all = append(all, step.Reads...) })
+	for _, p := range s.Plans {
+		if p == nil {
+			continue
+		}
+		if r, ok := p.Local.(interface{ Reads() []string }); ok {
+			all = append(all, r.Reads()...)
+		}
+	}
+	return all
+}
+
+// hiddenFields returns the fields in which credentials of a site's requests stand, each once.
+func hiddenFields(s *serve.Site) (all []string) {
+	eachStep(s, func(step *http7.Step) { all = append(all, step.HidesFields...) })
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// eachStep calls do with the steps of a site.
+func eachStep(s *serve.Site, do func(*http7.Step)) {
 	done := map[*http7.Step]bool{} // routes share steps
 	add := func(steps []http7.Step) {
 		if len(steps) == 0 || done[&steps[0]] {
@@ -153,19 +217,14 @@ func textsOf(s *serve.Site) (all []string) {
 		}
 		done[&steps[0]] = true
 		for i := range steps {
-			all = append(all, steps[i].Reads...)
+			do(&steps[i])
 		}
 	}
 	add(s.Early)
 	add(s.Late)
 	for _, p := range s.Plans {
-		if p == nil {
-			continue
-		}
-		add(p.Route.Steps)
-		if r, ok := p.Local.(interface{ Reads() []string }); ok {
-			all = append(all, r.Reads()...)
+		if p != nil {
+			add(p.Route.Steps)
 		}
 	}
-	return all
 }

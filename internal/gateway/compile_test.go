@@ -186,6 +186,9 @@ func TestStepsAreMergedByStageListenerFirst(t *testing.T) {
 	edge := bundle{"edge", []http7.Step{step("edge.rewrite", http7.Rewrite), step("edge.limit", http7.Throttle)}}
 	late := bundle{"late", []http7.Step{step("late.limit", http7.Throttle)}}
 	own := bundle{"own", []http7.Step{step("own.limit", http7.Throttle), step("own.guard", http7.Guard), step("own.rewrite", http7.Rewrite)}}
+	required := http7.Step{Name: "id.required", Stage: http7.Identify, Required: true}
+	known := bundle{"id", []http7.Step{step("id.limit", http7.Throttle)}}
+	asking := bundle{"id", []http7.Step{required, step("id.limit", http7.Throttle)}}
 	for _, c := range []struct {
 		listener, route []bundle
 		without         []string
@@ -196,6 +199,9 @@ func TestStepsAreMergedByStageListenerFirst(t *testing.T) {
 		{[]bundle{edge, late}, []bundle{own}, nil, "own.guard edge.limit late.limit own.limit edge.rewrite own.rewrite"},
 		{[]bundle{edge, late}, []bundle{own}, []string{"edge"}, "own.guard late.limit own.limit own.rewrite"},
 		{[]bundle{edge}, []bundle{edge}, []string{"edge"}, "edge.limit edge.rewrite"}, // without is about the listener's
+		{[]bundle{edge, late}, []bundle{late, own, edge}, nil, "own.guard edge.limit late.limit own.limit edge.rewrite own.rewrite"},
+		{[]bundle{known}, []bundle{asking}, nil, "id.required id.limit"},
+		{[]bundle{asking}, []bundle{asking}, nil, "id.required id.limit"},
 	} {
 		if got := names(merge(c.listener, c.route, c.without)); got != c.want {
 			t.Errorf("merge(%v, %v, without %v): %q, want %q", c.listener, c.route, c.without, got, c.want)
@@ -204,11 +210,11 @@ func TestStepsAreMergedByStageListenerFirst(t *testing.T) {
 }
 
 func TestGuardAndIdentifyOfAListenerRunBeforeTheMatch(t *testing.T) {
-	k := &compiler{bundles: map[string][]http7.Step{
+	k := &compiler{cfg: &config.Config{}, bundles: map[string][]http7.Step{
 		"a": {step("a.rewrite", http7.Rewrite), step("a.identify", http7.Identify)},
 		"b": {step("b.guard", http7.Guard), step("b.authorise", http7.Authorise)},
 	}}
-	p := k.listenerParts(&config.Listener{Policies: []string{"a", "b"}})
+	p := k.listenerParts("web", &config.Listener{Policies: []string{"a", "b"}})
 	if got := names(p.early); got != "b.guard a.identify" {
 		t.Errorf("early: %q", got)
 	}
@@ -306,7 +312,7 @@ host = "endpoint"
 func TestLimitsOfAListenerAreCompiled(t *testing.T) {
 	c, report := compile(t, web+`forwarded = "both"
 trusted_proxies = ["10.0.0.0/8", "192.0.2.1"]
-limits = { header_bytes = "4KiB", header_count = 10, body_bytes = "2MiB", header_timeout = "3s", idle_timeout = "off", min_body_rate = "1KiB/s", write_stall = "7s" }
+limits = { header_bytes = "4KiB", header_count = 10, body_bytes = "2MiB", header_timeout = "3s", idle_timeout = "off", min_body_rate = "1KiB/s", write_stall = "7s", h2_streams = 9 }
 [listeners.wide]
 address = ":8081"
 limits.header_bytes = "64KiB"
@@ -317,7 +323,7 @@ respond = {}
 		t.Fatal(report)
 	}
 	s := c.sites["web"]
-	want := serve.Limits{BodyBytes: 2 << 20, HeaderTimeout: 3 * time.Second, BodyRate: 1024, WriteStall: 7 * time.Second}
+	want := serve.Limits{BodyBytes: 2 << 20, HeaderTimeout: 3 * time.Second, BodyRate: 1024, WriteStall: 7 * time.Second, H2Streams: 9}
 	want.Head.HeadBytes, want.Head.Fields, want.Head.TargetBytes = 4<<10, 10, 4<<10
 	if !reflect.DeepEqual(s.Limits, want) {
 		t.Errorf("limits %+v, want %+v", s.Limits, want)

@@ -22,7 +22,7 @@ func (g *Gateway) openDoor(cfg admin.Config) (*door, error) {
 	}
 	server, err := admin.New(cfg, admin.Gateway{
 		Reload: g.reloadFor, Status: g.Status, Ready: g.Ready, Metrics: g.metrics, Config: g.effective,
-		Assign: g.Assign, Standing: g.Standing, Explain: g.Explain, Plan: g.Plan, Mirrors: g.Mirrors,
+		Assign: g.Assign, Standing: g.Standing, Explain: g.Explain, Plan: g.Plan, Mirrors: g.Mirrors, Purge: g.Purge,
 	}, g.log.Logger)
 	if err != nil {
 		return nil, err

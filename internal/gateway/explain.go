@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 
+	"weir/http7/forward"
 	"weir/http7/serve"
 	"weir/internal/config"
 	"weir/internal/explain"
@@ -52,7 +55,26 @@ func (e examiner) explain(q *explain.Question, doors []explain.Door) (*explain.R
 	}
 	r := e.shared.Explain(e.sites[door.Listener], &asked)
 	e.annotate(r)
+	if slices.ContainsFunc(r.Policies, certified) {
+		r.Notes = append(r.Notes, "a client's certificate can't be told here: client_cert is asked as of a client that shows none")
+	}
+	if upstream, passed := e.Config.Listeners[door.Listener].Passes(asked.SNI, "h2", "http/1.1"); passed {
+		r.Notes = append(r.Notes, "a real client meets nothing of this: the listener's passthrough relays its connection for this host to "+upstream+" as it is")
+	}
 	return r, nil
+}
+
+// certified reports whether a policy has been asked that looks at the client's certificate.
+func certified(p explain.Policy) bool {
+	return strings.HasSuffix(p.Name, ".client_cert") && p.Verdict != explain.OptedOut && p.Verdict != explain.NotReached
+}
+
+// endpointProtocol is what the endpoints of an upstream are spoken to in.
+func endpointProtocol(u *config.Upstream) string {
+	if u.Protocol == forward.ProtocolAuto && u.TLS == nil {
+		return forward.ProtocolH1
+	}
+	return u.Protocol
 }
 
 // annotate adds what the hall does not know: places in the config, and what its keys said.
@@ -80,7 +102,8 @@ func (e examiner) annotate(r *explain.Report) {
 	}
 	for i := range r.Upstreams {
 		if u := e.Config.Upstreams[r.Upstreams[i].Name]; u != nil && r.Upstreams[i].Request != nil {
-			r.Upstreams[i].Request.Protocol = "h1"
+			out := r.Upstreams[i].Request
+			out.Protocol, out.TLS = endpointProtocol(u), u.TLS != nil
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"weir/internal/explain"
+	colours "weir/internal/term"
 )
 
 // shop has routes of every kind.
@@ -159,4 +160,61 @@ func counters(scrape string) string {
 		}
 	}
 	return b.String()
+}
+
+func TestAnExplanationSaysHowTheEndpointIsSpokenTo(t *testing.T) {
+	for words, want := range map[string]string{
+		"": "leaves over h1 as", `protocol = "h1"`: "leaves over h1 as", `protocol = "h2c"`: "leaves over h2c as",
+		`tls = {}`:                             "leaves over h1 or h2, as the endpoint chooses, with TLS as",
+		"tls = {}\nprotocol = \"h2\"":          "leaves over h2 with TLS as",
+		"tls.insecure = true\nprotocol=\"h1\"": "leaves over h1 with TLS as",
+	} {
+		o := offline(t, web+"[[routes]]\nupstream = \"api\"\n[upstreams.api]\nendpoints = \"127.0.0.1:8001\"\n"+words+"\n")
+		r := ask(t, o, explain.Question{URL: "/"})
+		if got := r.Text(colours.Paint{}); !strings.Contains(got, want) {
+			t.Errorf("%s: want %q in\n%s", words, want, got)
+		}
+	}
+}
+
+func TestAnExplanationFollowsTheSchemeToItsListener(t *testing.T) {
+	table, _ := pair(t, "shop.test")
+	o := offline(t, "[listeners.plain]\naddress = \":80\"\nredirect_to_https = true\n[listeners.safe]\naddress = \":443\"\nprotocols = [\"h1\", \"h2\", \"h3\"]\ntls.certificates = "+table+
+		"\npassthrough = { sni = \"db.test\", upstream = \"db\" }\n[[routes]]\nmatch.sni = \"shop.test\"\nrespond.body = \"ok\"\n[upstreams.db]\nendpoints = \"127.0.0.1:1\"\n")
+	for url, want := range map[string]string{
+		"http://shop.test/a?b":  "https://shop.test/a?b",
+		"https://shop.test/a?b": "200",
+		"https://db.test/":      "relays its connection for this host to db as it is",
+	} {
+		r := ask(t, o, explain.Question{URL: url})
+		if got := r.Text(colours.Paint{}); !strings.Contains(got, want) {
+			t.Errorf("%s: want %q in\n%s", url, want, got)
+		}
+	}
+}
+
+// Whoever asked about a route for clients with a certificate was told 401, whatever he asked.
+func TestAnExplanationSaysThatItKnowsNoCertificates(t *testing.T) {
+	o := offline(t, web+`[[routes]]
+match.path = "/a"
+respond = {}
+policies = "mtls"
+[[routes]]
+match.path = "/b"
+respond = {}
+[[routes]]
+match.path = "/c"
+respond = {}
+policies = ["away", "mtls"]
+[policies.mtls]
+client_cert = {}
+[policies.away]
+ip_filter.deny = "127.0.0.0/8"
+`)
+	for path, want := range map[string]bool{"/a": true, "/b": false, "/c": false} {
+		r := ask(t, o, explain.Question{URL: path})
+		if got := strings.Contains(strings.Join(r.Notes, "\n"), "a client's certificate can't be told here"); got != want {
+			t.Errorf("%s: said %v, want %v: %q", path, got, want, r.Notes)
+		}
+	}
 }

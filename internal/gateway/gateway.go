@@ -11,12 +11,16 @@ import (
 	"time"
 
 	"weir/health"
+	"weir/http7/cache"
 	"weir/http7/forward"
+	"weir/http7/policy"
 	"weir/http7/policy/mirror"
 	"weir/http7/serve"
 	"weir/http7/sticky"
+	"weir/internal/certs"
 	"weir/internal/config"
 	"weir/internal/deadline"
+	"weir/internal/filewatch"
 	"weir/internal/obs"
 	"weir/internal/sock"
 	"weir/lb"
@@ -69,13 +73,20 @@ type Gateway struct {
 	// Made by Open, from the first config.
 	log      *obs.Log
 	access   *obs.AccessLog
+	audit    *obs.AuditLog
+	files    *filewatch.Watcher // of policies
+	kept     *policy.Kept       // by policies
 	watcher  *sock.Watcher
 	monitor  *health.Monitor
 	outliers *health.Outliers
 	sessions *tcp4.Sessions
+	certs    *certs.Keeper
+	renewed  chan struct{} // wakes who watches their expiry
 	shared   *serve.Shared
 	mirrors  *mirror.Pool
 	logKey   logKey
+	cache    atomic.Pointer[cache.Cache] // nil until a config wants it
+	stuck    atomic.Bool                 // connections did not end although they were cut
 
 	snap    atomic.Pointer[serve.Snapshot]
 	current atomic.Pointer[generation] // prepared by Open, published from Run on
@@ -108,10 +119,12 @@ func New(o Options) *Gateway {
 		catalogue: obs.NewCatalogue(o.Build),
 		wheel:     deadline.New(),
 		sessions:  tcp4.NewSessions(),
+		kept:      policy.NewKept(),
 	}
 	g.registry = lb.NewRegistry(g.gone)
 	g.registry.Orders(g.orders.says)
 	g.turns.wake = make(chan struct{}, 1)
+	g.renewed = make(chan struct{}, 1)
 	g.registry.OnTurn(g.turns.turn)
 	g.back, g.end = context.WithCancel(context.Background())
 	g.cut, g.kill = context.WithCancel(context.Background())
@@ -177,6 +190,10 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 	if g.access, err = obs.NewAccessLog(cfg.AccessLog, needs); err != nil {
 		return err
 	}
+	if g.audit, err = obs.NewAuditLog(cfg.AuditLog, needs); err != nil {
+		return err
+	}
+	g.files = filewatch.New(g.log.Logger)
 	if g.watcher, err = sock.NewWatcher(); err != nil {
 		return err
 	}
@@ -187,6 +204,9 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 		return err
 	}
 	g.monitor.Pardons(g.outliers)
+	if g.certs, err = certs.NewKeeper(g.log.Logger); err != nil {
+		return err
+	}
 	g.shared = serve.NewShared(g.wheel, g.watcher, g.log.Logger)
 	g.shared.Panicked = g.panicked
 	g.reach.log, g.orders.log = g.log.Logger, g.log.Logger
@@ -194,6 +214,8 @@ func (g *Gateway) furnish(cfg *config.Config) (err error) {
 	g.mirrors = mirror.New(g.log.Logger)
 	g.catalogue.Watch(words(), g.upstreamReadings, g.endpointReadings)
 	g.catalogue.WatchMirrors(g.mirrorReadings)
+	g.catalogue.WatchCache(g.cacheReading)
+	g.catalogue.WatchCertificates(g.certificateReadings)
 	return nil
 }
 
@@ -226,8 +248,12 @@ func (g *Gateway) release() {
 	if g.access != nil {
 		g.access.Close()
 	}
+	g.audit.Close()
 	if g.watcher != nil {
 		g.watcher.Close()
+	}
+	if c := g.cache.Load(); c != nil {
+		c.Close() // nobody has used it
 	}
 }
 
@@ -239,9 +265,12 @@ func (g *Gateway) Log() *slog.Logger {
 	return g.log.Logger
 }
 
-// Reopen opens the access log's file anew, after a rotation.
+// Reopen opens the files of the access log and the audit log anew, after a rotation.
 func (g *Gateway) Reopen() {
 	if err := g.access.Reopen(); err != nil {
 		g.log.Error("access log can't be reopened", "error", err)
+	}
+	if err := g.audit.Reopen(); err != nil {
+		g.log.Error("audit log can't be reopened", "error", err)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"weir/internal/obs"
 )
 
-// live is what compiled mirrors are given to send copies.
+// live is what compiled mirrors are given to send copies, and caches to store answers.
 func (g *Gateway) live() live {
-	return live{sender: serve.NewSender(g.shared, g.planFor), pool: g.mirrors, ready: g.fit}
+	return live{sender: serve.NewSender(g.shared, g.planFor), pool: g.mirrors, ready: g.fit, cache: g.cacheFor, needs: g.needs}
 }
 
 // gentle is live for a load beside traffic: it works for a millisecond and rests for one, so that it never

@@ -54,7 +54,11 @@ func (o *Offline) upstream(registry *lb.Registry, name string) (*upstream, error
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{name: name, balancer: balancer, transport: forward.New(&c.Forwarding, o.shared.Wheel)}
+	transport, err := forward.New(&c.Forwarding, o.shared.Wheel)
+	if err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", name, err)
+	}
+	u := &upstream{name: name, balancer: balancer, transport: transport}
 	if u.hashOn, err = selector.New(c.HashOn); err == nil && c.Sticky != nil {
 		u.sticky, err = o.stickTo(name, c)
 	}

@@ -102,12 +102,21 @@ func (k *knowledge) blind(c *Compiled) map[string]bool {
 func (k *knowledge) question(rec *plan.Record, blind map[string]bool) (q *serve.Question, ok bool) {
 	r := *rec
 	r.Match = slices.Clone(rec.Match)
-	known := &http7.Recorded{Fields: k.fields[rec.Listener]}
+	known := &http7.Recorded{Fields: k.fields[rec.Listener], Consumer: rec.Consumer}
 	q = &serve.Question{Client: rec.Client, Peer: netip.AddrPortFrom(rec.Client, anyPort), Recorded: known, BodyLength: rec.Body}
 	for i := range r.Match {
 		selector, value := r.Match[i][0], &r.Match[i][1]
 		if selector == "sni" {
 			q.SNI = *value
+		}
+		if name, is := strings.CutPrefix(selector, "claim:"); is {
+			known.Claims = append(known.Claims, http7.Claim{Name: name, Value: []byte(*value)})
+		}
+		switch selector {
+		case "groups":
+			known.Groups = append(known.Groups, *value)
+		case "scopes":
+			known.Scopes = append(known.Scopes, *value)
 		}
 		hidden := strings.HasPrefix(*value, hashTag)
 		if hidden {

@@ -31,7 +31,7 @@ func (g *Gateway) posted(ctx context.Context, q admin.PlanQuestion) (next *Compi
 	g.current.Load().uses.limit(&o, missed)
 	cfg, report := config.Parse(filepath.Join(dir, filepath.Base(q.Name)), []byte(q.Config), o)
 	if cfg != nil {
-		next = compileWith(cfg, report, g.options.Handlers, live{pause: o.Pause})
+		next = compileWith(cfg, report, g.options.Handlers, live{pause: o.Pause, serving: g.current.Load().Compiled})
 	}
 	list = problems(report)
 	for i := range list {

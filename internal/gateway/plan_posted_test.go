@@ -17,7 +17,13 @@ import (
 // plan returns what a plan for a config answers, and all that it says.
 func (r *rig) plan(config string) (ok bool, said string) {
 	r.t.Helper()
-	a, err := r.g.Plan(r.t.Context(), admin.PlanQuestion{Name: "new.toml", Config: config})
+	return r.planWith(config, "")
+}
+
+// planWith is plan with an access log.
+func (r *rig) planWith(config, log string) (ok bool, said string) {
+	r.t.Helper()
+	a, err := r.g.Plan(r.t.Context(), admin.PlanQuestion{Name: "new.toml", Config: config, Log: log})
 	if err != nil {
 		return a.OK, err.Error()
 	}

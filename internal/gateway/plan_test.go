@@ -138,3 +138,22 @@ func TestARunningWeirPlans(t *testing.T) {
 	}
 	r.tell(asked{path: "/a/x", status: 200, says: "a"})
 }
+
+// A log need not tell which name a client's TLS asked for, and what a certificate covers is no part of a config.
+func TestAPlanOverTheAdminAPIDoesNotTakeCertificatesForChanges(t *testing.T) {
+	first, _ := pair(t, "first.test")
+	table, roots := pair(t, "web.test")
+	config := "access_log.path = \"-\"\n[listeners.web]\n" + any0 + "tls.certificates = [" + first + ", " + table + "]\n[[routes]]\nrespond.body = \"ok\"\n"
+	r := start(t, config)
+	if got := fetched(speaker(t, "h2", roots, "web.test"), "https://"+r.g.Addr("web").String()+"/", "web.test"); got != "HTTP/2.0 ok" {
+		t.Fatal(got)
+	}
+	until(t, "a line", func() bool { return strings.Contains(r.access.String(), `"status":200`) })
+	a, err := r.g.Plan(t.Context(), admin.PlanQuestion{Config: config, Log: r.access.String()})
+	if err != nil || !a.OK {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if l := a.Report.Log; l.Requests != 1 || l.Same != 1 {
+		t.Errorf("of one request the plan says %+v", l)
+	}
+}

@@ -1,13 +1,11 @@
 package gateway
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
+	"weir/http7"
 	"weir/http7/serve"
 	"weir/internal/certs"
-	"weir/internal/config"
 	"weir/internal/obs"
 	"weir/tcp4"
 )
@@ -21,6 +19,8 @@ type generation struct {
 	routes    []*obs.RouteSeries
 	listeners []*offer // by name
 	access    *obs.AccessLogChange
+	audit     *obs.AccessLogChange
+	keepers   []*acmeKeeper          // of acme tables
 	detached  map[string]*serve.Plan // for requests without a client, by upstream
 	door      *door                  // the admin server, if it is a new one
 }
@@ -28,14 +28,21 @@ type generation struct {
 // offer is a listener as one generation wants it.
 type offer struct {
 	*listener
-	fresh   bool           // nothing served under this name and kind before
-	bound   *tcp4.Listener // new sockets; nil: the listener's stay
-	address []string
-	store   *certs.Store // nil: no TLS
-	version uint16
-	site    *serve.Site // of http
-	handler tcp4.Handler
-	limits  tcp4.Limits
+	fresh     bool           // nothing served under this name and kind before
+	bound     *tcp4.Listener // new sockets; nil: the listener's stay
+	address   []string
+	store     *certs.Store      // nil: no TLS
+	keeper    *acmeKeeper       // nil: no acme
+	site      *serve.Site       // of http
+	protocols []string          // of http
+	relay     tcp4.Handler      // of tcp: who gets what is inside; nil: nobody
+	pass      *tcp4.Passthrough // nil: nothing is relayed as it is
+	handler   tcp4.Handler
+	limits    tcp4.Limits
+	guards    []http7.Step      // who may have a session
+	refusals  *obs.PolicySeries // of sessions
+	audit     *obs.AuditLog     // of sessions; nil: off
+	ports     []*udpPort        // of HTTP/3
 }
 
 // prepare binds and opens what compiled names. On an error everything is undone.
@@ -57,12 +64,16 @@ func (g *Gateway) prepare(c *Compiled, pause func()) (*generation, error) {
 		next.access, err = g.access.Prepare(c.Config.AccessLog)
 	}
 	if err == nil {
+		next.audit, err = g.audit.Prepare(c.Config.AuditLog)
+	}
+	if err == nil {
 		next.door, err = g.openDoor(c.Config.Admin)
 	}
 	if err != nil {
 		g.undo(next)
 		return nil, err
 	}
+	next.answerChallenges()
 	g.firstAnswers(next)
 	return next, nil
 }
@@ -73,12 +84,16 @@ func (g *Gateway) undo(next *generation) {
 		if o.bound != nil {
 			o.bound.Close()
 		}
+		o.undoUDP()
 		if o.fresh {
 			o.series.Retire()
 		}
 	}
 	if next.access != nil {
 		next.access.Undo()
+	}
+	if next.audit != nil {
+		next.audit.Undo()
 	}
 	if next.door != nil {
 		next.door.server.Close()
@@ -97,6 +112,7 @@ func (g *Gateway) giveBack(old *generation) {
 		s.Retire()
 		old.pause()
 	}
+	old.endTurn()
 }
 
 // bind makes the offers of all listeners: those that stay keep their sockets.
@@ -115,6 +131,9 @@ func (g *Gateway) bind(next, old *generation) error {
 		if err == nil {
 			err = g.bindOffer(o, running)
 		}
+		if err == nil {
+			err = g.openUDP(o, next.Config.Listeners[name], old)
+		}
 		if err != nil {
 			return err
 		}
@@ -126,7 +145,7 @@ func (g *Gateway) bind(next, old *generation) error {
 // undo.
 func (g *Gateway) offer(next, old *generation, name string) (o *offer, err error) {
 	c := next.Config.Listeners[name]
-	o = &offer{limits: connectionLimits(c), site: next.sites[name]}
+	o = &offer{limits: connectionLimits(c), site: next.sites[name], protocols: c.Protocols}
 	for _, a := range c.Address {
 		o.address = append(o.address, a.String())
 	}
@@ -136,10 +155,9 @@ func (g *Gateway) offer(next, old *generation, name string) (o *offer, err error
 		}
 		o.fresh = true
 	}
-	if c.Kind == config.KindTCP {
-		o.handler, err = g.relay(o.listener, c, next)
-	} else if c.TLS != nil {
-		err = o.openTLS(c.TLS)
+	g.openGuards(o, next)
+	if err = g.openSessions(o, c, next); err == nil {
+		err = g.openTLS(o, c, next)
 	}
 	return o, err
 }
@@ -166,21 +184,6 @@ func (g *Gateway) bindOffer(o *offer, running []*tcp4.Listener) (err error) {
 	return err
 }
 
-// openTLS reads the certificates.
-func (o *offer) openTLS(c *config.TLS) (err error) {
-	pairs := make([]certs.Pair, len(c.Certificates))
-	for i, p := range c.Certificates {
-		pairs[i] = certs.Pair{Cert: p.Cert, Key: p.Key}
-	}
-	if o.version, err = certs.Version(c.MinVersion); err == nil {
-		o.store, err = certs.Load(pairs)
-	}
-	if err != nil {
-		return fmt.Errorf("listener %s: %s", o.name, strings.TrimPrefix(err.Error(), "certs: "))
-	}
-	return nil
-}
-
 // fillSites gives the sites their live parts.
 func (g *Gateway) fillSites(next *generation) error {
 	for _, name := range next.Config.ListenerNames() {
@@ -190,6 +193,10 @@ func (g *Gateway) fillSites(next *generation) error {
 		}
 		if err := g.fillLog(next, s); err != nil {
 			return err
+		}
+		s.Refusals = g.catalogue.Policies()
+		if !next.Config.AuditLog.Off() {
+			s.AuditLog = g.audit
 		}
 		s.Unrouted = g.routeSeries(next, name, "")
 		for _, p := range s.Plans {
@@ -215,7 +222,7 @@ func (g *Gateway) fillLog(next *generation, s *serve.Site) error {
 	}
 	key, err := g.keyOfLog(next.Config)
 	if err == nil {
-		s.Reads = serve.NewReads(reads, key)
+		s.Reads = serve.NewReads(reads, key, hiddenFields(s)...)
 	}
 	return err
 }

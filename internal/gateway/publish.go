@@ -103,12 +103,17 @@ func texts(list []admin.Problem) []string {
 func (g *Gateway) publish(next *generation) {
 	old := g.current.Swap(next)
 	for _, o := range next.listeners {
-		g.seat(o)
+		g.seat(o, next.Config.Listeners[o.name])
 	}
+	g.fitCache(old.Config, next.Config)
+	g.certs.Keep(next.stores()...)
+	g.keepNames(old, next)
+	g.lookAtCertificates()
 	g.snap.Store(&serve.Snapshot{Generation: next.number, Sites: append([]*serve.Site(nil), g.slots...)})
 	g.look()
 	g.log.Apply(next.Config.Log)
 	next.access.Publish()
+	next.audit.Publish()
 	var replaced []*tcp4.Listener
 	for _, o := range next.listeners {
 		if o.fresh {
@@ -117,6 +122,7 @@ func (g *Gateway) publish(next *generation) {
 		if was := o.begin(); was != nil {
 			replaced = append(replaced, was)
 		}
+		g.serveUDP(o, next.Config.Listeners[o.name])
 	}
 	g.catalogue.Published(next.number, time.Now())
 	if next.door != nil {
@@ -130,14 +136,17 @@ func (g *Gateway) publish(next *generation) {
 		g.orders.keep(lives)
 		g.retire(old, next)
 		g.departed.keep(lives)
+		g.keepPolicies(next)
 		g.mirrors.Keep(next.mirrors())
 		g.turns.turn() // an upstream that is back, or gone
 	}
 }
 
-// seat gives an http listener its place in the snapshot, and what it serves.
-func (g *Gateway) seat(o *offer) {
+// seat gives a listener its handler, and an http listener its place in the snapshot and what it serves.
+func (g *Gateway) seat(o *offer, c *config.Listener) {
+	o.secureBy(c)
 	if o.kind != config.KindHTTP {
+		o.handler = o.enter(o.relay)
 		return
 	}
 	if o.engine == nil {
@@ -145,10 +154,7 @@ func (g *Gateway) seat(o *offer) {
 		o.engine = serve.NewEngine(g.shared, o.name, o.slot, &g.snap, o.series)
 	}
 	g.slots[o.slot] = o.site
-	if o.store != nil {
-		o.offered.Store(o.store.Config(o.version))
-	}
-	o.handler = o.http(o.store != nil)
+	o.handler = o.enter(o.engine.Serve)
 }
 
 func (g *Gateway) freeSlot() int {
@@ -176,14 +182,19 @@ func (o *offer) begin() (replaced *tcp4.Listener) {
 func (gen *generation) targets() []health.Target {
 	list := make([]health.Target, 0, len(gen.upstreams))
 	for _, name := range gen.Config.UpstreamNames() {
-		c := gen.Config.Upstreams[name]
-		list = append(list, health.Target{Upstream: gen.upstreams[name].balancer, Config: c.Health, Outliers: &c.Outliers})
+		c, u := gen.Config.Upstreams[name], gen.upstreams[name]
+		secure, protocol, proxy := u.transport.Way()
+		list = append(list, health.Target{
+			Upstream: u.balancer, Config: c.Health, Outliers: &c.Outliers,
+			Way: health.Way{TLS: secure, Protocol: protocol, Proxy: proxy},
+		})
 	}
 	return list
 }
 
 // retire ends what only old had. Exchanges and sessions that began under it go on.
 func (g *Gateway) retire(old, next *generation) {
+	g.retireUDP(old, next)
 	for _, o := range old.listeners {
 		if next.find(o.name, o.kind) != nil {
 			continue
@@ -203,7 +214,10 @@ func (g *Gateway) retire(old, next *generation) {
 func (g *Gateway) leave(l *listener, alone bool, grace time.Duration) {
 	ctx, cancel := context.WithTimeout(g.cut, grace)
 	defer cancel()
-	ended := l.engine != nil && drain(ctx, l) && alone && settle(ctx, l)
+	ended := l.engine != nil && drain(ctx, l) && alone && l.left(ctx)
+	if l.engine != nil && !ended {
+		g.stuck.Store(true) // perhaps
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// A connection that may still be there looks for its site in the slot.

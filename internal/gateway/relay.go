@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"weir/http7/forward"
 	"weir/http7/selector"
 	"weir/internal/config"
 	"weir/internal/obs"
@@ -13,9 +14,9 @@ import (
 	"weir/tcp4"
 )
 
-// relay returns the handler of a tcp listener in one generation.
-func (g *Gateway) relay(l *listener, c *config.Listener, next *generation) (tcp4.Handler, error) {
-	u, cfg := next.upstreams[c.Upstream], next.Config.Upstreams[c.Upstream]
+// relay returns what takes a listener's sessions to an upstream in one generation. They may be silent for idle.
+func (g *Gateway) relay(o *offer, name string, idle time.Duration, next *generation) (*tcp4.Relay, error) {
+	l, u, cfg := o.listener, next.upstreams[name], next.Config.Upstreams[name]
 	attempts := cfg.Retry.Attempts
 	if attempts == 0 {
 		attempts = tcp4.Off
@@ -24,22 +25,23 @@ func (g *Gateway) relay(l *listener, c *config.Listener, next *generation) (tcp4
 	if !next.Config.AccessLog.Off() {
 		done.access = g.access
 	}
-	r, err := tcp4.NewRelay(tcp4.RelayConfig{
+	return tcp4.NewRelay(tcp4.RelayConfig{
 		Listener:       l.name,
 		Upstream:       u.balancer,
 		Key:            keyOf(cfg),
 		ConnectTimeout: cfg.Timeouts.Connect.Value(),
 		Attempts:       attempts,
-		IdleTimeout:    c.Limits.IdleTimeout.Or(tcp4.Off),
+		IdleTimeout:    idle,
+		Strangers:      o.limits.Proxies,
+		SendProxy:      proxyVersions[cfg.SendProxyProtocol],
 		Sessions:       g.sessions,
 		Dialed:         g.reach.dialed,
 		Record:         done.record,
 	})
-	if err != nil {
-		return nil, err
-	}
-	return l.counted(r.Serve), nil
 }
+
+// proxyVersions are those of the headers that endpoints are sent; 0 is none.
+var proxyVersions = map[string]int{forward.ProxyV1: 1, forward.ProxyV2: 2}
 
 // keyOf returns what the sessions of an upstream are placed by; nil for nothing.
 func keyOf(c *config.Upstream) func(netip.Addr) lb.Key {
@@ -75,7 +77,7 @@ func (s *sessionEnd) record(r *tcp4.Record) {
 		return
 	}
 	line := obs.Record{
-		Arrival: r.Start, Client: clientOf(r.Client), Listener: r.Listener, Proto: "tcp",
+		Arrival: r.Start, Client: clientOf(r.Client), Listener: r.Listener, Proto: "tcp", Host: []byte(r.ServerName),
 		Upstream: r.Upstream, Endpoint: r.Endpoint, BytesIn: r.BytesIn, BytesOut: r.BytesOut,
 		Duration: r.Duration, Attempts: r.Attempts,
 	}

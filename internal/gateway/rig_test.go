@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -189,13 +191,17 @@ func echo(t testing.TB) string {
 // free returns an address of this machine that was free just now.
 func free(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	host := fmt.Sprintf("127.77.%d.%d:0", os.Getpid()%250+1, frees.Add(1)%250+1) // no connection that goes out takes a port there
+	l, err := net.Listen("tcp", host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	return l.Addr().String()
 }
+
+// frees counts addresses that were handed out.
+var frees atomic.Int64
 
 // session is a client of a tcp listener behind which an echo is.
 type session struct {

@@ -14,12 +14,20 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.background(g.watcher.Run)
 	g.background(g.monitor.Run)
 	g.background(g.outliers.Run)
+	g.background(g.certs.Run)
+	g.background(g.watchCertificates)
 	g.background(g.watchTurns)
+	g.background(g.files.Run)
 	logging, endLog := context.WithCancel(context.Background())
 	logged := make(chan struct{})
 	go func() { // gateway.access: ends last, so that no line is lost
 		defer close(logged)
 		g.access.Run(logging)
+	}()
+	audited := make(chan struct{})
+	go func() { // gateway.audit: likewise
+		defer close(audited)
+		g.audit.Run(logging)
 	}()
 	mirrored := make(chan struct{})
 	go func() { // gateway.mirrors: ends with the last copy that is under way
@@ -39,9 +47,11 @@ func (g *Gateway) Run(ctx context.Context) {
 	g.end()
 	g.work.Wait()
 	g.giveBack(g.current.Load())
+	g.endCache()
 	within(cutPatience, mirrored, func() { g.log.Warn("copies of requests were under way to mirrors that don't answer") })
 	endLog()
 	within(cutPatience, logged, func() { g.log.Warn("access log lines were lost, since nobody takes them") })
+	within(cutPatience, audited, func() { g.log.Warn("audit log lines were lost, since nobody takes them") })
 	g.watcher.Close()
 }
 
@@ -75,13 +85,17 @@ func (g *Gateway) stop() {
 	pause(g.cut, shutdown.Delay.Value())
 	g.mu.Lock()
 	g.stopped = true
-	listeners := g.current.Load().listeners
+	current := g.current.Load()
+	listeners := current.listeners
 	g.mu.Unlock()
 	grace, cancel := context.WithTimeout(g.cut, shutdown.Grace.Value())
 	defer cancel()
 	var all sync.WaitGroup
 	for _, o := range listeners {
 		all.Go(func() { o.sockets.Load().StopAccepting() }) // gateway.stop: ends with the accept loop
+	}
+	for _, p := range current.udpPorts() {
+		all.Go(p.StopAccepting) // gateway.stop: likewise
 	}
 	all.Wait()
 	for _, o := range listeners {
@@ -90,16 +104,20 @@ func (g *Gateway) stop() {
 	cut := 0
 	all.Go(func() { cut = g.sessions.Shutdown(grace) }) // gateway.sessions: ends with grace
 	all.Wait()
+	for _, p := range current.udpPorts() {
+		p.Close()
+	}
 	g.leaves.Wait()
 	g.log.Info("stopped", "cut_sessions", cut)
 }
 
 // empty waits until a listener that accepts no more has no connection left.
 func (g *Gateway) empty(grace context.Context, l *listener) {
-	if l.engine != nil {
-		drain(grace, l)
+	if l.engine != nil && !drain(grace, l) {
+		g.stuck.Store(true)
 	}
 	if !settle(grace, l) {
+		g.stuck.Store(true)
 		g.log.Warn("connections did not end", "listener", l.name, "connections", l.series.Active())
 	}
 }
@@ -134,13 +152,42 @@ func settle(grace context.Context, l *listener) bool {
 	if sockets.Wait(grace) == nil {
 		return true
 	}
-	if l.engine != nil {
-		l.cut()
-	}
+	l.cut()
 	last, cancel := context.WithTimeout(context.Background(), cutPatience)
 	defer cancel()
 	return sockets.Wait(last) == nil
 }
+
+// left waits until a listener that is gone has no connection but those that are relayed as they are, which live on. It
+// cuts the others when grace ends, and reports whether it came to that.
+func (l *listener) left(grace context.Context) bool {
+	active := &l.sockets.Load().Counters().Active
+	// Read in this order: a connection that is relayed meanwhile is among the active ones.
+	done := func() bool { return active.Load() <= l.passing.Load() }
+	if comesTo(grace, done) {
+		return true
+	}
+	l.cut()
+	last, cancel := context.WithTimeout(context.Background(), cutPatience)
+	defer cancel()
+	return comesTo(last, done)
+}
+
+// comesTo polls for something that nobody tells of, and reports whether it came before ctx ended.
+func comesTo(ctx context.Context, so func() bool) bool {
+	tick := time.NewTicker(leftPoll)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return so()
+		}
+	}
+	return true
+}
+
+const leftPoll = 50 * time.Millisecond
 
 // pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {

@@ -73,7 +73,7 @@ func TestSessionsOfATCPListenerReachTheirUpstream(t *testing.T) {
 }
 
 // pair writes a self-signed certificate for host and returns the table of it and what trusts it.
-func pair(t *testing.T, host string) (table string, roots *x509.CertPool) {
+func pair(t testing.TB, host string) (table string, roots *x509.CertPool) {
 	t.Helper()
 	c, err := certs.SelfSigned(host)
 	if err != nil {
@@ -96,7 +96,12 @@ func pair(t *testing.T, host string) (table string, roots *x509.CertPool) {
 func (r *rig) secure(listener, host string, roots *x509.CertPool) (string, error) {
 	r.t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: host}}}
-	res, err := client.Get("https://" + r.g.Addr(listener).String() + "/")
+	q, err := http.NewRequest("GET", "https://"+r.g.Addr(listener).String()+"/", nil)
+	if err != nil {
+		return "", err
+	}
+	q.Host = host
+	res, err := client.Do(q)
 	if err != nil {
 		return "", err
 	}
@@ -120,7 +125,7 @@ func TestTLSIsTerminatedAndItsCertificatesAreSwappedByAReload(t *testing.T) {
 	if body, err := r.secure("web", "second.example", secondRoots); err != nil || body != "safe" {
 		t.Fatalf("second: %q, %v", body, err)
 	}
-	if m := r.metrics(); !strings.Contains(m, `weir_listener_tls_handshake_failures_total{listener="web"} 1`) {
+	if m := r.metrics(); !strings.Contains(m, `weir_listener_tls_handshake_failures_total{listener="web",reason="refused_by_client"} 1`) {
 		t.Error("the handshake that failed is not counted once")
 	}
 	r.reload("[listeners.web]\n" + any0 + route)

@@ -78,6 +78,7 @@ func (g *Gateway) Status() admin.Status {
 	for _, o := range now.listeners {
 		s.Listeners = append(s.Listeners, o.status())
 	}
+	s.Cache = g.cacheStatus()
 	ejections := g.ejections()
 	for _, name := range now.Config.UpstreamNames() {
 		s.Upstreams = append(s.Upstreams, g.upstreamStatus(now.upstreams[name], now.Config.Upstreams[name], ejections))
@@ -99,7 +100,10 @@ func (g *Gateway) addresses() []string {
 }
 
 func (o *offer) status() admin.ListenerStatus {
-	s := admin.ListenerStatus{Name: o.name, Kind: o.kind, TLS: o.store != nil, Connections: o.series.Active()}
+	s := admin.ListenerStatus{
+		Name: o.name, Kind: o.kind, TLS: o.store != nil, Protocols: o.protocols, Connections: o.series.Active(),
+		Certificates: o.certificateStatus(),
+	}
 	if l := o.sockets.Load(); l != nil {
 		for _, a := range l.Addrs() {
 			s.Addresses = append(s.Addresses, a.String())

@@ -141,7 +141,7 @@ func TestReopenWritesToANewFile(t *testing.T) {
 
 func TestWarningsOfAConfigAreLogged(t *testing.T) {
 	r := start(t, answers("127.0.0.1:0", "x")+"[upstreams.unused]\nendpoints = \"127.0.0.1:1\"\n")
-	if !strings.Contains(r.log.String(), "no route and no tcp listener uses this upstream") {
+	if !strings.Contains(r.log.String(), "no route and no listener uses this upstream") {
 		t.Errorf("the log is silent:\n%s", r.log)
 	}
 }

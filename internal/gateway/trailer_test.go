@@ -28,6 +28,8 @@ address = "127.0.0.1:0"
 policies = ["edge"]
 [policies.edge]
 request_id = {}
+require_identity = "none"
+api_key = { keys_file = "`+keysOf(t, map[string]string{"ann": "the-key-of-ann"})+`" }
 headers.request = { set = { X-Role = "guest" }, remove = ["X-User"] }
 [[routes]]
 name = "all"
@@ -40,13 +42,14 @@ endpoints = ["`+strings.TrimPrefix(endpoint.URL, "http://")+`"]
 		if err != nil {
 			t.Fatal(err)
 		}
-		names := []string{"X-User", "X-Role", "X-Request-Id", "X-Sum"}
+		names := []string{"X-User", "X-Role", "X-Request-Id", "X-Api-Key", "X-Sum"}
 		req.Trailer = http.Header{}
 		for _, name := range names {
 			req.Trailer.Set(name, "spoofed")
 			req.Header.Set(name, "spoofed")
 		}
 		req.Header.Del("X-Sum")
+		req.Header.Set("X-Api-Key", "the-key-of-ann")
 		res, err := r.client.Do(req)
 		if err != nil {
 			t.Fatal(err)

@@ -38,6 +38,10 @@ func (g *Gateway) adoptUpstreams(next, old *generation) error {
 
 func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
 	c := next.Config.Upstreams[name]
+	transport, err := forward.New(&c.Forwarding, g.wheel)
+	if err != nil {
+		return fmt.Errorf("upstream %s: %w", name, err)
+	}
 	s := g.sourceOf(name, c, old)
 	balancer, err := g.registry.Adopt(name, balancing(next.Config, c, s != nil))
 	if err != nil {
@@ -48,7 +52,7 @@ func (g *Gateway) adoptUpstream(next, old *generation, name string) error {
 	u := &upstream{
 		name:      name,
 		balancer:  balancer,
-		transport: forward.New(&c.Forwarding, g.wheel),
+		transport: transport,
 		series:    g.catalogue.Upstream(name),
 		counters:  g.shared.Counters(name),
 		source:    s,

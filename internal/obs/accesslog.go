@@ -72,21 +72,28 @@ type AccessLogNeeds struct {
 // NewAccessLog opens cfg's path and returns a log that gathers lines; they are written while Run
 // runs. With path "" it is off until a change. The caller must call Run or Close.
 func NewAccessLog(cfg AccessLogConfig, needs AccessLogNeeds) (*AccessLog, error) {
-	at, err := openTarget(cfg.Path, needs.Stdout)
+	l, err := newLog("access log", cfg.Path, needs)
+	if err == nil {
+		l.written, l.dropped = needs.Catalogue.logLines, needs.Catalogue.logDropped
+		l.keep.Store(newKeep(cfg))
+	}
+	return l, err
+}
+
+// newLog opens a log's path; what names the log.
+func newLog(what, path string, needs AccessLogNeeds) (*AccessLog, error) {
+	at, err := openTarget(what, path, needs.Stdout)
 	if err != nil {
 		return nil, err
 	}
 	l := &AccessLog{
-		stdout:  needs.Stdout,
-		shards:  make([]shard, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1))),
-		full:    make(chan *block, maxBlocks),
-		free:    make(chan *block, maxBlocks),
-		written: needs.Catalogue.logLines,
-		dropped: needs.Catalogue.logDropped,
+		stdout: needs.Stdout,
+		shards: make([]shard, 1<<bits.Len(uint(2*runtime.GOMAXPROCS(0)-1))),
+		full:   make(chan *block, maxBlocks),
+		free:   make(chan *block, maxBlocks),
 	}
-	l.sink = sink{log: needs.Log, at: at}
-	l.path.Store(&cfg.Path)
-	l.keep.Store(newKeep(cfg))
+	l.sink = sink{what: what, log: needs.Log, at: at}
+	l.path.Store(&path)
 	return l, nil
 }
 
@@ -100,12 +107,17 @@ type AccessLogChange struct {
 
 // Prepare opens what cfg needs and changes nothing yet.
 func (l *AccessLog) Prepare(cfg AccessLogConfig) (*AccessLogChange, error) {
-	c := &AccessLogChange{log: l, keep: newKeep(cfg)}
-	if cfg.Path == *l.path.Load() {
-		return c, nil
+	c, err := l.change(cfg.Path)
+	c.keep = newKeep(cfg)
+	return c, err
+}
+
+// change opens path unless it stays the same.
+func (l *AccessLog) change(path string) (c *AccessLogChange, err error) {
+	c = &AccessLogChange{log: l}
+	if path != *l.path.Load() {
+		c.at, err = openTarget(l.sink.what, path, l.stdout)
 	}
-	at, err := openTarget(cfg.Path, l.stdout)
-	c.at = at
 	return c, err
 }
 
@@ -139,15 +151,27 @@ func (l *AccessLog) Write(r *Record) {
 	}
 	s := l.lock()
 	defer s.mu.Unlock()
+	if b := l.room(s); b != nil {
+		b.b = appendRecord(b.b, r)
+		l.added(s)
+	}
+}
+
+// room returns the block that a line may be appended to, nil if there is none; then the line is counted as dropped. Call
+// with s locked.
+func (l *AccessLog) room(s *shard) *block {
 	if s.block == nil && !s.closed {
 		s.block = l.take()
 	}
-	b := s.block
-	if b == nil {
+	if s.block == nil {
 		l.dropped.Inc()
-		return
 	}
-	b.b = appendRecord(b.b, r)
+	return s.block
+}
+
+// added notes that the block of s has one more line.
+func (l *AccessLog) added(s *shard) {
+	b := s.block
 	b.lines++
 	if len(b.b) >= handOver {
 		s.block = nil
@@ -258,7 +282,7 @@ func (l *AccessLog) Reopen() error {
 	if l == nil {
 		return nil
 	}
-	at, err := openTarget(*l.path.Load(), l.stdout)
+	at, err := openTarget(l.sink.what, *l.path.Load(), l.stdout)
 	if err == nil {
 		l.goOn(at)
 	}

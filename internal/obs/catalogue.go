@@ -25,10 +25,17 @@ type Catalogue struct {
 	reloadOK   *metrics.Counter
 	reloadBad  *metrics.Counter
 	panics     *metrics.Counter
+	obtained   *metrics.Counter
+	unobtained *metrics.Counter
 	logLines   *metrics.Counter
 	logDropped *metrics.Counter
 
-	written atomic.Int64 // about how much the last scrape had beside the set's
+	auditLines   *metrics.Counter
+	auditDropped *metrics.Counter
+	policies     *PolicySeries
+
+	fills   atomic.Pointer[Histogram] // of the cache; nil before the first
+	written atomic.Int64              // about how much the last scrape had beside the set's
 
 	mu         sync.Mutex
 	routes     map[[2]string]*RouteSeries
@@ -57,6 +64,7 @@ func NewCatalogue(b Build) *Catalogue {
 		upstreams:  map[string]*UpstreamSeries{},
 		listeners:  map[string]*ListenerSeries{},
 		histograms: map[string]*Histogram{},
+		policies:   newPolicySeries(),
 	}
 	c.processSeries(b)
 	c.set.RegisterMetricsWriter(c.writeOwn)
@@ -67,8 +75,12 @@ func (c *Catalogue) processSeries(b Build) {
 	c.reloadOK = c.set.NewCounter(series(configReloads, "result", "ok"))
 	c.reloadBad = c.set.NewCounter(series(configReloads, "result", "refused"))
 	c.panics = c.set.NewCounter(panicsTotal)
+	c.obtained = c.set.NewCounter(series(certificateTries, "result", "ok"))
+	c.unobtained = c.set.NewCounter(series(certificateTries, "result", "failed"))
 	c.logLines = c.set.NewCounter(accessLogLines)
 	c.logDropped = c.set.NewCounter(accessLogDropped)
+	c.auditLines = c.set.NewCounter(auditLogLines)
+	c.auditDropped = c.set.NewCounter(auditLogDropped)
 	c.set.NewGauge(configGeneration, func() float64 { return float64(c.generation.Load()) })
 	c.set.NewGauge(configReloadedAt, func() float64 { return float64(c.reloadedAt.Load()) })
 	info := series(buildInfo, "version", b.Version, "commit", b.Commit, "go", b.Go, "fasthttp", b.FastHTTP)
@@ -88,6 +100,15 @@ func (c *Catalogue) Refused() { c.reloadBad.Inc() }
 
 // Panicked counts a panic that was recovered in a policy, a handler or an engine.
 func (c *Catalogue) Panicked() { c.panics.Inc() }
+
+// Obtained counts an attempt to obtain a certificate; ok says that it went well.
+func (c *Catalogue) Obtained(ok bool) {
+	if ok {
+		c.obtained.Inc()
+	} else {
+		c.unobtained.Inc()
+	}
+}
 
 // WritePrometheus writes all series in the Prometheus text format, those of the process and of
 // the Go runtime included. It allocates and may take milliseconds: for scrapes only.

@@ -184,15 +184,26 @@ func TestAListenerCountsItsConnections(t *testing.T) {
 	l.Opened()
 	l.Opened()
 	l.Closed()
+	l.TunnelOpened()
+	l.TunnelOpened()
+	l.TunnelClosed()
 	l.Refused("max_connections")
-	l.HandshakeFailed()
+	l.Shaken("1.3", 3)
+	l.Shaken("1.2", 1)
+	l.Shaken("1.3", 2)
+	l.Resumed(2)
+	l.HandshakeFailed("not_tls", 1)
 	l.AcceptPaused()
 	l.Relayed(5, 7)
 	for _, line := range []string{
 		`weir_listener_connections_total{listener="web"} 2`,
 		`weir_listener_connections_active{listener="web"} 1`,
+		`weir_listener_tunnels_active{listener="web"} 1`,
 		`weir_listener_connections_refused_total{listener="web",reason="max_connections"} 1`,
-		`weir_listener_tls_handshake_failures_total{listener="web"} 1`,
+		`weir_listener_tls_handshakes_total{listener="web",version="1.3"} 5`,
+		`weir_listener_tls_handshakes_total{listener="web",version="1.2"} 1`,
+		`weir_listener_tls_resumptions_total{listener="web"} 2`,
+		`weir_listener_tls_handshake_failures_total{listener="web",reason="not_tls"} 1`,
 		`weir_listener_accept_pauses_total{listener="web"} 1`,
 		`weir_listener_bytes_in_total{listener="web"} 5`,
 		`weir_listener_bytes_out_total{listener="web"} 7`,
@@ -209,12 +220,17 @@ func TestReloadsPanicsAndBuildAreExported(t *testing.T) {
 	c.Published(7, time.Unix(1700000000, 0))
 	c.Refused()
 	c.Panicked()
+	c.Obtained(true)
+	c.Obtained(false)
+	c.Obtained(false)
 	for _, line := range []string{
 		`weir_config_generation 7`,
 		`weir_config_reloads_total{result="ok"} 1`,
 		`weir_config_reloads_total{result="refused"} 1`,
 		`weir_config_last_reload_success_timestamp_seconds 1700000000`,
 		`weir_panics_total 1`,
+		`weir_certificate_attempts_total{result="ok"} 1`,
+		`weir_certificate_attempts_total{result="failed"} 2`,
 		`weir_build_info{version="0.1",commit="abc",go="go1.26",fasthttp="v1.74.0"} 1`,
 	} {
 		wantLine(t, c, line)
@@ -229,9 +245,19 @@ func full() *Catalogue {
 	c.Upstream("u").Attempt("ok", 1)
 	l := c.Listener("web")
 	l.Fault("x")
+	l.Defended("x")
 	l.Refused("y")
+	l.Shaken("1.3", 1)
+	l.HandshakeFailed("other", 1)
+	c.WatchCertificates(slices.Values([]CertificateReading{{Listener: "web", Certificate: "a.test", Expiry: time.Unix(1, 0)}}))
 	c.Watch(words(), decisions(), readings())
 	c.WatchMirrors(mirrors())
+	c.WatchCache(func() (CacheReading, bool) { return cached(), true })
+	c.Filled(time.Millisecond)
+	c.Route("web", "a").Cached("hit")
+	c.Policies().Refused("edge.jwt", "jwt_expired", "enforce")
+	c.Policies().Counted("edge.jwt", "refresh_failed").Add(1)
+	c.Policies().Gauged("edge.rate_limit", "keys", func() float64 { return 3 })
 	return c
 }
 
@@ -281,6 +307,16 @@ func TestTheManualListsTheFamilies(t *testing.T) {
 			labels = ""
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, labels, f.Help)
+	}
+	b.WriteString("\n## Kinds of defences\n\nNone needs tuning. Each is counted once for the connection, stream or handshake that it has ended or refused.\n\n" +
+		"| kind | what the client did |\n|---|---|\n")
+	for _, d := range Defences() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", d.Kind, d.Help)
+	}
+	b.WriteString("\n## Results of a cache\n\nEach is counted once for an exchange, and stands in the access log as `cache`. The hit ratio is `hit`, `stale`, `error-stale`,\n" +
+		"`revalidated` and `collapsed` against all. A cache in mode `observe` counts nothing here; the log's `verdicts` have its words.\n\n| result | the answer was |\n|---|---|\n")
+	for _, w := range CacheWords() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", w[0], w[1])
 	}
 	const page = "../../docs/metrics.md"
 	if *update {

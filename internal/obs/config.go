@@ -52,6 +52,25 @@ func DefaultAccessLog() AccessLogConfig {
 // Off reports whether no access log is written.
 func (c *AccessLogConfig) Off() bool { return c.Path == "" }
 
+// AuditLogConfig is the line that every refusal of a policy leaves, one that would only have been made included.
+type AuditLogConfig struct {
+	// Path is the file; "-" is stdout, "" is off. A file is reopened on SIGUSR1. Default: "".
+	Path string `toml:"path"`
+	// Format is "json". Default: "json".
+	Format string `toml:"format"`
+}
+
+// DefaultAuditLog returns the values of absent keys.
+func DefaultAuditLog() AuditLogConfig { return AuditLogConfig{Format: "json"} }
+
+// Off reports whether no audit log is written.
+func (c *AuditLogConfig) Off() bool { return c.Path == "" }
+
+// Check notes what is wrong with c.
+func (c *AuditLogConfig) Check(p *conf.Problems) {
+	p.OneOf("format", c.Format, "a format", "json")
+}
+
 // Check notes what is wrong with c.
 func (c *AccessLogConfig) Check(p *conf.Problems) {
 	p.OneOf("format", c.Format, "a format", "json")

@@ -58,12 +58,14 @@ type Words struct {
 	Breaker []string
 }
 
-// watched is where a scrape reads upstreams, endpoints and mirrors; the catalogue's mutex guards it.
+// watched is where a scrape reads upstreams, endpoints, mirrors and the cache; the catalogue's mutex guards it.
 type watched struct {
-	words     Words
-	mirrors   iter.Seq[MirrorReading]
-	endpoints iter.Seq[EndpointReading]
-	upstreams iter.Seq[UpstreamReading]
+	words        Words
+	cache        func() (CacheReading, bool)
+	mirrors      iter.Seq[MirrorReading]
+	certificates iter.Seq[CertificateReading]
+	endpoints    iter.Seq[EndpointReading]
+	upstreams    iter.Seq[UpstreamReading]
 }
 
 // Watch makes every scrape read upstreams and endpoints from the sequences, which must be safe for
@@ -81,8 +83,17 @@ func (c *Catalogue) writeReadings(w *bytes.Buffer) {
 	c.mu.Lock()
 	from := c.watched
 	c.mu.Unlock()
+	c.policies.write(w)
+	if from.cache != nil {
+		if r, ok := from.cache(); ok {
+			writeCache(w, &r)
+		}
+	}
 	if from.mirrors != nil {
 		writeMirrors(w, slices.Collect(from.mirrors))
+	}
+	if from.certificates != nil {
+		writeCertificates(w, slices.Collect(from.certificates))
 	}
 	if from.endpoints == nil || from.upstreams == nil {
 		return
@@ -191,16 +202,19 @@ type family struct {
 	headed     bool
 }
 
-// put writes one series; at and more are what stands between the braces, and more may be "".
+// put writes one series; at and more are what stands between the braces, and may be "".
 func (f *family) put(at, more string, n uint64) {
 	f.begin(at, more)
 	f.w.Write(strconv.AppendUint(f.w.AvailableBuffer(), n, 10))
 	f.w.WriteByte('\n')
 }
 
-func (f *family) seconds(at string, d time.Duration) {
+func (f *family) seconds(at string, d time.Duration) { f.number(at, d.Seconds()) }
+
+// number writes a series whose value may have a fraction.
+func (f *family) number(at string, v float64) {
 	f.begin(at, "")
-	f.w.Write(strconv.AppendFloat(f.w.AvailableBuffer(), d.Seconds(), 'g', -1, 64))
+	f.w.Write(strconv.AppendFloat(f.w.AvailableBuffer(), v, 'g', -1, 64))
 	f.w.WriteByte('\n')
 }
 
@@ -210,6 +224,10 @@ func (f *family) begin(at, more string) {
 		f.headed = true
 	}
 	f.w.WriteString(f.name)
+	if at == "" {
+		f.w.WriteByte(' ')
+		return
+	}
 	f.w.WriteByte('{')
 	f.w.WriteString(at)
 	if more != "" {

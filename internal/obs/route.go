@@ -17,6 +17,7 @@ type RouteSeries struct {
 	tenure
 	listener, route string
 	live            atomic.Pointer[routeNumbers]
+	cached          fan
 }
 
 type routeNumbers struct {
@@ -36,6 +37,7 @@ func (c *Catalogue) Route(listener, route string) *RouteSeries {
 	if r == nil {
 		r = &RouteSeries{listener: listener, route: route}
 		r.tenure = tenure{cat: c, drop: func() { delete(c.routes, key) }}
+		r.cached = fan{family: cacheRequests, labels: []string{"listener", listener, "route", route}, label: "result"}
 		c.routes[key] = r
 	}
 	r.holders++

@@ -16,7 +16,8 @@ type target struct {
 	file *os.File  // nil unless path is a file's
 }
 
-func openTarget(path string, stdout io.Writer) (*target, error) {
+// openTarget opens the place at path of a log; what names that: "access log".
+func openTarget(what, path string, stdout io.Writer) (*target, error) {
 	switch path {
 	case "":
 		return &target{}, nil
@@ -25,7 +26,7 @@ func openTarget(path string, stdout io.Writer) (*target, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 	if err != nil {
-		return nil, fmt.Errorf("access log: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return &target{path: path, w: f, file: f}, nil
 }
@@ -43,6 +44,7 @@ func (t *target) close() error {
 
 // sink writes lines to a target that can be exchanged. It belongs to the log's writer.
 type sink struct {
+	what   string // "access log"
 	log    *slog.Logger
 	at     *target
 	torn   bool // the last write ended inside a line
@@ -52,7 +54,7 @@ type sink struct {
 // use closes the present target and goes on with t.
 func (s *sink) use(t *target) {
 	if err := s.at.close(); err != nil {
-		s.log.Error("access log can't be closed", "path", s.at.path, "error", err)
+		s.log.Error(s.what+" can't be closed", "path", s.at.path, "error", err)
 	}
 	s.at, s.torn = t, false
 }
@@ -83,9 +85,9 @@ func (s *sink) put(lines []byte, n int) (lost int) {
 func (s *sink) note(err error) {
 	switch {
 	case err != nil && !s.failed:
-		s.log.Error("access log can't be written; lines are dropped", "path", s.at.path, "error", err)
+		s.log.Error(s.what+" can't be written; lines are dropped", "path", s.at.path, "error", err)
 	case err == nil && s.failed:
-		s.log.Info("access log is written again", "path", s.at.path)
+		s.log.Info(s.what+" is written again", "path", s.at.path)
 	}
 	s.failed = err != nil
 }

@@ -28,6 +28,7 @@ type line struct {
 	FirstByte int64       `json:"first_byte_us"`
 	Attempts  int64       `json:"attempts"`
 	Consumer  string      `json:"consumer"`
+	Cache     string      `json:"cache"`
 	Verdicts  [][2]string `json:"verdicts"`
 	Match     [][2]string `json:"match"`
 }
@@ -62,7 +63,7 @@ func (r *Record) parse(text []byte) error {
 		Method: l.Method, Host: l.Host, Target: l.Target, Route: l.Route, Upstream: l.Upstream, Endpoint: l.Endpoint,
 		Status: int(l.Status), Fault: l.Fault, BytesIn: l.BytesIn, BytesOut: l.BytesOut, Attempts: int(l.Attempts), Consumer: l.Consumer,
 		Duration: time.Duration(l.Duration) * time.Microsecond, FirstByte: time.Duration(l.FirstByte) * time.Microsecond,
-		Verdicts: l.Verdicts, Match: l.Match, Body: l.BytesIn,
+		Cache: l.Cache, Verdicts: l.Verdicts, Match: l.Match, Body: l.BytesIn,
 	}
 	return nil
 }

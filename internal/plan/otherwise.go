@@ -22,7 +22,7 @@ type place struct{ listener, route string }
 var (
 	routeShapes    = []string{"rewrite", "split", "split_by", "policies", "without", "error_pages"}
 	listenerShapes = []string{"policies"}
-	policyShapes   = []string{"headers", "cors", "compress", "request_id"}
+	policyShapes   = []string{"headers", "cors", "compress", "request_id", "cache", "translate", "geo", "api_key", "basic", "jwt", "introspect", "client_cert", "forward_auth", "oidc"}
 )
 
 // Join tells of the requests that count as same which may leave or be answered otherwise, since a section of theirs has changed.

@@ -27,6 +27,7 @@ func TestOfTheSameThoseWhoseShapeHasChangedAreNamed(t *testing.T) {
 		{"a rewrite", Changes{Routes: []Change{{Name: "orders", Keys: keys("rewrite.prefix", "rewrite.to", "timeout")}}}, []Otherwise{{"orders", []string{"rewrite"}, 3}}},
 		{"a time limit", Changes{Routes: []Change{{Name: "orders", Keys: keys("timeout", "split_byte")}}}, nil},
 		{"a policy of a route", Changes{Policies: []Change{{Name: "p", Keys: keys("headers.request.set.X", "cors.origins", "ip_filter.deny"), Used: []string{"route shop"}}}}, []Otherwise{{"shop", []string{"p.cors", "p.headers"}, 2}}},
+		{"a cache", Changes{Policies: []Change{{Name: "p", Keys: keys("cache.ttl"), Used: []string{"route shop"}}}}, []Otherwise{{"shop", []string{"p.cache"}, 2}}},
 		{"a policy of a listener", Changes{Policies: []Change{{Name: "p", Keys: keys("compress.types[0]"), Used: []string{"listener inner"}}}},
 			[]Otherwise{{"rest", []string{"p.compress"}, 1}, {"shop", []string{"p.compress"}, 1}}},
 		{"a listener's policies", Changes{Listeners: []Change{{Name: "web", Keys: keys("policies")}}}, []Otherwise{{"orders", []string{"policies"}, 3}, {"shop", []string{"policies"}, 1}}},

@@ -60,7 +60,7 @@ func TestALineIsReadWhole(t *testing.T) {
 		Line: 1, Arrival: time.UnixMicro(1700000000123456).UTC(), Client: netip.MustParseAddr("192.0.2.7"), Listener: "web", Proto: "HTTP/1.1",
 		Method: "GET", Host: "api.example.com", Target: "/v1/orders/17?page=2", Route: "orders", Upstream: "orders", Endpoint: "10.0.0.1:8080",
 		Status: 200, Fault: "timeout", BytesIn: 12, BytesOut: 1024, Duration: 1500 * time.Microsecond, FirstByte: 1400 * time.Microsecond,
-		Attempts: 1, Consumer: "acme", Verdicts: [][2]string{{"edge.headers", "continue"}},
+		Attempts: 1, Consumer: "acme", Cache: "miss", Verdicts: [][2]string{{"edge.headers", "continue"}},
 		Match: [][2]string{{"header:x-tenant", "a"}, {"cookie:c", "b"}, {"sni", "api.example.com"}}, Body: 12,
 	}
 	for about, log := range map[string][]byte{"plain": []byte(wholeLine + "\n"), "gz": zipped(t, wholeLine+"\n"), "crlf": []byte(wholeLine + "\r\n"), "no end": []byte(wholeLine)} {

@@ -27,8 +27,9 @@ type Record struct {
 	BytesOut  int64
 	Duration  time.Duration
 	FirstByte time.Duration // 0: none was sent
-	Attempts  int           // 0: Weir answered by itself
+	Attempts  int           // 0: no endpoint was asked
 	Consumer  string
+	Cache     string      // what a cache had to do with the answer
 	Verdicts  [][2]string // policy, and what it said
 	Match     [][2]string // selector, and a value that it had
 
@@ -49,13 +50,23 @@ func (r *Record) unread() bool {
 }
 
 // lateFaults are those that befall a request which has been let through, an endpoint asked or not. They and all whose names
-// begin with "upstream_" are no verdict on the request.
+// begin with "upstream_" are no verdict on the request. What limits refuse hangs on the requests before it.
 const lateFaults = " breaker_open connect_failed connect_refused connect_timeout name_unresolved no_endpoint overloaded route_timeout " +
-	"client_left client_stalled request_cut request_timeout bad_chunk bad_trailer exhausted handler compress stopping panic "
+	"client_left client_stalled request_cut request_timeout bad_chunk bad_trailer exhausted handler compress stopping panic " +
+	"rate_limited rate_limit_unavailable quota_exceeded quota_unavailable concurrency_exceeded basic_busy jwt_no_keys " +
+	"introspect_unavailable forward_auth_unavailable forward_auth_limited oidc_unavailable "
 
 // refused reports whether Weir answered because of what the request was.
 func (r *Record) refused() bool {
 	return r.Fault != "" && !strings.HasPrefix(r.Fault, "upstream_") && !strings.Contains(lateFaults, " "+r.Fault+" ")
+}
+
+// storedWords are the results of a cache that answers for an endpoint.
+const storedWords = " hit stale collapsed revalidated error-stale "
+
+// own reports whether the answer was of Weir's own making: no endpoint gave it, now or before.
+func (r *Record) own() bool {
+	return r.Attempts == 0 && (r.Cache == "" || !strings.Contains(storedWords, " "+r.Cache+" "))
 }
 
 // closingFaults are refusals behind which the connection closes, and what had been announced of a body is not read.

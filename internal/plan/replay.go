@@ -165,11 +165,11 @@ func sameAsLogged(rec *Record, after *Outcome) bool {
 	case rec.refused():
 		return false
 	case after.Status != 0:
-		return rec.Attempts == 0 && rec.Status == after.Status && (after.Location == "" || after.Alike) // no log has it
+		return rec.own() && rec.Status == after.Status && (after.Location == "" || after.Alike) // no log has it
 	case len(after.Upstreams) == 0: // a handler answers
 		return rec.Upstream == ""
 	}
-	return slices.Contains(after.Upstreams, rec.Upstream) && (rec.Attempts > 0 || rec.Fault != "")
+	return slices.Contains(after.Upstreams, rec.Upstream) && (!rec.own() || rec.Fault != "")
 }
 
 // hit counts the policies and limits that would meet the request and did not before.

@@ -44,7 +44,7 @@ func (l *line) value(key string, c *cursor) (ok bool) {
 	case "match":
 		l.Match, ok = c.pairs()
 		return ok
-	case "cache", "request_id", "trace_id":
+	case "request_id", "trace_id":
 		_, ok = c.text()
 		return ok
 	}
@@ -77,6 +77,8 @@ func (l *line) texts(key string) *string {
 		return &l.Fault
 	case "consumer":
 		return &l.Consumer
+	case "cache":
+		return &l.Cache
 	}
 	return nil
 }

@@ -90,7 +90,7 @@ func (o *Outcome) meeting() Meeting {
 // meeting is what the log says of a request.
 func (r *Record) meeting() Meeting {
 	m := Meeting{Route: clip(r.Route)}
-	if r.Attempts == 0 {
+	if r.own() {
 		m.Status, m.Fault = r.Status, clip(r.Fault)
 	} else {
 		m.Upstreams = []string{clip(r.Upstream)}

@@ -30,12 +30,15 @@ const (
 	Custom
 )
 
-// Conn is one TCP, unix or TLS connection. One goroutine reads and one writes at a time;
-// Interrupt may come from any.
+// Conn is one TCP, unix or TLS connection, or any other that [Conn.InitAny] took. One goroutine reads
+// and one writes at a time; Interrupt may come from any.
 type Conn struct {
 	nc  net.Conn
-	raw syscall.RawConn
+	raw syscall.RawConn // nil for one without a descriptor
 	tls *tls.Conn
+	// await and unsent are nc's own, if it has them.
+	await  awaiter
+	unsent unsender
 	// gate is below tls, if the connection was made with NewGate.
 	gate *Gate
 
@@ -58,6 +61,8 @@ type Conn struct {
 	writeFn   func(fd uintptr) bool
 	probeFn   func(fd uintptr)
 	ready     atomic.Bool
+	turning   bool    // its owner is in a turn of Reader.Loop
+	fd        uintptr // while turning
 	one       [1]byte
 }
 
@@ -87,6 +92,30 @@ func (c *Conn) Init(nc net.Conn) error {
 	return nil
 }
 
+// awaiter is a connection without a descriptor that can wait before it is given room to read to.
+type awaiter interface {
+	// AwaitRead blocks until Read will not: until bytes, the end or the deadline have come.
+	AwaitRead() error
+}
+
+// unsender is a connection without a descriptor that knows how its writes go on.
+type unsender interface {
+	// Unsent returns a number that is 0 while nothing is being written, and else changes whenever the other
+	// end has taken something. Any goroutine may call it.
+	Unsent() int
+}
+
+// InitAny binds c to a connection that need not have a descriptor: one stream of many, a pipe in memory. Its
+// deadlines must wake whoever waits, and be forgiven by a zero time; it may have AwaitRead() error, so that
+// nothing is held while it waits, and Unsent() int. [Conn.Readable] is always false on it, [Reader.Loop] is not
+// for it, and [Reader.Ask] makes no check. c may be bound anew once it is closed.
+func (c *Conn) InitAny(nc net.Conn) {
+	c.nc, c.raw, c.tls, c.gate = nc, nil, nil, nil
+	c.await, _ = nc.(awaiter)
+	c.unsent, _ = nc.(unsender)
+	c.why.Store(uint32(NotInterrupted))
+}
+
 // Net returns the connection beneath.
 func (c *Conn) Net() net.Conn { return c.nc }
 
@@ -99,12 +128,28 @@ func (c *Conn) ReadInto(into func() []byte) (int, error) {
 	if c.tls != nil {
 		return c.readTLS(into)
 	}
+	if c.raw == nil {
+		return c.readAny(into)
+	}
 	c.readInto, c.readN, c.readErr = into, 0, nil
 	err := c.raw.Read(c.readFn)
 	if err == nil {
 		err = c.readErr
 	}
 	return c.readN, err
+}
+
+// readAny waits without a buffer, if the connection can.
+func (c *Conn) readAny(into func() []byte) (int, error) {
+	if c.await != nil {
+		if c.waits != nil {
+			c.waits()
+		}
+		if err := c.await.AwaitRead(); err != nil {
+			return 0, err
+		}
+	}
+	return c.nc.Read(into())
 }
 
 // readOnce is one non-blocking read; false waits for readability.
@@ -151,7 +196,7 @@ func (c *Conn) readTLS(into func() []byte) (int, error) {
 
 // Write writes all of b.
 func (c *Conn) Write(b []byte) (int, error) {
-	if c.tls != nil {
+	if c.tls != nil || c.raw == nil {
 		return c.nc.Write(b)
 	}
 	c.writeFrom, c.writeN, c.writeErr = b, 0, nil
@@ -161,6 +206,20 @@ func (c *Conn) Write(b []byte) (int, error) {
 		err = c.writeErr
 	}
 	return c.writeN, err
+}
+
+// WriteNow writes what the socket takes of b without waiting for anything, and returns how much that is. In a turn of
+// [Reader.Loop] on a connection without TLS that is one system call; everywhere else, and once the connection was
+// interrupted or has failed, it is nothing: Write finds out why.
+func (c *Conn) WriteNow(b []byte) int {
+	if !c.turning || c.tls != nil || len(b) == 0 || c.Interrupted() != NotInterrupted {
+		return 0
+	}
+	n, errno := send(c.fd, b)
+	if errno != 0 {
+		return 0
+	}
+	return n
 }
 
 // writeOnce writes what the socket takes; false waits for room.
@@ -182,6 +241,9 @@ func (c *Conn) writeOnce(fd uintptr) bool {
 // Readable reports, without waiting, whether bytes, the end or an error are at hand on the socket.
 // Any goroutine may call it.
 func (c *Conn) Readable() bool {
+	if c.raw == nil {
+		return false // nobody knows
+	}
 	return c.raw.Control(c.probeFn) != nil || c.ready.Load()
 }
 
@@ -240,7 +302,7 @@ func (c *Conn) Abort() {
 	if c.gate != nil {
 		nc = c.gate.Conn
 	}
-	if t, ok := nc.(*net.TCPConn); ok {
+	if t, ok := nc.(interface{ SetLinger(sec int) error }); ok { // a TCP connection, or one with other addresses
 		_ = t.SetLinger(0) // on failure the close below is still a close
 	}
 	c.Timer.Remove()
@@ -257,6 +319,12 @@ func (c *Conn) CloseWrite() error {
 
 // Unsent returns how many written bytes the other end has not acknowledged; -1 if that can't be told.
 func (c *Conn) Unsent() int {
+	if c.raw == nil {
+		if c.unsent == nil {
+			return -1
+		}
+		return c.unsent.Unsent()
+	}
 	n := -1
 	_ = c.raw.Control(func(fd uintptr) { // a closed connection has nothing unsent
 		if v, err := unix.IoctlGetInt(int(fd), unix.TIOCOUTQ); err == nil {

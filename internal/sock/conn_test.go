@@ -261,6 +261,22 @@ func waitFor(t testing.TB, is func() bool) {
 	}
 }
 
+// renamed is a TCP connection with another client's address, as one behind a PROXY header is.
+type renamed struct{ *net.TCPConn }
+
+func TestAbortResetsAConnectionThatHasAnotherName(t *testing.T) {
+	near, far := tcp(t)
+	var c Conn
+	deadline.New().Bind(&c.Timer, func() {})
+	if err := c.Init(renamed{near}); err != nil {
+		t.Fatal(err)
+	}
+	c.Abort()
+	if _, err := far.Read(make([]byte, 1)); err == nil || err == io.EOF {
+		t.Errorf("%v, want a reset", err)
+	}
+}
+
 func TestAbortIsAResetAndCloseWriteAHalfClose(t *testing.T) {
 	t.Parallel()
 	c, far := pair(t)
@@ -417,7 +433,7 @@ func TestATLSReaderTakesWhatIsDecryptedAndWaitsWithoutABlock(t *testing.T) {
 	}
 }
 
-func selfSigned(t *testing.T) tls.Certificate {
+func selfSigned(t testing.TB) tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -29,3 +29,14 @@ func send(fd uintptr, b []byte) (int, unix.Errno) {
 		}
 	}
 }
+
+// poll asks, without waiting, which of the poll(2) events hold on fd. A signal interrupts even a poll that does not
+// wait, and Go's runtime sends itself many: such a poll is made again.
+func poll(fd uintptr, events int16) (int16, error) {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: events}}
+	for {
+		if _, err := unix.Poll(p[:], 0); err != unix.EINTR {
+			return p[0].Revents, err
+		}
+	}
+}

@@ -52,7 +52,7 @@ func (r *Reader) Init(c *Conn) {
 // begins, so each read must try before it waits; here the trial is the check.
 func (r *Reader) Ask(b []byte, max int, check bool) (stale, sent bool, err error) {
 	c := r.Conn
-	if c.tls != nil {
+	if c.tls != nil || c.raw == nil {
 		r.wrote = false
 		return r.askTLS(b, max, check)
 	}
@@ -152,20 +152,61 @@ func (r *Reader) freeUnused() {
 
 // Loop calls turn each time bytes have come into the empty window, until turn returns false, or
 // with an error when the connection ends or is interrupted. turn must not read from the
-// connection; what it leaves unread stays in the window. The connection must not speak TLS.
+// connection; what it leaves unread stays in the window. The connection must be one that Loops.
 //
 // One wait serves all turns, so that none begins with a read that only finds nothing; see Ask.
 func (r *Reader) Loop(max int, turn func() bool) error {
 	r.max, r.turn, r.err = max, turn, nil
-	if err := r.Conn.raw.Read(r.loopFn); err != nil {
+	if g := r.Conn.gate; g != nil {
+		g.ajar = true
+		defer func() { g.ajar, g.shut = false, false }()
+	}
+	err := r.Conn.raw.Read(r.loopFn)
+	r.Conn.turning = false
+	if err != nil {
 		return err
 	}
 	return r.err
 }
 
+// Loops reports whether Loop may be called: TLS must lie over a [Gate].
+func (r *Reader) Loops() bool { return r.Conn.raw != nil && (r.Conn.tls == nil || r.Conn.gate != nil) }
+
+// loopTLS takes what TLS makes of what the socket has. Behind a record it tries the socket again only if the last read
+// left no room. Within one it always does: an end that came together with half a record has no edge of its own.
+func (r *Reader) loopTLS(fd uintptr) bool {
+	g := r.Conn.gate
+	g.fd, g.shut, g.dry = fd, false, false
+	for {
+		n, err := r.Conn.tls.Read(r.room())
+		r.w += n
+		g.shut = g.dry
+		switch {
+		case n > 0: // an error behind it comes again
+			if !r.turn() {
+				return true
+			}
+		case err == errShut:
+			r.freeHead()
+			return false
+		case err == nil: // there was no room
+			r.err = ErrHeadFull
+			return true
+		default:
+			r.freeHead()
+			r.err = err
+			return true
+		}
+	}
+}
+
 // loopOnce waits again only behind a read that left room: what lies behind a full one has no edge
 // of its own.
 func (r *Reader) loopOnce(fd uintptr) bool {
+	if r.Conn.tls != nil {
+		return r.loopTLS(fd)
+	}
+	r.Conn.turning, r.Conn.fd = true, fd
 	for {
 		if !r.readHead(fd) {
 			return false

@@ -39,8 +39,11 @@ func NewWatcher() (*Watcher, error) {
 
 // Arm calls gone, once and on the watcher's goroutine, when the other end of c leaves: it closes, or
 // resets. If it has already ended its sending side, that is a half-close and only a reset counts.
-// It returns the watch's number for Disarm; 0 if c is closed.
+// It returns the watch's number for Disarm; 0 if c is closed, or has no descriptor to watch.
 func (w *Watcher) Arm(c *Conn, gone func()) uint64 {
+	if c.raw == nil {
+		return 0
+	}
 	w.mu.Lock()
 	w.next++
 	id := w.next
@@ -56,15 +59,15 @@ func (w *Watcher) Arm(c *Conn, gone func()) uint64 {
 }
 
 func (w *Watcher) add(fd int, id uint64) error {
-	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-	if _, err := unix.Poll(p, 0); err != nil {
+	ended, err := poll(uintptr(fd), unix.POLLRDHUP)
+	if err != nil {
 		return err
 	}
 	ev := unix.EpollEvent{Events: unix.EPOLLONESHOT | unix.EPOLLRDHUP, Fd: int32(id), Pad: int32(id >> 32)}
-	if p[0].Revents&unix.POLLRDHUP != 0 {
+	if ended&unix.POLLRDHUP != 0 {
 		ev.Events = unix.EPOLLONESHOT // reset and full close are always reported
 	}
-	err := unix.EpollCtl(w.epfd, unix.EPOLL_CTL_ADD, fd, &ev)
+	err = unix.EpollCtl(w.epfd, unix.EPOLL_CTL_ADD, fd, &ev)
 	if err == unix.EEXIST {
 		err = unix.EpollCtl(w.epfd, unix.EPOLL_CTL_MOD, fd, &ev)
 	}
@@ -86,10 +89,16 @@ func (w *Watcher) Disarm(c *Conn, id uint64) {
 
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() {
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { // the watcher's end: it is over when Run is
 		_, _ = unix.Write(w.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // an eventfd takes it unless it is full, and then it is awake
+		close(woken)
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-woken // behind Close the descriptor's number may be a client's
+		}
+	}()
 	events := make([]unix.EpollEvent, 128)
 	for ctx.Err() == nil {
 		n, err := unix.EpollWait(w.epfd, events, -1)

@@ -171,10 +171,13 @@ func quoteHint(n *Node) string {
 }
 
 func numberHint(n *Node) string {
-	if _, err := strconv.Atoi(n.Text); err == nil && n.Kind == String {
+	if n.Kind != String {
+		return ""
+	}
+	if _, err := strconv.Atoi(n.Text); err == nil {
 		return "write it without quotes: " + n.Text
 	}
-	return ""
+	return "write it in digits and without quotes, such as 1000"
 }
 
 func (f *fitter) integer(n *Node, t reflect.Type) *Node {
@@ -285,17 +288,14 @@ func (f *fitter) unknown(key string, n *Node, fields []field) {
 		keys[i] = fd.key
 	}
 	hint := "valid keys are " + strings.Join(keys, ", ")
-	meant := conf.Nearest(key, keys)
-	if meant == "" {
-		meant = deeper(key, fields)
-	}
+	meant := cmp.Or(elsewhere(key, keys), conf.Nearest(key, keys), deeper(key, fields))
 	f.path = append(f.path, key)
 	where := "here"
 	if len(f.path) > 1 {
 		where = "in " + f.path[:len(f.path)-1].String()
 	}
 	if meant == "" && len(f.path) > 1 {
-		hint = cmp.Or(f.aroundHint(key), f.topHint(key)) + hint
+		hint = cmp.Or(f.aroundHint(key), f.topHint(key), deeperHint(key, fields)) + hint
 	}
 	if meant != "" {
 		hint = "did you mean " + meant + "? " + hint
@@ -326,18 +326,70 @@ func (f *fitter) topHint(key string) string {
 	return key + " stands at the top of a file, before the first [table]; "
 }
 
-// deeper looks for key one level further down: "connect" is meant as "timeouts.connect".
-func deeper(key string, fields []field) string {
-	for _, fd := range fields {
-		t := deref(fd.typ)
-		if t.Kind() != reflect.Struct {
-			continue
-		}
-		for _, inner := range fieldsOf(t) {
-			if inner.key == key {
-				return fd.key + "." + key
-			}
-		}
+// elsewhere returns which of keys is meant by a word that other proxies and the standards have for it; "" if none is.
+func elsewhere(key string, keys []string) string {
+	ours := ""
+	switch strings.ReplaceAll(strings.ToLower(key), "-", "_") {
+	case "key_auth", "keyauth", "api_keys":
+		ours = "api_key"
+	case "basic_auth", "basicauth", "htpasswd":
+		ours = "basic"
+	case "jwt_auth", "jwt_authn", "bearer":
+		ours = "jwt"
+	case "ext_authz", "auth_request", "external_auth":
+		ours = "forward_auth"
+	case "ip_restriction", "ip_allow_list", "ip_whitelist", "acl", "rbac":
+		ours = "ip_filter"
+	case "rate_limiting", "ratelimit", "limit_req":
+		ours = "rate_limit"
+	case "limit_conn", "in_flight_req":
+		ours = "concurrency"
+	case "modsecurity", "coraza":
+		ours = "waf"
+	case "jwks_uri", "jwks_url", "jwks_file":
+		ours = "jwks"
+	case "iss":
+		ours = "issuer"
+	case "aud":
+		ours = "audience"
+	case "whitelist", "allowlist", "whitelist_source_range":
+		ours = "allow"
+	case "blacklist", "denylist", "block":
+		ours = "deny"
+	case "redirect_uri", "redirect_url":
+		ours = "callback"
+	}
+	if slices.Contains(keys, ours) {
+		return ours
 	}
 	return ""
+}
+
+// deeper looks for key one level further down: "connect" is meant as "timeouts.connect". What several tables have is meant
+// as that of none.
+func deeper(key string, fields []field) string {
+	if all := allDeeper(key, fields); len(all) > 0 && len(all) < several {
+		return all[0]
+	}
+	return ""
+}
+
+const several = 4
+
+// deeperHint says that several tables have key.
+func deeperHint(key string, fields []field) string {
+	if all := allDeeper(key, fields); len(all) >= several {
+		return "each of its tables has one of its own, such as " + all[0] + "; "
+	}
+	return ""
+}
+
+func allDeeper(key string, fields []field) (all []string) {
+	for _, fd := range fields {
+		t := deref(fd.typ)
+		if t.Kind() == reflect.Struct && slices.ContainsFunc(fieldsOf(t), func(inner field) bool { return inner.key == key }) {
+			all = append(all, fd.key+"."+key)
+		}
+	}
+	return all
 }

@@ -1,13 +1,13 @@
 package compress_test
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"weir/http7"
 	"weir/http7/policy/compress"
+	"weir/http7/policy/policytest"
 	"weir/internal/conf"
 	"weir/internal/config"
 	"weir/internal/testkit"
@@ -88,10 +88,6 @@ func coded(t *testing.T, c *compress.Config, media, length string) (coding strin
 }
 
 func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	wants := []func(t *testing.T, c *compress.Config){
 		func(t *testing.T, c *compress.Config) {
 			if got, _ := coded(t, c, "text/html", "2000"); got != "zstd" {
@@ -108,16 +104,7 @@ func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
 			}
 		},
 	}
-	examples := strings.Split(string(text), "```toml\n")[1:]
-	if len(examples) != len(wants) {
-		t.Fatalf("%d examples, want %d", len(examples), len(wants))
-	}
-	for i, e := range examples {
-		e, _, _ = strings.Cut(e, "```")
-		c, report := config.Parse("README.md", []byte(rest+e), config.Options{})
-		if c == nil {
-			t.Fatalf("example %d:\n%s", i+1, report)
-		}
+	for i, c := range policytest.Examples(t, len(wants), policytest.Site, config.Parse, config.Options{}) {
 		wants[i](t, c.Policies["edge"].Compress)
 	}
 }

@@ -110,6 +110,10 @@ func (p *policy) Response(x *http7.Exchange) http7.Verdict {
 		p.unmodified(x, f != nil)
 		return http7.Continue
 	}
+	if a.Status == 206 {
+		p.partly(a)
+		return http7.Continue
+	}
 	if !p.could(x) {
 		return http7.Continue
 	}
@@ -131,7 +135,7 @@ func (p *policy) Response(x *http7.Exchange) http7.Verdict {
 // could reports whether the answer would be compressed for a client that takes it so.
 func (p *policy) could(x *http7.Exchange) bool {
 	a := x.Answer
-	if a.Status < 200 || a.Status == 204 || a.Status == 205 || a.Status == 206 {
+	if a.Status < 200 || a.Status == 204 || a.Status == 205 {
 		return false
 	}
 	h := &a.Header
@@ -139,6 +143,14 @@ func (p *policy) could(x *http7.Exchange) bool {
 		return false
 	}
 	return p.long(x)
+}
+
+// partly lets a part, which is never compressed, have the Vary that the whole would have (RFC 9110 §15.3.7).
+func (p *policy) partly(a *http7.Answer) {
+	h := &a.Header
+	if !p.observe && !coded(h) && p.types.takes(h.Get(http7.ContentType)) && !noTransform(h) {
+		vary(h)
+	}
 }
 
 // long reports whether the answer's body has at least so many bytes that compressing it gains. One of

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/http7/policy/cors"
+	"weir/http7/policy/policytest"
 	"weir/internal/conf"
 )
 
@@ -13,7 +14,7 @@ func TestWhatIsWrongWithAConfigIsSaidAtItsPlace(t *testing.T) {
 	for _, c := range []struct {
 		what   string
 		change func(*cors.Config)
-		want   string // path and text; a warning has "warning: " before it
+		want   string // path and text; a warning has "warning " before it
 	}{
 		{"no origins", func(c *cors.Config) { c.Origins = nil }, "origins: no origin is allowed"},
 		{"no origin", func(c *cors.Config) { c.Origins = append(c.Origins, "a.example") }, `origins[1]: "a.example" is not an origin`},
@@ -22,8 +23,8 @@ func TestWhatIsWrongWithAConfigIsSaidAtItsPlace(t *testing.T) {
 			`origins[0]: "*" with credentials would let every site act as its visitors`},
 		{"null with credentials", func(c *cors.Config) { c.Origins, c.Credentials = []string{"null"}, true },
 			`origins[0]: "null" with credentials would let every site act as its visitors`},
-		{"a top-level domain", func(c *cors.Config) { c.Origins = []string{"https://*.com"} }, `warning: origins[0]: "https://*.com" holds for a whole top-level domain`},
-		{"a top-level domain with a port", func(c *cors.Config) { c.Origins = []string{"https://*.com:8443"} }, `warning: origins[0]: "https://*.com:8443" holds for a whole top-level domain`},
+		{"a top-level domain", func(c *cors.Config) { c.Origins = []string{"https://*.com"} }, `warning origins[0]: "https://*.com" holds for a whole top-level domain`},
+		{"a top-level domain with a port", func(c *cors.Config) { c.Origins = []string{"https://*.com:8443"} }, `warning origins[0]: "https://*.com:8443" holds for a whole top-level domain`},
 		{"this machine", func(c *cors.Config) { c.Origins = []string{"http://*.localhost:3000"} }, ""},
 		{"no method", func(c *cors.Config) { c.Methods = []string{"GET", "P UT"} }, `methods[1]: "P UT" is not a method`},
 		{"a method in lower case", func(c *cors.Config) { c.Methods = []string{"patch"} }, `methods[0]: "patch" is not "PATCH"`},
@@ -39,17 +40,8 @@ func TestWhatIsWrongWithAConfigIsSaidAtItsPlace(t *testing.T) {
 	} {
 		cfg, p := site(c.change), conf.NewProblems()
 		cfg.Check(p)
-		got := ""
-		for _, l := range p.List() {
-			if l.Warning {
-				got += "warning: "
-			}
-			got += l.Path.String() + ": " + l.Text
-			if l.Hint == "" {
-				t.Errorf("%s: no hint", c.what)
-			}
-		}
-		if got != c.want {
+		policytest.Hinted(t, p)
+		if got := policytest.Said(p); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.what, got, c.want)
 		}
 		steps, err := cors.Compile(cfg, "edge")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"weir/http7/policy/errorpages"
+	"weir/http7/policy/policytest"
 	"weir/internal/config"
 	"weir/internal/testkit"
 )
@@ -14,24 +15,11 @@ import (
 const rest = "listeners.web.address = \":8080\"\nupstreams.api.endpoints = [\"127.0.0.1:1\"]\n"
 
 func TestTheExamplesOfTheReadmeDoWhatTheySay(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	wants := []map[string]string{ // status and Accept to page
 		{"500 Oh|text/html": "sorry.html", "503 Busy|*/*": "sorry.html", "404 No|text/html": ""},
 		{"404 No|text/html": "404.html", "404 No|application/json": "404.json", "503 Busy|text/html": "busy.html", "502 Bad|text/html": "sorry.html", "502 Bad|image/png": ""},
 	}
-	examples := strings.Split(string(text), "```toml\n")[1:]
-	if len(examples) != len(wants) {
-		t.Fatalf("%d examples, want %d", len(examples), len(wants))
-	}
-	for i, e := range examples {
-		e, _, _ = strings.Cut(e, "```")
-		c, report := config.Parse("README.md", []byte(rest+e), config.Options{ReadFile: func(string) ([]byte, error) { return nil, nil }})
-		if c == nil {
-			t.Fatalf("example %d:\n%s", i+1, report)
-		}
+	for i, c := range policytest.Examples(t, len(wants), rest, config.Parse, config.Options{ReadFile: func(string) ([]byte, error) { return nil, nil }}) {
 		steps, err := errorpages.Compile(inFolder(t, c.Routes[0].ErrorPages), nil)
 		if err != nil {
 			t.Fatal(err)

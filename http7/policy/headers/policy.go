@@ -6,8 +6,10 @@
 package headers
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"weir/http7"
 	"weir/internal/conf"
@@ -53,7 +55,8 @@ func step(name string, stage http7.Stage, mode conf.Mode, edits []edit) http7.St
 		return s
 	}
 	if stage == http7.Rewrite {
-		s.Request, s.Trailer = requestEditor{p}, requestEditor{p}
+		s.Request, s.Trailer, s.Edits = requestEditor{p}, requestEditor{p}, p.outcome()
+		s.Constants = p.constants()
 	} else {
 		s.Response = responseEditor{p}
 	}
@@ -112,6 +115,37 @@ func (p policy) reads() (all []string) {
 		}
 	}
 	return all
+}
+
+// outcome returns the fields whose values at the endpoint are not the client's, or not only, in the order of the edits.
+// One to which the same is added for everybody differs only as the client's do.
+func (p policy) outcome() (all []http7.Edit) {
+	for i := range p.edits {
+		e := &p.edits[i]
+		name := strings.ToLower(e.name.String())
+		at := slices.IndexFunc(all, func(known http7.Edit) bool { return known.Name == name })
+		switch fixed := e.text == nil; {
+		case e.op == add && fixed:
+		case at < 0:
+			all = append(all, http7.Edit{Name: name, Fixed: fixed})
+		case e.op == add:
+			all[at].Fixed = false
+		default:
+			all[at].Fixed = fixed
+		}
+	}
+	return all
+}
+
+// constants writes the edits that are the same for everybody.
+func (p policy) constants() string {
+	var b strings.Builder
+	for i := range p.edits {
+		if e := &p.edits[i]; e.text == nil {
+			fmt.Fprintf(&b, "%s %s: %s\n", operationNames[e.op], strings.ToLower(e.name.String()), e.value)
+		}
+	}
+	return b.String()
 }
 
 // lacks asks for every one of the selectors, so that each that is missing is noted.

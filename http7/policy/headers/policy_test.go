@@ -1,13 +1,13 @@
 package headers_test
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"weir/http7"
 	"weir/http7/policy/headers"
+	"weir/http7/policy/policytest"
 	"weir/internal/conf"
 	"weir/internal/config"
 	"weir/internal/testkit"
@@ -266,10 +266,6 @@ func TestFramingFieldsAndWhatIsNoFieldAreRefused(t *testing.T) {
 }
 
 func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	wants := []func(t *testing.T, c *config.Config){
 		func(t *testing.T, c *config.Config) {
 			r := testkit.Policy(t, compile(t, c.Policies["edge"].Headers), request, answer)
@@ -293,22 +289,10 @@ func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
 			}
 		},
 	}
-	examples := strings.Split(string(text), "```toml\n")[1:]
-	if len(examples) != len(wants) {
-		t.Fatalf("%d examples, want %d", len(examples), len(wants))
-	}
-	for i, e := range examples {
-		e, _, _ = strings.Cut(e, "```")
-		c, report := config.Parse("README.md", []byte(rest+e), config.Options{})
-		if c == nil {
-			t.Fatalf("example %d:\n%s", i+1, report)
-		}
+	for i, c := range policytest.Examples(t, len(wants), policytest.Site, config.Parse, config.Options{}) {
 		wants[i](t, c)
 	}
 }
-
-// rest is what a whole config needs besides a policy.
-const rest = "listeners.web.address = \":8080\"\nroutes = [{ upstream = \"api\" }]\nupstreams.api.endpoints = [\"127.0.0.1:1\"]\n"
 
 func edited() (*http7.Exchange, headers.Config) {
 	x := &http7.Exchange{}

@@ -33,6 +33,7 @@ func (c *copied) begin(x *http7.Exchange) {
 	d.Authority = append(d.Authority[:0], x.Authority...)
 	d.Path = append(d.Path[:0], x.Path...)
 	d.Header.CopyFrom(&x.Request)
+	x.Outgoing.Apply(&d.Header)
 	c.id = append(c.id[:0], x.RequestID...)
 	c.of.tell(x, &d.Header)
 	c.request.reset(c.of.most)

@@ -97,7 +97,7 @@ func (m *mirror) drawn(x *http7.Exchange) bool {
 	if x.Dry || m.needs.Pool == nil || m.needs.Sender == nil || uint64(rand.Uint32()) >= m.below {
 		return false
 	}
-	return (m.methods == nil || slices.Contains(m.methods, string(x.Method))) && !x.Request.Has(http7.Upgrade) && x.Mirror == nil
+	return (m.methods == nil || slices.Contains(m.methods, string(x.Method))) && x.Upgrade == nil && x.Mirror == nil
 }
 
 // begin begins a copy, unless there is a reason to drop it before anything is copied.

@@ -56,6 +56,19 @@ func (r rewritten) Request(x *http7.Exchange) http7.Verdict {
 	return r.Policy.Request(x)
 }
 
+func TestACopyAsksForWhatTheEndpointIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t, config())
+		x := visit{header: "Range: bytes=0-1"}.exchange()
+		x.Outgoing = http7.Outgoing{Skip: http7.Names(http7.Range), Lines: []byte("If-None-Match: \"a\"\r\n")}
+		s.step.Request.Request(x)
+		s.step.End.End(x, 0)
+		if got, want := s.all(), "next: GET / | Host: h | If-None-Match: \"a\""+tail; !slices.Equal(got, []string{want}) {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	})
+}
+
 func TestACopyTellsOfTheClientInTheListenersWay(t *testing.T) {
 	const v6 = "2001:db8::1"
 	for _, c := range []struct {

@@ -1,20 +1,15 @@
 package mirror_test
 
 import (
-	"os"
-	"strings"
 	"testing"
 
 	"weir/http7/policy/mirror"
+	"weir/http7/policy/policytest"
 	"weir/internal/config"
 )
 
 func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const rest = "\n[listeners.web]\naddress = \":8080\"\n[upstreams]\nsite.endpoints = [\"127.0.0.1:1\"]\nsite-next.endpoints = [\"127.0.0.1:2\"]\n"
+	const rest = "listeners.web.address = \":8080\"\nupstreams.site.endpoints = [\"127.0.0.1:1\"]\nupstreams.site-next.endpoints = [\"127.0.0.1:2\"]\n"
 	wants := []func(c *mirror.Config) bool{
 		func(c *mirror.Config) bool {
 			return c.Sample.Value() == 0.1 && c.Compare && len(c.Headers) == 2 && len(c.Ignore) == 2 && c.Methods == nil
@@ -23,16 +18,7 @@ func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
 			return c.Sample.Value() == 1 && !c.Compare && len(c.Methods) == 2 && c.Timeout.Value().Seconds() == 2 && c.MaxBody.Value() == 64<<10
 		},
 	}
-	examples := strings.Split(string(text), "```toml\n")[1:]
-	if len(examples) != len(wants) {
-		t.Fatalf("%d examples, want %d", len(examples), len(wants))
-	}
-	for i, e := range examples {
-		e, _, _ = strings.Cut(e, "```")
-		c, report := config.Parse("README.md", []byte(e+rest), config.Options{})
-		if c == nil {
-			t.Fatalf("example %d:\n%s", i+1, report)
-		}
+	for i, c := range policytest.Examples(t, len(wants), rest, config.Parse, config.Options{}) {
 		m := c.Routes[0].Mirror
 		if m == nil || m.Upstream != "site-next" || !wants[i](m) {
 			t.Errorf("example %d: %+v", i+1, m)

@@ -17,6 +17,7 @@ import (
 	"weir/http7/forward"
 	"weir/http7/match"
 	"weir/http7/policy/mirror"
+	"weir/http7/policy/policytest"
 	"weir/http7/serve"
 	"weir/http7/wire"
 	"weir/internal/conf"
@@ -31,7 +32,7 @@ type rig struct {
 	t      testing.TB
 	url    string
 	pool   *mirror.Pool
-	log    *lockedBuffer
+	log    *policytest.Log
 	shared *serve.Shared
 	series *obs.Catalogue
 	plans  map[string]*serve.Plan
@@ -39,24 +40,6 @@ type rig struct {
 	route  *http7.Route
 	sender *serve.Sender
 	client *http.Client
-}
-
-// lockedBuffer is a log that may be read while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // mirroring is a config of a mirror of everything.
@@ -69,7 +52,7 @@ func mirroring() mirror.Config {
 // newRig starts an engine. A nil config is no mirror; more steps come before the mirror's.
 func newRig(t testing.TB, c *mirror.Config, live, next string, steps ...http7.Step) *rig {
 	t.Helper()
-	r := &rig{t: t, log: new(lockedBuffer), series: obs.NewCatalogue(obs.Build{}), plans: map[string]*serve.Plan{}}
+	r := &rig{t: t, log: new(policytest.Log), series: obs.NewCatalogue(obs.Build{}), plans: map[string]*serve.Plan{}}
 	wheel, watcher := r.machinery()
 	r.shared = serve.NewShared(wheel, watcher, slog.Default())
 	r.pool = mirror.New(slog.New(slog.NewTextHandler(r.log, nil)))
@@ -121,9 +104,13 @@ func (r *rig) plan(name, endpoint string) *serve.Plan {
 	}
 	reg.Judge(lb.ByProbe, lb.Ready, "", reg.Endpoints()...)
 	f := forward.Default()
+	transport, err := forward.New(&f, r.shared.Wheel)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	return &serve.Plan{
 		Route: &http7.Route{Name: name, Upstream: name}, Upstream: up, UpstreamSeries: r.series.Upstream(name),
-		Transport: forward.New(&f, r.shared.Wheel),
+		Transport: transport,
 	}
 }
 

@@ -149,6 +149,10 @@ func (v visit) exchange() *http7.Exchange {
 		x.Query = []byte(query)
 	}
 	fields(&x.Request, "Host: h\n"+v.header)
+	if x.Upgrade = x.Request.Get(http7.Upgrade); x.Upgrade != nil { // as the hall has it
+		x.Request.DelID(http7.Upgrade)
+		x.Request.DelID(http7.Connection)
+	}
 	x.Body.Length, x.Body.Whole = int64(len(v.body)), v.body == ""
 	if v.chunked {
 		x.Body.Length = -1

@@ -34,7 +34,7 @@ func Compile(c *Config, name string) ([]http7.Step, error) {
 	return []http7.Step{
 		{Name: name, Stage: http7.Guard, Request: settler{p}},
 		{Name: name, Stage: http7.Present, Response: presenter{p}},
-		{Name: name, Stage: http7.Rewrite, Request: writer{p}, Trailer: writer{p}},
+		{Name: name, Stage: http7.Rewrite, Request: writer{p}, Trailer: writer{p}, Edits: []http7.Edit{{Name: strings.ToLower(c.Header)}}},
 	}, nil
 }
 

@@ -240,3 +240,10 @@ func TestNamesThatCarryNoIdsAreRefused(t *testing.T) {
 		t.Errorf("the defaults: %+v", p.List())
 	}
 }
+
+func TestAnIdDiffersWithEveryRequest(t *testing.T) {
+	steps := compile(t, func(c *requestid.Config) { c.Header = "X-Trace" })
+	if got, want := steps[len(steps)-1].Edits, []http7.Edit{{Name: "x-trace"}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

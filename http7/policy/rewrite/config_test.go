@@ -1,11 +1,10 @@
 package rewrite_test
 
 import (
-	"os"
 	"slices"
-	"strings"
 	"testing"
 
+	"weir/http7/policy/policytest"
 	"weir/http7/policy/rewrite"
 	"weir/internal/conf"
 	"weir/internal/config"
@@ -56,24 +55,11 @@ func TestWhatIsWrongIsNotedAtItsKey(t *testing.T) {
 }
 
 func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	wants := []map[string]string{
 		{"/site/a?x=1": "/v2/a?x=1", "/site": "/v2/"},
 		{"/shop/7/cart.php?x=1": "/cart?shop=7&x=1", "/shop/7/cart": "/shop/7/cart"},
 	}
-	examples := strings.Split(string(text), "```toml\n")[1:]
-	if len(examples) != len(wants) {
-		t.Fatalf("%d examples, want %d", len(examples), len(wants))
-	}
-	for i, e := range examples {
-		e, _, _ = strings.Cut(e, "```")
-		c, report := config.Parse("README.md", []byte(e+rest), config.Options{})
-		if c == nil {
-			t.Fatalf("example %d:\n%s", i+1, report)
-		}
+	for i, c := range policytest.Examples(t, len(wants), rest, config.Parse, config.Options{}) {
 		s, err := rewrite.Compile(c.Routes[0].Rewrite, c.Routes[0].Match.Captures())
 		if err != nil {
 			t.Fatal(err)
@@ -87,4 +73,4 @@ func TestTheExamplesOfTheReadmeCompile(t *testing.T) {
 }
 
 // rest is what a whole config needs besides a route.
-const rest = "\n[listeners.web]\naddress = \":8080\"\n[upstreams.api]\nendpoints = [\"127.0.0.1:1\"]\n"
+const rest = "listeners.web.address = \":8080\"\nupstreams.api.endpoints = [\"127.0.0.1:1\"]\n"
