@@ -41,6 +41,9 @@ type Route struct {
 
 	// Steps are the policies behind the match, in the order of requests.
 	Steps []Step
+	// Unidentified refuses requests of nobody that a policy would let pass if it knew who sends them: 401, naming in
+	// WWW-Authenticate every scheme in which the route and its listener take credentials (RFC 9110 §15.5.2). nil: they take none.
+	Unidentified *Fault
 }
 
 // Sender sends a detached request, one that no longer refers to its client, to an upstream and

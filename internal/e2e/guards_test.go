@@ -39,7 +39,7 @@ path = "{dir}/audit.log"
 [listeners.web]
 address = "{ip}:8443"
 protocols = ["h1", "h2", "h3"]
-policies = "edge"
+policies = ["edge", "staff"]
 trusted_proxies = ["127.0.0.0/8"]
 [listeners.web.tls]
 certificates = [{ cert = "{dir}/cert.pem", key = "{dir}/key.pem" }]
@@ -78,6 +78,15 @@ upstream = "shower"
 [policies.tokens]
 jwt = { public_keys = "{dir}/token.pem", issuer = "https://id.example.com", audience = ["api"], algorithms = ["ES256"], forward = { X-User = "sub" } }
 authorise = [{ methods = ["GET"], require = "scope:read" }, { require = "claims.plan == 'gold' && group:partners" }]
+[policies.staff]
+api_key = { keys_file = "{dir}/keys.toml", header = "X-Staff-Key", realm = "staff" }
+[[routes]]
+name = "ruled"
+match.path = "/ruled"
+policies = "ruled"
+upstream = "shower"
+[policies.ruled]
+authorise = [{ methods = ["GET", "POST"], require = "consumer:ann" }]
 [[routes]]
 name = "asked"
 match.path = "/asked"
@@ -219,6 +228,10 @@ var guardErrands = []errand{
 	{name: "a scope that lacks", target: "/tokens/a", fields: []string{"Authorization: Bearer {poor}"}, status: 403, says: []string{`"fault":"not_authorised"`}},
 	{name: "an expression", method: "PUT", target: "/tokens/a", fields: []string{"Authorization: Bearer {token}"}, status: 200, says: []string{"PUT /tokens/a HTTP/1.1\r\n"}},
 	{name: "an expression that fails", method: "PUT", target: "/tokens/a", fields: []string{"Authorization: Bearer {poor}"}, status: 403},
+	{name: "a rule without a key", target: "/ruled", status: 401, says: []string{`"fault":"identity_required"`}, has: []string{`WWW-Authenticate: ApiKey realm="staff", in="header", name="X-Staff-Key"`}},
+	{name: "a rule with a key", target: "/ruled", fields: []string{"X-Staff-Key: " + annsKey}, status: 200, never: []string{annsKey}},
+	{name: "a rule that no key helps", method: "PUT", target: "/ruled", status: 403, says: []string{`"fault":"not_authorised"`}},
+	{name: "a gRPC call to a rule without a key", method: "POST", target: "/ruled", fields: []string{"Content-Type: application/grpc", "Te: trailers"}, status: 200, has: []string{"Grpc-Status: 16"}},
 	{name: "an opaque token", target: "/asked", fields: []string{"Authorization: Bearer " + opaqueToken}, status: 200, says: []string{"X-User: cem\r\n"}, never: []string{opaqueToken}},
 	{name: "an opaque token that ended", target: "/asked", fields: []string{"Authorization: Bearer other-token"}, status: 401, seen: challenged},
 	{name: "a request that the service lets in", target: "/judged", fields: []string{"Authorization: Bearer friend", "X-User: mallory"}, status: 200, says: []string{"X-User: emil\r\n"}, never: []string{"mallory"}},

@@ -181,25 +181,21 @@ func require(bundle, requirement string, steps []http7.Step) []http7.Step {
 type ways http7.Ways
 
 func waysOf(bundle, requirement string, steps []http7.Step, mode http7.Mode) *ways {
-	var w *http7.Ways
-	var challenges []string
-	for i := range steps {
-		s := &steps[i]
-		if !s.Establishes || s.Mode != mode || s.Request == nil {
-			continue
-		}
-		if w == nil {
-			w = &http7.Ways{Require: requirements[requirement]}
-		}
-		s.Request = w.Wrap(s.Request)
-		if s.Challenge != "" {
-			challenges = append(challenges, s.Challenge)
-		}
+	w := &http7.Ways{Require: requirements[requirement], Absent: unidentified(steps, mode)}
+	if w.Absent == nil {
+		return nil
 	}
-	if w != nil {
-		w.Absent = unidentified(challenges)
+	for i := range steps {
+		if s := &steps[i]; isWay(s, mode) {
+			s.Request = w.Wrap(s.Request)
+		}
 	}
 	return (*ways)(w)
+}
+
+// isWay reports whether a step of a mode establishes identities.
+func isWay(s *http7.Step, mode http7.Mode) bool {
+	return s.Establishes && s.Mode == mode && s.Request != nil
 }
 
 // required returns the step that wants an identity; ok is false if none is wanted.
@@ -212,14 +208,25 @@ func (w *ways) required(bundle string, mode http7.Mode) (s http7.Step, ok bool) 
 	return http7.Step{Name: name, Bundle: bundle, Stage: http7.Identify, Mode: mode, Required: true, Request: doubted{p, name}}, p != nil
 }
 
-// unidentified is the fault of requests that say not who sends them, where the challenges say how they might (RFC 9110 §11.6.1).
-func unidentified(challenges []string) *http7.Fault {
-	if len(challenges) == 0 {
-		challenges = []string{"Weir"} // a 401 must name a scheme; clients know none for keys and certificates
-	}
+// unidentified is the fault of requests that say not who sends them, where the steps of a mode say how they might (RFC 9110
+// §11.6.1); nil if they can't.
+func unidentified(steps []http7.Step, mode http7.Mode) *http7.Fault {
 	var extra strings.Builder
-	for _, c := range challenges {
-		extra.WriteString("WWW-Authenticate: " + c + "\r\n")
+	any := false
+	for i := range steps {
+		if s := &steps[i]; isWay(s, mode) {
+			any = true
+			line := "WWW-Authenticate: " + s.Challenge + "\r\n"
+			if s.Challenge != "" && !strings.Contains(extra.String(), line) {
+				extra.WriteString(line)
+			}
+		}
+	}
+	if !any {
+		return nil
+	}
+	if extra.Len() == 0 { // a 401 must name a scheme; clients know none for certificates
+		extra.WriteString("WWW-Authenticate: Weir\r\n")
 	}
 	return &http7.Fault{
 		Side: http7.Client, Kind: http7.Refused, Name: "identity_required", Status: 401, GRPC: 16, ProxyStatus: "http_request_denied",

@@ -25,7 +25,8 @@ func (k *compiler) redirectSite(s *serve.Site, p *parts, port uint16) {
 		return
 	}
 	// Its ID is behind those of the config's routes, which all sites share.
-	route := &http7.Route{ID: len(s.Plans), Name: toHTTPS, Listeners: []string{s.Listener}, Steps: merge(p.late, nil, nil)}
+	steps := merge(p.late, nil, nil)
+	route := &http7.Route{ID: len(s.Plans), Name: toHTTPS, Listeners: []string{s.Listener}, Steps: steps, Unidentified: p.unidentified(steps, nil)}
 	s.Plans = append(s.Plans, &serve.Plan{Route: route, Local: action})
 	s.Table, _ = match.Compile([]*http7.Route{route})
 }

@@ -31,8 +31,8 @@ func (k *compiler) plan(id int, r *config.Route, l *parts) *serve.Plan {
 		Handler:    k.actions[id].handler,
 		Timeout:    r.Timeout.Value(),
 		BodyLimit:  bodyLimit(r.Limits.BodyBytes, l.config.Limits.BodyBytes),
-		Steps:      k.steps(id, r, l),
 	}
+	route.Steps, route.Unidentified = k.steps(id, r, l)
 	p := k.aim(route, r, r.Upstream)
 	p.Local = k.actions[id].local
 	if r.Split != nil {

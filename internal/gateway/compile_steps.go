@@ -89,15 +89,22 @@ type parts struct {
 	config *config.Listener
 	early  []http7.Step // run before the match, for all requests
 	late   []bundle     // are merged into each route
-	merged map[string][]http7.Step
+	merged map[string]merged
 	// identity are the fields that tell endpoints who somebody is; nil: there are none.
 	identity *http7.IdentityFields
 	// sessions are the cookies that routes keep from their endpoints; nil: there are none.
 	sessions *sessions
 }
 
+// merged is what routes of a listener with the same policies have in common.
+type merged struct {
+	steps []http7.Step
+	// unidentified is [http7.Route.Unidentified].
+	unidentified *http7.Fault
+}
+
 func (k *compiler) listenerParts(name string, l *config.Listener) *parts {
-	p := &parts{config: l, merged: map[string][]http7.Step{}, identity: k.identityOf(name, l), sessions: k.sessionsOf(name, l)}
+	p := &parts{config: l, merged: map[string]merged{}, identity: k.identityOf(name, l), sessions: k.sessionsOf(name, l)}
 	for _, b := range k.named(l.Policies) {
 		rest := bundle{name: b.name}
 		for _, s := range b.steps {
@@ -116,35 +123,48 @@ func (k *compiler) listenerParts(name string, l *config.Listener) *parts {
 	return p
 }
 
-// steps returns the steps of a route in the order of requests. Routes with the same policies and no
+// steps returns the steps of a route in the order of requests, and its Unidentified. Routes with the same policies and no
 // steps of their own share them. What is stored are the answers of endpoints: a route that answers by itself has no cache.
-func (k *compiler) steps(id int, r *config.Route, l *parts) []http7.Step {
+func (k *compiler) steps(id int, r *config.Route, l *parts) ([]http7.Step, *http7.Fault) {
 	key := strings.Join(r.Policies, "\x00") + "\x00\x00" + strings.Join(r.Without, "\x00")
 	if !r.Forwards() {
 		key += "\x00\x00"
 	}
 	foreign := l.sessions.foreign(id, r)
 	key += "\x00\x00" + strings.Join(foreign, "\x00")
-	steps, known := l.merged[key]
+	m, known := l.merged[key]
 	if !known {
-		if steps = merge(l.late, k.named(r.Policies), r.Without); !r.Forwards() {
+		steps := merge(l.late, k.named(r.Policies), r.Without)
+		if !r.Forwards() {
 			steps = withoutCache(steps)
 		}
 		steps = append(l.sessions.keep(foreign), steps...)
 		sortByStage(steps)
-		l.merged[key] = steps
+		m = merged{steps, l.unidentified(steps, r.Without)}
+		l.merged[key] = m
 	}
 	own := k.actions[id].steps
 	if len(own) == 0 && r.Mirror == nil {
-		return steps
+		return m.steps, m.unidentified
 	}
-	all := make([]http7.Step, 0, len(steps)+len(own)+1)
-	all = append(append(all, steps...), own...)
+	all := make([]http7.Step, 0, len(m.steps)+len(own)+1)
+	all = append(append(all, m.steps...), own...)
 	if r.Mirror != nil {
 		all = append(all, k.mirror(r, forwardedWays[l.config.Forwarded]))
 	}
 	sortByStage(all)
-	return all
+	return all, m.unidentified
+}
+
+// unidentified returns the Unidentified of a route with these steps: of what is enforced, or else of what observes, so that
+// observing says what enforcing would.
+func (p *parts) unidentified(steps []http7.Step, without []string) *http7.Fault {
+	all := slices.DeleteFunc(slices.Clone(p.early), func(s http7.Step) bool { return slices.Contains(without, s.Bundle) })
+	all = append(all, steps...)
+	if f := unidentified(all, http7.Enforce); f != nil {
+		return f
+	}
+	return unidentified(all, http7.Observe)
 }
 
 // merge returns a route's steps in the order of requests: by stage and, within one, those of the

@@ -161,7 +161,7 @@ func TestExplainTellsWhatGuardsSay(t *testing.T) {
 	}{
 		{"198.51.100.1", "the-key-of-ann", "", "edge.ip_filter continue, edge.api_key continue, own.authorise continue, own.rate_limit continue"},
 		{"198.51.100.1", "the-key-of-ann", "", "own.rate_limit continue"}, // nothing was taken
-		{"198.51.100.1", "", "not_authorised", "own.authorise refuse rule 1 of authorise is not met: consumer:ann, own.rate_limit not reached"},
+		{"198.51.100.1", "", "identity_required", "own.authorise refuse rule 1 of authorise is not met: consumer:ann, own.rate_limit not reached"},
 		{"192.0.2.1", "", "address_refused", "edge.ip_filter refuse the address is in a denied network"},
 		{"198.51.100.1", "guess", "api_key_invalid", "edge.api_key refuse the key is not in the file"},
 	} {

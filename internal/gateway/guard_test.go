@@ -361,3 +361,89 @@ func TestABundleOfTwoRealmsHasNone(t *testing.T) {
 		}
 	}
 }
+
+// A client that could mend it by logging in was told 403, where a listener says how to and only authorise of the route asks.
+func TestARuleAsksNobodyWhoHeIsInTheSchemesOfTheListener(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "htpasswd")
+	if err := os.WriteFile(users, []byte("bob:$2a$04$uW2nlGiGCMHHYPGdQPXy8.TTfGnJJfEeCqmo4Dy0fNBnQyZTT7bXK\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, strings.NewReplacer("{keys}", keysOf(t, map[string]string{"ann": "the-key-of-ann", "eve": "the-key-of-eve"}), "{users}", users).Replace(
+		strings.Replace(web0, "\n", "\npolicies = [\"keys\", \"names\"]\n", 1)+`
+[[routes]]
+name = "closed"
+match.path = "/closed"
+policies = "rules"
+respond = {}
+[[routes]]
+name = "apart"
+match.path = "/apart"
+without = "names"
+policies = "rules"
+respond = {}
+[[routes]]
+name = "alone"
+match.path = "/alone"
+without = ["keys", "names"]
+policies = "rules"
+respond = {}
+[[routes]]
+name = "more"
+match.path = "/more"
+policies = ["welcome", "rules"]
+respond = {}
+[[routes]]
+name = "again"
+match.path = "/again"
+without = "names"
+policies = ["names", "rules"]
+respond = {}
+[policies.keys]
+api_key = { keys_file = "{keys}", realm = "shop" }
+[policies.names]
+require_identity = "none"
+basic = { users_file = "{users}", realm = "shop" }
+[policies.welcome]
+require_identity = "none"
+api_key = { keys_file = "{keys}", header = "X-Other-Key", realm = "shop" }
+[policies.rules]
+authorise = [{ methods = ["GET"], require = "consumer:ann" }]
+`))
+	key, other := `ApiKey realm="shop", in="header", name="X-Api-Key"`, `ApiKey realm="shop", in="header", name="X-Other-Key"`
+	name := `Basic realm="shop", charset="UTF-8"`
+	for _, c := range []struct {
+		method, path, field, fault string
+		status                     int
+		challenges                 []string
+	}{
+		{"GET", "/closed", "X-None: of it", "identity_required", 401, []string{key, name}},
+		{"GET", "/closed", "X-Api-Key: the-key-of-ann", "", 200, nil},
+		{"GET", "/closed", "X-Api-Key: the-key-of-eve", "not_authorised", 403, nil},
+		{"PUT", "/closed", "X-None: of it", "not_authorised", 403, nil}, // no rule is for it
+		{"GET", "/apart", "X-None: of it", "identity_required", 401, []string{key}},
+		{"GET", "/alone", "X-None: of it", "not_authorised", 403, nil},
+		{"GET", "/more", "X-None: of it", "identity_required", 401, []string{key, name, other}},
+		{"GET", "/again", "X-None: of it", "identity_required", 401, []string{key, name}},
+	} {
+		res, body := r.knock(c.method, c.path, c.field)
+		if res.StatusCode != c.status || !slices.Equal(res.Header.Values("WWW-Authenticate"), c.challenges) || !strings.Contains(body, c.fault) {
+			t.Errorf("%s %s with %s: %d %q %s, want %+v", c.method, c.path, c.field, res.StatusCode, res.Header.Values("WWW-Authenticate"), body, c)
+		}
+	}
+	until(t, "the refusals are counted", func() bool {
+		m := r.metrics()
+		return strings.Contains(m, `weir_policy_refusals_total{policy="rules.authorise",fault="identity_required",mode="enforce"} 4`) &&
+			strings.Contains(m, `weir_policy_refusals_total{policy="rules.authorise",fault="not_authorised",mode="enforce"} 3`)
+	})
+}
+
+func TestARuleOfAListenerThatRedirectsAsksWhoSomebodyIs(t *testing.T) {
+	r := start(t, strings.Replace(web0, "\n", "\nredirect_to_https = true\npolicies = \"keys\"\n", 1)+"[listeners.tls]\n"+any0+"tls.certificates = "+func() string { table, _ := pair(t, "a.test"); return table }()+
+		"\n[[routes]]\nrespond = {}\n[policies.keys]\napi_key.keys_file = \""+keysOf(t, map[string]string{"ann": "the-key-of-ann"})+"\"\nauthorise = { require = \"identified\" }\n")
+	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for field, want := range map[string]int{"X-None: of it": 401, "X-Api-Key: the-key-of-ann": 308} {
+		if res, body := r.knock("GET", "/", field); res.StatusCode != want || want == 401 && res.Header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: %d %s", field, res.StatusCode, body)
+		}
+	}
+}

@@ -19,7 +19,9 @@ type expression struct {
 	program *vm.Program
 	slots   []slot
 	reads   []string
-	runs    sync.Pool // of *run
+	// personal says that it asks who somebody is.
+	personal bool
+	runs     sync.Pool // of *run
 }
 
 // run is what one evaluation needs.
@@ -52,6 +54,7 @@ func newExpression(text string) (*expression, error) {
 	}
 	e.slots = l.slots
 	for _, s := range l.slots {
+		e.personal = e.personal || s.personal
 		if s.reads != "" {
 			e.reads = append(e.reads, s.reads)
 		}

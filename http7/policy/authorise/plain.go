@@ -73,6 +73,32 @@ func (p *plain) either(x *http7.Exchange) bool {
 	return false
 }
 
+// may reports whether p could come to want if somebody established who sends x. Each term is taken for itself.
+func (p *plain) may(x *http7.Exchange, want bool) bool {
+	switch p.op {
+	case isIdentified:
+		return want
+	case hasScope, hasGroup, isConsumer:
+		return true
+	case not:
+		return p.kids[0].may(x, !want)
+	case all, either:
+		every := want == (p.op == all) // else one of them is enough
+		for i := range p.kids {
+			if p.kids[i].may(x, want) != every {
+				return !every
+			}
+		}
+		return every
+	}
+	return p.holds(x) == want
+}
+
+// personal reports whether p asks who somebody is.
+func (p *plain) personal() bool {
+	return p.op == isIdentified || p.op == hasScope || p.op == hasGroup || p.op == isConsumer
+}
+
 // reads adds what the requirement reads of requests that no line of a log has by itself.
 func (p *plain) reads(list []string) []string {
 	switch p.op {

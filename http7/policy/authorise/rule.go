@@ -79,6 +79,9 @@ func (r *rule) judge(x *http7.Exchange) http7.Verdict {
 	default:
 		x.Cause = r.unmet
 	}
+	if !x.Identified() && x.Route != nil && x.Route.Unidentified != nil && r.mends(x) {
+		return http7.Refuse(x.Route.Unidentified)
+	}
 	if r.bearer != nil && (x.Scheme == "jwt" || x.Scheme == "introspect") {
 		return http7.Refuse(r.bearer)
 	}
@@ -91,6 +94,14 @@ func (r *rule) unknown(x *http7.Exchange) (any bool) {
 		any = x.Lacks(selector) || any
 	}
 	return any
+}
+
+// mends reports whether x might meet the requirement if it said who sends it.
+func (r *requirement) mends(x *http7.Exchange) bool {
+	if r.expr == nil {
+		return r.plain.may(x, true)
+	}
+	return r.expr.personal
 }
 
 // requirement is what a rule demands: plain, or an expression.

@@ -13,25 +13,27 @@ type slot struct {
 	name  string
 	none  any // of its type
 	reads string
-	of    func(x *http7.Exchange) any
+	// personal says that the value is that of whoever has been identified.
+	personal bool
+	of       func(x *http7.Exchange) any
 }
 
 // variables are what expressions may name.
 var variables = []slot{
-	{"consumer", "", "", func(x *http7.Exchange) any { return x.Consumer }},
-	{"scheme", "", "", func(x *http7.Exchange) any { return x.Scheme }},
-	{"identified", false, "", func(x *http7.Exchange) any { return x.Identified() }},
-	{"groups", []string(nil), readsGroups, func(x *http7.Exchange) any { return x.Groups }},
-	{"scopes", []string(nil), readsScopes, func(x *http7.Exchange) any { return x.Scopes }},
-	{"method", "", "", func(x *http7.Exchange) any { return view(x.Method) }},
-	{"path", "", "", func(x *http7.Exchange) any { return view(x.Path) }},
-	{"query", "", "", func(x *http7.Exchange) any { return view(x.Query) }},
-	{"host", "", "", func(x *http7.Exchange) any { return strings.ToLower(view(x.Authority)) }},
-	{"client", "", "", func(x *http7.Exchange) any { return clientOf(x) }},
-	{"country", "", readsCountry, func(x *http7.Exchange) any { return x.Country }},
-	{"route", "", "", func(x *http7.Exchange) any { return routeOf(x) }},
-	{"listener", "", "", func(x *http7.Exchange) any { return listenerOf(x) }},
-	{"secure", false, "", func(x *http7.Exchange) any { return x.Secure }},
+	{"consumer", "", "", true, func(x *http7.Exchange) any { return x.Consumer }},
+	{"scheme", "", "", true, func(x *http7.Exchange) any { return x.Scheme }},
+	{"identified", false, "", true, func(x *http7.Exchange) any { return x.Identified() }},
+	{"groups", []string(nil), readsGroups, true, func(x *http7.Exchange) any { return x.Groups }},
+	{"scopes", []string(nil), readsScopes, true, func(x *http7.Exchange) any { return x.Scopes }},
+	{"method", "", "", false, func(x *http7.Exchange) any { return view(x.Method) }},
+	{"path", "", "", false, func(x *http7.Exchange) any { return view(x.Path) }},
+	{"query", "", "", false, func(x *http7.Exchange) any { return view(x.Query) }},
+	{"host", "", "", false, func(x *http7.Exchange) any { return strings.ToLower(view(x.Authority)) }},
+	{"client", "", "", false, func(x *http7.Exchange) any { return clientOf(x) }},
+	{"country", "", readsCountry, false, func(x *http7.Exchange) any { return x.Country }},
+	{"route", "", "", false, func(x *http7.Exchange) any { return routeOf(x) }},
+	{"listener", "", "", false, func(x *http7.Exchange) any { return listenerOf(x) }},
+	{"secure", false, "", false, func(x *http7.Exchange) any { return x.Secure }},
 }
 
 // view returns b as a text that is valid until the hall releases the exchange.
@@ -61,7 +63,7 @@ func listenerOf(x *http7.Exchange) string {
 // headerSlot is headers["name"]: "" if there is none, and of several all, with ", " between them (RFC 9110 §5.3).
 func headerSlot(name http7.Name) slot {
 	lower := "header:" + strings.ToLower(name.String())
-	return slot{lower, "", lower, func(x *http7.Exchange) any {
+	return slot{lower, "", lower, false, func(x *http7.Exchange) any {
 		at := x.Request.Find(name, 0)
 		if at < 0 {
 			return ""
@@ -77,7 +79,7 @@ func headerSlot(name http7.Name) slot {
 // claimSlot is claims["name"]: "" unless there is exactly one value.
 func claimSlot(name string) slot {
 	reads := "claim:" + name
-	return slot{reads, "", reads, func(x *http7.Exchange) any {
+	return slot{reads, "", reads, true, func(x *http7.Exchange) any {
 		found := ""
 		for i, n := 0, 0; i < len(x.Claims); i++ {
 			if x.Claims[i].Name != name {
@@ -94,7 +96,7 @@ func claimSlot(name string) slot {
 
 // claimsSlot is claim_values["name"]: all values.
 func claimsSlot(name string) slot {
-	return slot{"claims:" + name, []string(nil), "claim:" + name, func(x *http7.Exchange) any {
+	return slot{"claims:" + name, []string(nil), "claim:" + name, true, func(x *http7.Exchange) any {
 		var all []string
 		for i := range x.Claims {
 			if x.Claims[i].Name == name {
@@ -107,7 +109,7 @@ func claimsSlot(name string) slot {
 
 // plainSlot is a term such as scope:orders.read.
 func plainSlot(word string, p plain) slot {
-	s := slot{name: word + ":" + p.name, none: false, of: func(x *http7.Exchange) any { return p.holds(x) }}
+	s := slot{name: word + ":" + p.name, none: false, personal: p.personal(), of: func(x *http7.Exchange) any { return p.holds(x) }}
 	for _, r := range p.reads(nil) {
 		s.reads = r
 	}
@@ -116,7 +118,7 @@ func plainSlot(word string, p plain) slot {
 
 // clientSlot is client_in("10.0.0.0/8", …).
 func clientSlot(name string, blocks []netip.Prefix) slot {
-	return slot{"client_in:" + name, false, "", func(x *http7.Exchange) any {
+	return slot{"client_in:" + name, false, "", false, func(x *http7.Exchange) any {
 		a := x.Client.Unmap().WithZone("")
 		for _, b := range blocks {
 			if b.Contains(a) {
