@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pump writes total bytes, no two blocks alike, and returns their sum; errors show at the reader.
@@ -54,7 +55,10 @@ func rss(t testing.TB) int {
 
 func TestOneGiBPassesUnchangedInBoundedMemory(t *testing.T) {
 	leavesNothing(t)
-	const total = 1 << 30
+	total := 1 << 30
+	if raced { // when memory is not judged
+		total = 1 << 28
+	}
 	type result struct {
 		sum uint32
 		n   int
@@ -76,6 +80,7 @@ func TestOneGiBPassesUnchangedInBoundedMemory(t *testing.T) {
 		t.Fatalf("warm-up: %d bytes", r.n)
 	}
 	c = s.dial()
+	_ = c.SetDeadline(time.Now().Add(20 * patience)) // a slow machine may take a while
 	want = pump(c, total)
 	_ = c.CloseWrite()
 	if got := await(t, arrived); got.sum != want || got.n != total {

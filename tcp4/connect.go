@@ -68,7 +68,9 @@ func (s *search) lineUp() lb.Lease {
 	if !s.gate.Enter(&w) {
 		return lb.Lease{}
 	}
-	// Started in the line, so that whose time is up has been there for that long in the gate's eyes too.
+	// In this order, and in the line: whose time is up has been there for that long in the gate's eyes and the record's too.
+	began := time.Now()
+	defer func() { s.rec.Queued = time.Since(began) }()
 	timer := time.NewTimer(s.gate.Patience())
 	defer timer.Stop()
 	for in := true; in && s.granted(&w, timer.C); in = s.gate.Enter(&w) {
@@ -86,8 +88,6 @@ func (s *search) lineUp() lb.Lease {
 
 // granted waits for the verdict on w, or until the time is up.
 func (s *search) granted(w *lb.Waiter, expired <-chan time.Time) bool {
-	began := time.Now()
-	defer func() { s.rec.Queued += time.Since(began) }()
 	select {
 	case <-w.Wake:
 		return w.Verdict() == lb.Granted

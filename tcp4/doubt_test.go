@@ -26,6 +26,7 @@ func conversation(t *testing.T, s *stage, conns <-chan *net.TCPConn) (client, en
 // The poller tells of an end that comes with the last message only together with that message, and
 // in a conversation nobody reads again behind a message.
 func TestTheEndThatComesWithTheLastMessageOfAConversationIsSeen(t *testing.T) {
+	t.Parallel()
 	address, conns := waiting(t)
 	s := relayTo(t, nil, address)
 	for range 3 {
@@ -45,6 +46,7 @@ func TestTheEndThatComesWithTheLastMessageOfAConversationIsSeen(t *testing.T) {
 }
 
 func TestAResetThatComesWithTheLastMessageOfAConversationIsPassedOn(t *testing.T) {
+	t.Parallel()
 	address, conns := waiting(t)
 	s := relayTo(t, nil, address)
 	for range 3 {
@@ -61,6 +63,7 @@ func TestAResetThatComesWithTheLastMessageOfAConversationIsPassedOn(t *testing.T
 }
 
 func TestASilenceInAConversationIsNoEnd(t *testing.T) {
+	t.Parallel()
 	address, conns := waiting(t)
 	s := relayTo(t, nil, address)
 	client, endpoint := conversation(t, s, conns)

@@ -85,7 +85,7 @@ func (f *faulty) accept(ln net.Listener) {
 
 // serve gives one session its share of the ailment.
 func (f *faulty) serve(c *net.TCPConn) {
-	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(patience)) // the client's is the first to pass
 	switch ailment(f.ails.Load()) {
 	case resets:
 		_, _ = c.Read(make([]byte, 1+rand.IntN(4096)))
@@ -161,7 +161,7 @@ func faults(t *testing.T, lasts time.Duration) {
 	var mu sync.Mutex
 	ends := map[string]int{}
 	s := relayTo(t, func(c *RelayConfig) {
-		c.Upstream, c.Attempts, c.ConnectTimeout = u, 3, time.Second
+		c.Upstream, c.Attempts, c.ConnectTimeout = u, 3, patience
 		c.Record = func(r *Record) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -164,34 +164,34 @@ func TestWhatARefusingEndpointSaidReachesTheClient(t *testing.T) {
 	}
 }
 
+// Both sides wait far longer than the idle timeout, and its default is an hour.
 func TestIdleSessionsAreCut(t *testing.T) {
 	leavesNothing(t)
 	const idle = 200 * time.Millisecond
 	address, conns := waiting(t)
 	s := relayTo(t, func(c *RelayConfig) { c.IdleTimeout = idle }, address)
 	c := s.dial()
-	send(t, c, "x")
 	e := await(t, conns)
-	expect(t, e, "x")
 	expectReset(t, c)
 	expectReset(t, e)
-	if r := s.record(); r.End != Idle || r.Duration < idle || r.Duration > 5*idle {
-		t.Errorf("ended %v after %v, want idle soon after %v", r.End, r.Duration, idle)
+	if r := s.record(); r.End != Idle || r.Duration < idle {
+		t.Errorf("ended %v after %v, want idle after %v", r.End, r.Duration, idle)
 	}
 }
 
 func TestActivityInOneDirectionKeepsASession(t *testing.T) {
-	const idle = 160 * time.Millisecond
+	t.Parallel()
+	const idle = 800 * time.Millisecond
 	s := relayTo(t, func(c *RelayConfig) { c.IdleTimeout = idle }, endpoint(t, func(c *net.TCPConn) {
-		tick := time.NewTicker(idle / 8)
+		tick := time.NewTicker(idle / 16)
 		defer tick.Stop()
-		for range 32 {
+		for range 40 {
 			<-tick.C
 			_, _ = c.Write([]byte("."))
 		}
 	}))
 	c := s.dial()
-	expect(t, c, strings.Repeat(".", 32)) // four times as long as idle
+	expect(t, c, strings.Repeat(".", 40)) // more than twice as long as idle
 	expectEnd(t, c)
 }
 
@@ -247,11 +247,20 @@ func TestAnUpstreamWithoutEndpointsResetsTheClient(t *testing.T) {
 	}
 }
 
+// The default is a second. A machine that stands still makes a timeout late, never early: the soonest of some counts.
 func TestConnectTimeoutIsKept(t *testing.T) {
 	s := relayTo(t, func(c *RelayConfig) { c.ConnectTimeout = 50 * time.Millisecond }, frozen(t))
-	s.expectRefusal()
-	if r := s.record(); r.End != ConnectFailed || r.Connect < 40*time.Millisecond || r.Connect > 900*time.Millisecond {
-		t.Errorf("ended %v, connect took %v, want connect_failed after 50ms", r.End, r.Connect)
+	soonest := time.Hour
+	for tries := 0; tries < 5 && soonest > 900*time.Millisecond; tries++ {
+		s.expectRefusal()
+		r := s.record()
+		if r.End != ConnectFailed || r.Connect < 40*time.Millisecond {
+			t.Errorf("ended %v, connect took %v, want connect_failed after 50ms", r.End, r.Connect)
+		}
+		soonest = min(soonest, r.Connect)
+	}
+	if soonest > 900*time.Millisecond {
+		t.Errorf("connects took at least %v, want 50ms", soonest)
 	}
 }
 

@@ -101,7 +101,12 @@ func TestASessionOutlivesItsRelayAndItsEndpointsUpstream(t *testing.T) {
 
 func TestManySessionsWithEveryEndLeaveNothing(t *testing.T) {
 	leavesNothing(t)
-	s := relayTo(t, func(c *RelayConfig) { c.IdleTimeout = 300 * time.Millisecond }, endpoint(t, echo), deaf(t))
+	endpoints := []string{endpoint(t, echo), deaf(t)}
+	// Who falls silent has a relay of its own, as on a slow machine others look silent for as long.
+	s := relayTo(t, func(c *RelayConfig) { c.ConnectTimeout = patience }, endpoints...)
+	silent := relayTo(t, func(c *RelayConfig) {
+		c.ConnectTimeout, c.IdleTimeout, c.Record = patience, 100*time.Millisecond, s.relay.cfg.Record
+	}, endpoints...)
 	const sessions = 400
 	var clients sync.WaitGroup
 	room := make(chan struct{}, 32)
@@ -109,7 +114,11 @@ func TestManySessionsWithEveryEndLeaveNothing(t *testing.T) {
 		room <- struct{}{}
 		clients.Go(func() {
 			defer func() { <-room }()
-			c, err := net.Dial("tcp", s.listener.Addrs()[0].String())
+			to := s
+			if i%4 == 3 {
+				to = silent
+			}
+			c, err := net.Dial("tcp", to.listener.Addrs()[0].String())
 			if err != nil {
 				t.Error(err)
 				return
@@ -139,9 +148,11 @@ func TestManySessionsWithEveryEndLeaveNothing(t *testing.T) {
 	if ends[Done] < sessions/4 || ends[Idle] != sessions/4 || ends[ConnectFailed]+ends[NoEndpoint]+ends[Cut]+ends[EndpointReset] != 0 {
 		t.Errorf("ends: %v", ends)
 	}
-	for _, m := range s.relay.cfg.Upstream.View().Members() {
-		if n := m.Endpoint.InFlight(); n != 0 {
-			t.Errorf("%v: %d in flight after all have ended", m.Endpoint, n)
+	for _, stage := range []*stage{s, silent} {
+		for _, m := range stage.relay.cfg.Upstream.View().Members() {
+			if n := m.Endpoint.InFlight(); n != 0 {
+				t.Errorf("%v: %d in flight after all have ended", m.Endpoint, n)
+			}
 		}
 	}
 }
@@ -205,7 +216,10 @@ func echoSmall(c *net.TCPConn) {
 }
 
 func TestMessagesAllocateNothing(t *testing.T) {
-	const messages = 100_000
+	messages := 100_000
+	if raced { // when nothing is judged but that they pass
+		messages = 2000
+	}
 	s := relayTo(t, nil, endpoint(t, echoSmall))
 	c := s.dial()
 	_ = c.SetDeadline(time.Time{})
