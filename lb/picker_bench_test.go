@@ -36,7 +36,7 @@ func TestNoBalancerAllocatesToPick(t *testing.T) {
 }
 
 // The promise is 100 ns at 4,096 endpoints (ring: 350), see BenchmarkChoose. A busy machine and instrumented code can't be
-// held to it; but whoever looks at all endpoints takes a thousand times as long for them as for two.
+// held to it; but whoever looks at all endpoints takes hundreds of times as long for them as for two.
 func TestAPickCostsLittleHoweverManyEndpoints(t *testing.T) {
 	for _, balance := range everyBalancer {
 		cost := func(n int) time.Duration {
@@ -53,9 +53,13 @@ func TestAPickCostsLittleHoweverManyEndpoints(t *testing.T) {
 			}
 			return slices.Min(rounds) / 100
 		}
-		few, many := cost(2), cost(4096)
+		crowd := 4096
+		if raced {
+			crowd = 1024
+		}
+		few, many := cost(2), cost(crowd)
 		if many > 20*few+time.Microsecond {
-			t.Errorf("%s: a pick takes %v of 4,096, %v of two; want about 100 ns", balance, many, few)
+			t.Errorf("%s: a pick takes %v of %d, %v of two; want about 100 ns", balance, many, crowd, few)
 		}
 	}
 }

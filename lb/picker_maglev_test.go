@@ -34,6 +34,9 @@ func TestAMaglevTableIsEven(t *testing.T) {
 	for _, c := range []struct{ n, size int }{
 		{1, 65537}, {2, 65537}, {3, 65537}, {100, 65537}, {655, 65537}, {656, 131101}, {4096, 524309}, {10000, 1048583},
 	} {
+		if raced && c.n > 1000 {
+			continue
+		}
 		table := maglevOf(names(c.n), equal(c.n))
 		if len(table) != c.size {
 			t.Errorf("%d endpoints have %d slots, want %d", c.n, len(table), c.size)

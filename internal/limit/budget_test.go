@@ -89,9 +89,12 @@ func runBudget(t *testing.T, steps []byte, share float64) {
 }
 
 func TestTheBudgetIsWhatAModelThatRemembersEverythingSays(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
+	random, rounds := rand.New(rand.NewPCG(1, 2)), 30
+	if raceDetector {
+		rounds = 5
+	}
 	for _, share := range []float64{0, 0.05, 0.2, 1} {
-		for range 30 {
+		for range rounds {
 			steps := make([]byte, 2000)
 			short := random.IntN(2) == 0 // mostly no pause, so that the share and not the floor counts
 			for i := range steps {
@@ -167,6 +170,9 @@ func TestWhatABudgetAllowsAtTheStartAndAfterIdling(t *testing.T) {
 // Every use fails, and is tried again as often as the budget lets it.
 func TestRetriesOfAFailingUpstreamStayAFifthOfItsUses(t *testing.T) {
 	for _, rate := range []int{20, 50, 2000} {
+		if raceDetector && rate > 50 {
+			continue
+		}
 		t.Run(fmt.Sprint(rate, " a second"), func(t *testing.T) {
 			var b Budget
 			b.SetShare(0.2)

@@ -168,7 +168,11 @@ func expectVerdicts(t *testing.T, at string, waiters []*Waiter, shed []int, gran
 
 func TestTheQueueIsWhatAModelWithASliceSays(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	for run := range 300 {
+	runs := 300
+	if raceDetector {
+		runs = 60
+	}
+	for run := range runs {
 		steps := make([]byte, 400)
 		for i := range steps {
 			steps[i] = byte(random.IntN(256))
