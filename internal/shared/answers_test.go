@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"weir/internal/conf"
 )
 
 // odd is a server that greets as Redis does, and says something of the test's to scripts.
@@ -102,7 +100,7 @@ func askOdd(t testing.TB, text string) (grant, error) {
 	t.Helper()
 	o := newOdd(t, text)
 	c := Default()
-	c.Redis, c.Timeout = "unix://"+o.ln.Addr().String(), conf.Dur(100*time.Millisecond)
+	c.Redis = "unix://" + o.ln.Addr().String()
 	s, err := New(c, Needs{})
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +110,7 @@ func askOdd(t testing.TB, text string) (grant, error) {
 	if err := s.server.connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), c.Timeout.Value())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	grants, err := s.server.ask(ctx, c.Prefix, []wish{s.trial()})
 	if err != nil {

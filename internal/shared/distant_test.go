@@ -57,8 +57,8 @@ func late(near, far net.Conn, takes time.Duration) {
 func TestAServerWhoseAnswersComeJustInTimeIsUp(t *testing.T) {
 	t.Parallel()
 	r := newRedis(t)
-	path := distant(t, r, 100*time.Millisecond)
-	s, _ := r.node(func(c *Config) { c.Redis, c.Timeout = "unix://"+path, conf.Dur(195*time.Millisecond) })
+	path := distant(t, r, 120*time.Millisecond)
+	s, _ := r.node(func(c *Config) { c.Redis, c.Timeout = "unix://"+path, conf.Dur(235*time.Millisecond) })
 	eventually(t, "the server is asked", func() bool {
 		return take(s.Rate("api", 10, 1000), "key", 1).Outcome == Taken && !s.down.Load() && s.Stats().Asked > 0
 	})

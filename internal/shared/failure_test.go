@@ -8,8 +8,9 @@ import (
 	"weir/internal/conf"
 )
 
-// slack is what a wait may be longer than the timeout, besides what a busy machine adds.
-const slack = 10 * time.Millisecond
+// slack is what a wait may be longer than the timeout, besides what a busy machine adds. Whoever waited for the server
+// itself, or for a connection to it, would wait for a second.
+const slack = connectTime / 4
 
 // failing is a config by which nodes do that without their server, and wait for 40 ms.
 func failing(how string) func(*Config) {
@@ -47,21 +48,28 @@ func TestWithoutItsServerANodeDoesWhatItIsTold(t *testing.T) {
 			eventually(t, "the node is connected", func() bool { return take(l, "first", 1).Outcome == Taken && !s.down.Load() })
 			takes(l, "key", 100)
 			r.kill()
+			killed := time.Now()
 			wait, got := longest(l, "key", time.Second)
+			took := time.Since(killed)
 			if wait > l.Timeout()+slack {
 				t.Errorf("killed: a request waited for %v", wait)
 			}
 			if !s.Stats().Down || got[Unknown] > 0 || (got[Taken] > 0) != c.taken || (got[Unavailable] > 0) != c.rejected {
 				t.Errorf("killed: %d unknown, %d taken, %d refused, %d unavailable; %+v", got[Unknown], got[Taken], got[Refused], got[Unavailable], s.Stats())
 			}
-			if c.refused && got[Taken] > 75 { // what is left of the burst, and a second's worth
-				t.Errorf("killed: %d of 50/s were taken", got[Taken])
+			if most := 25 + int(50*took.Seconds()); c.refused && got[Taken] > most { // what is left of the burst, and what came
+				t.Errorf("killed: %d of 50/s were taken in %v, want at most %d", got[Taken], took, most)
 			}
 			r.start()
-			eventually(t, "the node is back", func() bool { return !s.Stats().Down })
-			if wait, got := longest(l, "key", time.Second/2); wait > l.Timeout()+slack || got[Taken] == 0 || got[Refused] == 0 || got[Unavailable] > 0 {
-				t.Errorf("back: %d taken, %d refused, %d unavailable, %v", got[Taken], got[Refused], got[Unavailable], wait)
-			}
+			// Where a slow machine answers later than within 40 ms, the server counts as gone once more.
+			eventually(t, "the node is back", func() bool {
+				if s.Stats().Down {
+					return false
+				}
+				wait, got := longest(l, "key", time.Second/2)
+				t.Logf("back: %d taken, %d refused, %d unavailable, %v", got[Taken], got[Refused], got[Unavailable], wait)
+				return wait <= l.Timeout()+slack && got[Taken] > 0 && got[Refused] > 0 && got[Unavailable] == 0
+			})
 		})
 	}
 }
@@ -123,9 +131,10 @@ func TestAServerThatHangsHoldsNobodyUp(t *testing.T) {
 	eventually(t, "the node is connected", func() bool { return take(l, "first", 1).Outcome == Taken && !s.down.Load() })
 	r.signal(syscall.SIGSTOP)
 	wait, got := longest(l, "key", time.Second)
+	stats := s.Stats()
 	r.signal(syscall.SIGCONT)
-	if wait > l.Timeout()+slack || got[Taken] == 0 || !s.Stats().Down {
-		t.Errorf("hanging: %d taken, the longest wait %v, %+v", got[Taken], wait, s.Stats())
+	if wait > l.Timeout()+slack || got[Taken] == 0 || !stats.Down {
+		t.Errorf("hanging: %d taken, the longest wait %v, %+v", got[Taken], wait, stats)
 	}
 	eventually(t, "the node is back", func() bool { return !s.Stats().Down })
 }
@@ -149,10 +158,7 @@ func TestAServerThatTakesNoWritesDoesNotAnswer(t *testing.T) {
 	if err := other.do("REPLICAOF", "NO", "ONE").Err(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the node is back", func() bool { return !s.Stats().Down })
-	if a := take(l, "new", 1); a.Outcome != Taken || a.Alone {
-		t.Errorf("%+v", a)
-	}
+	eventually(t, "the node is back", func() bool { a := take(l, "new", 1); return a.Outcome == Taken && !a.Alone })
 }
 
 func TestAServerMayComeLater(t *testing.T) {
@@ -165,18 +171,14 @@ func TestAServerMayComeLater(t *testing.T) {
 		t.Errorf("without a server: %+v", a)
 	}
 	r.start()
-	eventually(t, "the node is connected", func() bool { return !s.Stats().Down })
-	if a := take(l, "other", 1); a.Outcome != Taken || a.Alone {
-		t.Errorf("with a server: %+v", a)
-	}
+	eventually(t, "the node is connected", func() bool { a := take(l, "other", 1); return a.Outcome == Taken && !a.Alone })
 }
 
 func TestAQuotaOutlivesItsServersMemory(t *testing.T) {
 	t.Parallel()
 	r := newRedis(t)
-	period := func(now time.Time) (time.Time, time.Time) {
-		return now.Truncate(time.Hour), now.Truncate(time.Hour).Add(time.Hour)
-	}
+	begins := time.Now().Truncate(time.Second)
+	period := func(time.Time) (time.Time, time.Time) { return begins, begins.Add(time.Hour) }
 	s, _ := r.node(func(c *Config) { c.Grant = conf.Percent(0) })
 	l := s.Quota("calls", 100, period)
 	if n := takes(l, "key", 60); n != 60 {
@@ -200,9 +202,7 @@ func TestAStoppedNodeDecidesAlone(t *testing.T) {
 	r := newRedis(t)
 	s, end := r.node(nil)
 	l := s.Rate("api", 10, 5)
-	if a := take(l, "key", 1); a.Outcome != Taken || a.Alone {
-		t.Fatalf("%+v", a)
-	}
+	eventually(t, "the node is connected", func() bool { a := take(l, "first", 1); return a.Outcome == Taken && !a.Alone })
 	end()
 	if a := take(l, "key", 1); a.Outcome != Taken || !a.Alone {
 		t.Errorf("stopped: %+v", a)

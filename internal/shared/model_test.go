@@ -165,10 +165,14 @@ func (w *world) bound(rate float64, burst int64) {
 
 // Answers come late, in any order, or not at all; nodes come and go in their load. No span of time has more than the bound.
 func TestNoSpanOfTimeHasMoreThanTheBound(t *testing.T) {
+	steps := 2000
+	if testing.Short() {
+		steps = 500
+	}
 	for seed := range uint64(36) {
 		rate, burst := []float64{50, 500, 3000}[seed%3], []int64{10, 100, 1000}[seed/3%3]
 		w := newWorld(t, seed, 1+int(seed%4), rate, burst, []float64{0, 2, 20, 50}[seed/9%4])
-		for range 2000 {
+		for range steps {
 			for range w.r.IntN(6) {
 				w.request(w.r.IntN(1 + w.r.IntN(len(w.nodes)))) // the first has most
 			}
