@@ -95,7 +95,7 @@ func TestJudgingTenThousandIsCheap(t *testing.T) {
 		{"rates", func() { p.lagging() }, time.Second},
 	} {
 		best := time.Hour
-		for range 10 {
+		for tries := 0; tries < 10 && best > c.bound; tries++ {
 			begin := time.Now()
 			c.do()
 			best = min(best, time.Since(begin))

@@ -61,8 +61,8 @@ func (w *watched) await(s lb.State) {
 		if got.State != s || got.By != lb.ByProbe {
 			w.t.Fatalf("the %v says %v (%v), want %v", got.By, got.State, got.Reason, s)
 		}
-	case <-time.After(10 * time.Second):
-		w.t.Fatalf("not %v within 10 s", s)
+	case <-time.After(forAnswer):
+		w.t.Fatalf("not %v within %v", s, forAnswer)
 	}
 }
 
@@ -70,18 +70,18 @@ func (w *watched) await(s lb.State) {
 func (w *watched) probes(n uint64) {
 	w.t.Helper()
 	count := func() uint64 { r := w.monitor.Report()[0]; return r.Succeeded + r.Failed }
-	limit := time.After(10 * time.Second)
+	limit := time.After(forAnswer)
 	for begin := count(); count() < begin+n; {
 		select {
 		case <-time.After(time.Millisecond):
 		case <-limit:
-			w.t.Fatalf("no %d probes within 10 s", n)
+			w.t.Fatalf("no %d probes within %v", n, forAnswer)
 		}
 	}
 }
 
 func quick(c *Config) *Config {
-	c.Interval, c.Timeout = conf.Dur(10*time.Millisecond), conf.Dur(5*time.Second)
+	c.Interval, c.Timeout = conf.Dur(10*time.Millisecond), conf.Dur(forAnswer)
 	return c
 }
 
@@ -160,7 +160,7 @@ func TestTheEndOfRunAndOfACheckCloseConnections(t *testing.T) {
 		go func() { watcher.open.Wait(); close(closed) }() // ends with the last connection
 		select {
 		case <-closed:
-		case <-time.After(10 * time.Second):
+		case <-time.After(forAnswer):
 			t.Errorf("%s: a connection is left", c.what)
 		}
 		server.Stop()

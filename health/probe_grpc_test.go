@@ -57,7 +57,7 @@ func grpcServer(t testing.TB, l net.Listener, with ...grpc.ServerOption) (*healt
 
 func grpcConfig(service string) *Config {
 	c := Default()
-	c.GRPC, c.Timeout = &GRPCConfig{Service: service}, conf.Dur(500*time.Millisecond)
+	c.GRPC, c.Timeout = &GRPCConfig{Service: service}, conf.Dur(forAnswer)
 	return &c
 }
 
@@ -168,7 +168,7 @@ func TestClosingAProbeClosesItsConnection(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(forAnswer):
 		t.Error("the connection is still open")
 	}
 }
@@ -225,7 +225,7 @@ func TestWhatAGRPCProbeMakesOfAnAnswer(t *testing.T) {
 		}, "the endpoint does not implement grpc.health.v1.Health"},
 		{"404", http.NotFound, "HTTP status 404, want 200"},
 		{"not gRPC", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") }, `the answer is of type "text/plain; charset=utf-8", not gRPC`},
-		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 500ms"},
+		{"silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 100ms"},
 		{"a trickle that never ends", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/grpc")
 			for r.Context().Err() == nil {
@@ -233,7 +233,7 @@ func TestWhatAGRPCProbeMakesOfAnAnswer(t *testing.T) {
 				w.(http.Flusher).Flush()
 				<-time.After(time.Millisecond)
 			}
-		}, "the answer did not end within 500ms"},
+		}, "the answer did not end within 100ms"},
 		{"a flood that never ends", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/grpc")
 			for r.Context().Err() == nil {
@@ -247,7 +247,7 @@ func TestWhatAGRPCProbeMakesOfAnAnswer(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			if got := ask(h2(t, c.h), grpcConfig("")); got != c.want {
+			if got := askFor(h2(t, c.h), impatient(grpcConfig(""), c.want), c.want); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -268,11 +268,13 @@ func TestAGRPCProbeOfWhatSpeaksSomethingElse(t *testing.T) {
 			t.Parallel()
 			l := serve(t, "tcp", "127.0.0.1:0", c.talk)
 			begin := time.Now()
-			got := ask(endpointAt(t, l.Addr().String()), grpcConfig(""))
+			config := grpcConfig("")
+			config.Timeout = conf.Dur(250 * time.Millisecond)
+			got := ask(endpointAt(t, l.Addr().String()), config)
 			if got == "fit" || strings.Contains(got, "127.0.0.1") {
 				t.Errorf("%q", got)
 			}
-			if took := time.Since(begin); took > 5*time.Second {
+			if took := time.Since(begin); took > forAnswer {
 				t.Errorf("it took %v", took)
 			}
 			t.Log(got)
