@@ -170,17 +170,18 @@ func (b *block) add(o *block) {
 // bar is one occupied bin of a histogram, in the middle of its bounds.
 type bar struct{ at, count int64 }
 
-// bars returns the occupied bins of h, ascending. The packed form can't be walked, so it is spread out first.
+// bars returns the occupied bins of h, ascending. A bin is walked to by its lower bound; its upper one is the greatest
+// value that a histogram of the same bins tells when it holds nothing else.
 func bars(h bench.Histogram) []bar {
 	if h.Count() == 0 {
 		return nil
 	}
-	spread := hdrhistogram.New(h.LowestTrackableValue(), h.HighestTrackableValue(), int(h.SignificantFigures()))
-	h.MergeInto(spread)
-	var out []bar
-	for _, b := range spread.Distribution() {
-		if b.Count > 0 {
-			out = append(out, bar{(b.From + b.To) / 2, b.Count})
+	one := hdrhistogram.NewPacked(h.LowestTrackableValue(), h.HighestTrackableValue(), int(h.SignificantFigures()))
+	out := make([]bar, 0, h.Populated())
+	for low, count := range h.ForEachBucket {
+		one.Reset()
+		if one.RecordValue(low) == nil {
+			out = append(out, bar{(low + one.Max()) / 2, count})
 		}
 	}
 	return out
