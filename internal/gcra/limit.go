@@ -63,6 +63,8 @@ type Grant struct {
 	Retry time.Duration
 	// Overflow says that the key found no room and was judged by the bucket that all such keys share.
 	Overflow bool
+
+	at int64 // when it was judged
 }
 
 // judge says what becomes of a at now if the bucket is full again at full, and when it is full again afterwards.
@@ -82,9 +84,9 @@ func (a *Ask) judge(now, full int64) (g Grant, next int64) {
 				Left: left(now, full, span, interval), Full: time.Duration(full - now), Retry: time.Duration(over) - a.MostWait,
 			}, full
 		}
-		return Grant{OK: true, Wait: time.Duration(over), Full: time.Duration(next - now)}, next
+		return Grant{at: now, OK: true, Wait: time.Duration(over), Full: time.Duration(next - now)}, next
 	}
-	return Grant{OK: true, Left: (now + span - next) / interval, Full: time.Duration(next - now)}, next
+	return Grant{at: now, OK: true, Left: (now + span - next) / interval, Full: time.Duration(next - now)}, next
 }
 
 // left returns how many tokens there are at now. The bucket may be in debt to those that wait, and to a limit that was

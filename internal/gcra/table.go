@@ -69,6 +69,34 @@ func (t *Table) share(a *Ask) Grant {
 	}
 }
 
+// Return gives back the tokens of g, which Take has granted for a, where nothing has come of them: the bucket is as if they
+// had not been asked for, but for what comes in the time between the two calls, 1 ns at least, so that the bound of the
+// table holds whoever has asked meanwhile. A grant is given back once at most, and none that had to wait. It allocates nothing.
+func (t *Table) Return(a *Ask, g *Grant) {
+	k := t.keys.Key(a.Key)
+	for !g.Overflow {
+		// While tokens are left to give back the bucket is not full, and its place that of the key.
+		s, full := t.keys.Find(&k)
+		back := a.unused(g, t.now())
+		if s == nil || back == 0 || s.CompareAndSwap(full, full-uint64(back)) {
+			return
+		}
+	}
+	for {
+		full := t.overflow.Load()
+		back := a.unused(g, t.now())
+		if back == 0 || t.overflow.CompareAndSwap(full, full-back) {
+			return
+		}
+	}
+}
+
+// unused returns by how much earlier the bucket is full if what g took is given back at now. A bucket that would have been
+// full without g has gained nothing since; one that was not gains less than it could.
+func (a *Ask) unused(g *Grant, now int64) int64 {
+	return max(0, a.Cost*int64(a.Limit.Interval)-max(1, now-g.at))
+}
+
 // Look says what Take would, and takes nothing.
 func (t *Table) Look(a *Ask) Grant {
 	k := t.keys.Key(a.Key)

@@ -36,7 +36,7 @@ const (
 type Rule uint8
 
 const (
-	// Rising words never fall, so that none is ever what it was before.
+	// Rising words never fall to what was idle when their place got its key, so that no word of an earlier key comes again.
 	Rising Rule = iota
 	// Falling words may fall. Their lower [GenerationBits] belong to the table, which changes them whenever a place gets
 	// another key, so that a word of one key is not taken for the same word of another.
@@ -60,7 +60,8 @@ type Table struct {
 type group struct {
 	// tags are a byte of the hash of each place's key, 0 where there was none ever.
 	tags [tagWords]atomic.Uint64
-	// soonest, of a table whose words rise, is a bound below which no word of a full group is.
+	// soonest, of a table whose words rise, is a bound below which no word of a full group is, but for one that fell while
+	// the bound was sought: its place is found later then.
 	soonest atomic.Uint64
 	slots   [groupSlots]Slot
 }

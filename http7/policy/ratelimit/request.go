@@ -24,31 +24,27 @@ func (t *throttle) Request(x *http7.Exchange) http7.Verdict {
 	return t.pass(x, 0)
 }
 
-// pass takes the tokens of the limits from i on, in the order of turns.
+// pass takes the tokens of the limits from i on, in the order of turns. Where others took the last ones of a later limit
+// since it was looked at, those of this node's limits before it are given back.
 func (t *throttle) pass(x *http7.Exchange, i int) http7.Verdict {
-	for ; i < len(t.turns); i++ {
-		l := t.turns[i]
-		var (
-			wait  time.Duration
-			fault *http7.Fault
-		)
-		if l.shared != nil {
-			wait, fault = t.askOthers(x, l)
-		} else {
-			wait, fault = t.take(x, l)
-		}
-		switch {
-		case fault != nil:
-			return http7.Refuse(fault)
-		case wait > 0:
-			return t.wait(x, i, wait)
-		}
+	if i == len(t.turns) {
+		return http7.Continue
 	}
-	return http7.Continue
+	l := t.turns[i]
+	if l.shared == nil {
+		return t.take(x, i, l)
+	}
+	switch wait, fault := t.askOthers(x, l); {
+	case fault != nil:
+		return http7.Refuse(fault)
+	case wait > 0:
+		return t.wait(x, i, wait)
+	}
+	return t.pass(x, i+1)
 }
 
-// take takes the tokens of a limit of this node's own. x waits if wait is not 0, and is refused if there is a fault.
-func (t *throttle) take(x *http7.Exchange, l *limit) (wait time.Duration, fault *http7.Fault) {
+// take takes the tokens of limit i, one of this node's own, and goes on with the next.
+func (t *throttle) take(x *http7.Exchange, i int, l *limit) http7.Verdict {
 	a := l.ask(x)
 	a.MostWait = l.patience()
 	g := l.held.table.Take(&a)
@@ -57,21 +53,25 @@ func (t *throttle) take(x *http7.Exchange, l *limit) (wait time.Duration, fault 
 	}
 	switch {
 	case !g.OK:
-		return 0, t.refuse(x, l, &a.Limit, &g)
+		return http7.Refuse(t.refuse(x, l, &a.Limit, &g))
 	case g.Wait == 0:
 		t.keep(x, l, &a.Limit, &g)
-		return 0, nil
+		v := t.pass(x, i+1)
+		if v.Fault != nil {
+			l.held.table.Return(&a, &g)
+		}
+		return v
 	case l.held.waiting.Add(1) > l.mostQueue: // others came in between
 		l.held.waiting.Add(-1)
 		g.Retry = g.Wait
-		return 0, t.refuse(x, l, &a.Limit, &g)
+		return http7.Refuse(t.refuse(x, l, &a.Limit, &g))
 	case t.observe: // its place is taken for as long as it would wait
 		time.AfterFunc(g.Wait, func() { l.held.waiting.Add(-1) })
 		x.Verdicts = append(x.Verdicts, l.delayed)
-		return 0, nil
+		return t.pass(x, i+1)
 	}
 	t.keep(x, l, &a.Limit, &g)
-	return g.Wait, nil
+	return t.wait(x, i, g.Wait)
 }
 
 // wait parks x before limit i.
