@@ -250,11 +250,23 @@ func TestAWaitIsHardlyLongerThanAskedFor(t *testing.T) {
 			}
 			ended <- best
 		}()
-		// The best of them, so that a busy machine does not fail the test.
-		if best := <-ended; best > 600*time.Microsecond {
+		// The best of them, so that a busy machine does not fail the test; and some machines' clocks are coarse.
+		if best := <-ended; best > 600*time.Microsecond && best > 2*sleeps(200*time.Microsecond) {
 			t.Errorf("a wait of 200 µs takes %v", best)
 		}
 	})
+}
+
+// sleeps returns what the system makes of a sleep of d, at best.
+func sleeps(d time.Duration) time.Duration {
+	best := time.Hour
+	for range 100 {
+		from, ts := time.Now(), unix.NsecToTimespec(int64(d))
+		if unix.Nanosleep(&ts, nil) == nil {
+			best = min(best, time.Since(from))
+		}
+	}
+	return best
 }
 
 func TestNoTimeIsNoWait(t *testing.T) {
@@ -274,7 +286,7 @@ func TestAnEventEndsAWait(t *testing.T) {
 		must(t, l.Add(a, In|Edge, h))
 		go func() { _, _ = Write(b, []byte("x")) }() // ends at once
 		for from := time.Now(); len(h.events) == 0; {
-			if _, err := l.Wait(10 * time.Second); err != nil || time.Since(from) > 5*time.Second {
+			if _, err := l.Wait(time.Minute); err != nil || time.Since(from) > 30*time.Second {
 				t.Fatalf("%v after %v", err, time.Since(from))
 			}
 			l.Serve()
@@ -286,17 +298,17 @@ func TestWakeEndsTheNextWaitOrThePresentOne(t *testing.T) {
 	bothWays(t, func(t *testing.T, l *Loop) {
 		from := time.Now()
 		l.Wake()
-		if _, err := l.Wait(10 * time.Second); err != nil {
+		if _, err := l.Wait(time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		l.Serve()
 		waiting := make(chan error)
 		go func() { // ends with the wait
-			_, err := l.Wait(10 * time.Second)
+			_, err := l.Wait(time.Minute)
 			waiting <- err
 		}()
 		l.Wake()
-		if err := <-waiting; err != nil || time.Since(from) > 5*time.Second {
+		if err := <-waiting; err != nil || time.Since(from) > 30*time.Second {
 			t.Errorf("%v after %v", err, time.Since(from))
 		}
 		l.Serve()

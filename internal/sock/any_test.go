@@ -18,7 +18,7 @@ func anyPair(t *testing.T) (*Conn, net.Conn) {
 	c := &Conn{}
 	c.InitAny(near)
 	deadline.New().Bind(&c.Timer, func() {})
-	_ = far.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = far.SetDeadline(time.Now().Add(time.Minute))
 	t.Cleanup(func() { c.Close(); _ = far.Close() })
 	return c, far
 }

@@ -19,7 +19,11 @@ func TestAWatchIsSetWhileSignalsCome(t *testing.T) {
 	c, _ := pair(t)
 	stop := signalled(t)
 	defer stop()
-	for i := range 200_000 {
+	rounds := 200_000
+	if testing.Short() {
+		rounds = 30_000
+	}
+	for i := range rounds {
 		id := w.Arm(c, func() { t.Error("nobody has left") })
 		if id == 0 {
 			t.Fatalf("watch %d was not set", i)
@@ -31,7 +35,11 @@ func TestAWatchIsSetWhileSignalsCome(t *testing.T) {
 // A watcher that ends has done with its descriptors: whoever gets their numbers next gets no bytes of its.
 func TestAWatcherThatHasEndedWritesNowhere(t *testing.T) {
 	gone := func() {}
-	for i := range 2_000 {
+	rounds := 2_000
+	if testing.Short() {
+		rounds = 400
+	}
+	for i := range rounds {
 		w, err := NewWatcher()
 		if err != nil {
 			t.Fatal(err)
