@@ -61,7 +61,7 @@ func (t *Timer) Set(at int64) {
 		}
 	}
 	if at != none && at < t.queued.Load() {
-		t.shard.requeue(t, at)
+		t.shard.requeue(t)
 	}
 }
 
@@ -150,7 +150,7 @@ func (s *shard) advance(now int64) {
 		t.due.CompareAndSwap(firing, none)
 		t.running.Unlock()
 		if at := t.due.Load(); at > 0 && at < t.queued.Load() {
-			s.requeue(t, at)
+			s.requeue(t)
 		}
 	}
 }
@@ -187,10 +187,13 @@ func (s *shard) look(t *Timer, now int64) bool {
 // Rearm sets a new deadline from inside fire.
 func (t *Timer) Rearm(at int64) { t.due.Store(at) }
 
-func (s *shard) requeue(t *Timer, at int64) {
+// requeue puts t where its deadline belongs, if that is before its place. The wheel may have been here since the
+// deadline was set: what it has found to be due it fires, and links until then by t.next.
+func (s *shard) requeue(t *Timer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if at >= t.queued.Load() {
+	at := t.due.Load()
+	if at == none || at == firing || at >= t.queued.Load() {
 		return
 	}
 	s.unlink(t)

@@ -131,6 +131,36 @@ func TestAfterSetReturnsNoEarlierDeadlineFires(t *testing.T) {
 	wheel.Wait()
 }
 
+// A deadline could be due before Set had queued it. Set then put the timer into the ring while the wheel held it among
+// those to fire: from there the wheel went on into the ring, and fired what was not due.
+func TestADeadlineThatIsDueBeforeItIsQueuedFiresAlone(t *testing.T) {
+	w := New()
+	var one, other, later Timer
+	fired := map[*Timer]int{}
+	fires := func(t, then *Timer) func() {
+		return func() {
+			fired[t]++
+			then.shard.requeue(then) // the end of a Set that was held up
+		}
+	}
+	w.Bind(&one, fires(&one, &other))
+	w.Bind(&other, fires(&other, &one))
+	w.Bind(&later, fires(&later, &later))
+	one.shard, later.shard = other.shard, other.shard
+	now := (Now()/int64(Tick) + 2) * int64(Tick)
+	one.Set(now - ms)
+	other.Set(now - ms)
+	later.Set(now + ms)
+	w.Advance(now)
+	if fired[&one] != 1 || fired[&other] != 1 || fired[&later] != 0 {
+		t.Errorf("fired %d, %d, and %d times what is not due", fired[&one], fired[&other], fired[&later])
+	}
+	w.Advance(now + 2*int64(Tick))
+	if fired[&one] != 1 || fired[&other] != 1 || fired[&later] != 1 {
+		t.Errorf("behind it %d, %d and %d times", fired[&one], fired[&other], fired[&later])
+	}
+}
+
 func TestMovingADeadlineAllocatesNothing(t *testing.T) {
 	_, timer, _ := rig()
 	at := Now() + 1000*ms
