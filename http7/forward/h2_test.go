@@ -46,7 +46,7 @@ func before(t *testing.T, address string, change func(*Config)) *stand {
 // reload gives the stand a transport of another config.
 func (s *stand) reload(change func(*Config)) {
 	s.t.Helper()
-	fc := Default()
+	fc := unhurried()
 	if change != nil {
 		change(&fc)
 	}

@@ -77,7 +77,7 @@ func TestTheDeadlineStandsBehindANudge(t *testing.T) {
 		now := deadline.Now()
 		at := now + int64(20*time.Millisecond)
 		if late {
-			at = now + int64(time.Second)
+			at = now + int64(time.Minute)
 		}
 		c.NudgeAt(at)
 		c.AwaitHead(now)
@@ -86,7 +86,7 @@ func TestTheDeadlineStandsBehindANudge(t *testing.T) {
 		if !late && f == Nudge {
 			f, _ = c.ReadHead([]byte("GET"))
 		}
-		if took := deadline.Since(now, deadline.Now()); f != http7.UpstreamTimeout || took < 100*time.Millisecond || took > 900*time.Millisecond {
+		if took := deadline.Since(now, deadline.Now()); f != http7.UpstreamTimeout || took < 100*time.Millisecond || took > ample {
 			t.Errorf("nudge late %v: %v after %v", late, f, took)
 		}
 		c.Close()

@@ -44,7 +44,7 @@ func played(t *testing.T, script func(n int, p *peer)) *stand {
 				p := &peer{t: t, nc: nc, Framer: http2.NewFramer(nc, nc)}
 				p.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 				p.enc = hpack.NewEncoder(&p.block)
-				_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+				_ = nc.SetDeadline(time.Now().Add(time.Minute))
 				preface := make([]byte, len(http2.ClientPreface))
 				if _, err := io.ReadFull(nc, preface); err != nil || string(preface) != http2.ClientPreface {
 					t.Errorf("the preface is %q, %v", preface, err)

@@ -181,7 +181,7 @@ func TestAnUploadUnderWayKeepsItsAnswer(t *testing.T) {
 		body, send := io.Pipe()
 		go func() { // ends with the body
 			_, _ = io.WriteString(send, "one,")
-			eventually(t, 4e9, "the head is there", func() bool { return p.answers.Load() > 0 })
+			eventually(t, "the head is there", func() bool { return p.answers.Load() > 0 })
 			_, _ = io.WriteString(send, "two")
 			_ = send.Close()
 		}()

@@ -23,7 +23,7 @@ func TestAClientsOwnDeadlineIsNotTheEndpointsFault(t *testing.T) {
 		{"before the head", later(300*time.Millisecond, hello)},
 		{"in the body", func(c net.Conn) bool {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
-			<-time.After(300 * time.Millisecond)
+			pause(300 * time.Millisecond)
 			return false
 		}},
 	} {

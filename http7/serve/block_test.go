@@ -62,7 +62,7 @@ func TestWhoAsksOutsideIsInterrupted(t *testing.T) {
 					t.Errorf("ended with %v", err)
 				}
 				if c.fault != "" {
-					eventually(t, 4e9, "the fault is counted", func() bool { return r.faults(c.fault) == 1 })
+					eventually(t, "the fault is counted", func() bool { return r.faults(c.fault) == 1 })
 				}
 			})
 		})

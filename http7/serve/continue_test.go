@@ -18,7 +18,7 @@ func (c *client) quietFor(d time.Duration) {
 	if b, err := c.r.Peek(1); err == nil || !isTimeout(err) {
 		c.t.Fatalf("%q, %v; want silence", b, err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 }
 
 const expecting = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"

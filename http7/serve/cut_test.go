@@ -128,7 +128,7 @@ func TestARequestCutAtAnyByteIsNeverSeenAsComplete(t *testing.T) {
 // idle waits until no connection of a client is left.
 func (r *rig) idle(t testing.TB) {
 	t.Helper()
-	eventually(t, 4e9, "all connections end", func() bool {
+	eventually(t, "all connections end", func() bool {
 		r.engine.mu.Lock()
 		defer r.engine.mu.Unlock()
 		return len(r.engine.conns)+len(r.engine.carriers) == 0

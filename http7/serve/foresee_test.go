@@ -71,7 +71,7 @@ func TestAWaitEndsWhenTheEngineIsCut(t *testing.T) {
 		leaver(t, r, client)
 		<-waits
 		r.engine.Cut()
-		eventually(t, 4e9, "the fault is counted", func() bool { return r.faults("stopping") == 1 })
+		eventually(t, "the fault is counted", func() bool { return r.faults("stopping") == 1 })
 		if n := p.ends.Load(); n != 1 {
 			t.Errorf("the policy's End was called %d times", n)
 		}

@@ -86,7 +86,7 @@ func FuzzEngine(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(ample))
 		go func() { // the upload; ends with the connection
 			_, _ = c.Write(raw)
 			_ = c.(*net.TCPConn).CloseWrite()

@@ -130,7 +130,7 @@ func TestAHeadLeavesWithItsBodyOrWhenItIsReleased(t *testing.T) {
 		}
 	}
 	say(head)
-	eventually(t, 4e9, "a head leaves by itself", func() bool {
+	eventually(t, "a head leaves by itself", func() bool {
 		c.writing.Lock()
 		defer c.writing.Unlock()
 		return len(p.wrote) == 5

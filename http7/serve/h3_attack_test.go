@@ -37,7 +37,7 @@ func (r *rig) sample(series string) string {
 // becomes waits until got returns want.
 func becomes(t testing.TB, what, want string, got func() string) {
 	t.Helper()
-	limit, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
+	limit, tick := time.After(ample), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for got() != want {
 		select {
@@ -74,7 +74,7 @@ func TestH3ResetsDoNotPileUpRequests(t *testing.T) {
 	}))
 	conn := newH3Front(t, r).raw()
 	for i := range 60 {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), ample)
 		str, err := conn.OpenStreamSync(ctx)
 		cancel()
 		if err != nil {
@@ -93,7 +93,7 @@ func TestH3RapidResetEndsTheConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, saying(t, hello))
 	conn := newH3Front(t, r).raw()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	for range 5000 {
 		str, err := conn.OpenStreamSync(ctx)
@@ -185,19 +185,22 @@ func TestH3AHeadThatDripsIsReset(t *testing.T) {
 		{"a frame of no known type without an end", []byte{0x21, 0x44, 0x00, 1, 2, 3}},
 		{"a GET that does not end", getHead("/")},
 	} {
-		r := newRigWith(t, func(r *rig) { r.site.Limits.HeaderTimeout = 200 * time.Millisecond }, saying(t, hello))
-		conn := newH3Front(t, r).raw()
-		str := conn.open(c.sent)
-		_, err := io.ReadAll(str)
-		if code := codeOf(err); !strings.HasPrefix(code, "0x1") {
-			t.Errorf("%s: it came to %v", c.name, err)
-		}
-		becomes(t, c.name+": weir_defences_total", "1", func() string { return r.defended("slow_header") })
-		good := conn.open(getHead("/"))
-		_ = good.Close()
-		if got := conn.outcome(good); got != "200" {
-			t.Errorf("%s: a good request on the same connection came to %s", c.name, got)
-		}
+		patiently(t, 200*time.Millisecond, func(d time.Duration) error { // until the good one comes in time
+			r := newRigWith(t, func(r *rig) { r.site.Limits.HeaderTimeout = d }, saying(t, hello))
+			conn := newH3Front(t, r).raw()
+			str := conn.open(c.sent)
+			_, err := io.ReadAll(str)
+			if code := codeOf(err); !strings.HasPrefix(code, "0x1") {
+				t.Errorf("%s: it came to %v", c.name, err)
+			}
+			becomes(t, c.name+": weir_defences_total", "1", func() string { return r.defended("slow_header") })
+			good := conn.open(getHead("/"))
+			_ = good.Close()
+			if got := conn.outcome(good); got != "200" {
+				return fmt.Errorf("%s: a good request on the same connection came to %s", c.name, got)
+			}
+			return nil
+		})
 	}
 }
 
@@ -205,7 +208,7 @@ func TestH3UnidirectionalStreamsWithoutEndEndTheConnection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, saying(t, hello))
 	conn := newH3Front(t, r).raw()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	for range 2 * maxUniStreams {
 		str, err := conn.OpenUniStreamSync(ctx)
@@ -225,7 +228,7 @@ func TestH3UnidirectionalStreamsWithoutEndEndTheConnection(t *testing.T) {
 
 func TestH3AnIdleConnectionIsClosed(t *testing.T) {
 	t.Parallel()
-	r := newRigWith(t, func(r *rig) { r.site.Limits.IdleTimeout = 300 * time.Millisecond }, saying(t, hello))
+	r := newRigWith(t, func(r *rig) { r.site.Limits.IdleTimeout = 2 * time.Second }, saying(t, hello)) // for it asks in time
 	f := newH3Front(t, r)
 	if got := f.raw().ended(); got != "0x100" { // it never asked
 		t.Errorf("the connection ended with %s", got)
@@ -275,7 +278,7 @@ func TestH3AClientThatStallsIsCut(t *testing.T) {
 	_ = conn.open(getHead("/")).Close() // nobody reads: its window fills
 	select {
 	case <-gone:
-	case <-time.After(10 * time.Second):
+	case <-time.After(ample):
 		t.Fatal("the endpoint goes on")
 	}
 }

@@ -48,7 +48,7 @@ const frameGoAway = 0x07
 // goneAway waits for GOAWAY and returns what it says.
 func goneAway(t testing.TB, frames <-chan [2]uint64) uint64 {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(ample)
 	for {
 		select {
 		case f, ok := <-frames:
@@ -111,7 +111,7 @@ func TestH3DrainSaysGoAwayAndLetsRequestsEnd(t *testing.T) {
 	}
 	select {
 	case <-empty:
-	case <-time.After(10 * time.Second):
+	case <-time.After(ample):
 		t.Fatal("the drain does not end")
 	}
 	if got := c.ended(); got != "0x100" { // H3_NO_ERROR
@@ -151,7 +151,7 @@ func TestH3CutEndsEveryConnectionAtOnce(t *testing.T) {
 	r.engine.Cut()
 	select {
 	case <-empty:
-	case <-time.After(5 * time.Second):
+	case <-time.After(ample):
 		t.Fatal("connections are left")
 	}
 	c.ended()
@@ -169,7 +169,7 @@ func TestH3APortDrainsItsOwnConnections(t *testing.T) {
 			t.Fatalf("answered %q", got)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	leaving.port.StopAccepting()
 	leaving.port.Drain(ctx)

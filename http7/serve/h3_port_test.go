@@ -17,7 +17,7 @@ import (
 
 // dial connects to f once.
 func (f *h3front) dial(c *tls.Config) (*quic.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	qc, err := quic.DialAddr(ctx, f.addr, c, nil)
 	if err == nil {
@@ -115,7 +115,7 @@ func TestH3NothingIsServedIn0RTT(t *testing.T) {
 	str := c.open(getHead("/"))
 	_ = str.Close()
 	c.outcome(str)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	qc, err := quic.DialAddrEarly(ctx, f.addr, client, nil)
 	if err != nil {
@@ -192,7 +192,7 @@ func TestH3ClientsMustShowWhereTheyAreWhenHandshakesPileUp(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = pc.Close() })
 		p := &peeked{PacketConn: pc}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), ample)
 		defer cancel()
 		to, _ := net.ResolveUDPAddr("udp4", f.addr)
 		qc, err := quic.Dial(ctx, p, to, f.client, nil)
@@ -273,7 +273,7 @@ func TestH3AClientCertificateIsAskedForAndKnown(t *testing.T) {
 	if err == nil {
 		select {
 		case <-qc.Context().Done():
-		case <-time.After(10 * time.Second):
+		case <-time.After(ample):
 			t.Error("a client without a certificate may stay")
 		}
 	}

@@ -200,7 +200,7 @@ func TestH3ABodyThatStopsEndsWithATimeout(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 1)
 	r := newRigWith(t, func(r *rig) {
-		r.route.Timeout = 300 * time.Millisecond
+		r.route.Timeout = 2 * time.Second // for the request arrives first
 	}, origin(t, func(c net.Conn) {
 		br := bufio.NewReader(c)
 		if _, err := readHead(br); err == nil {

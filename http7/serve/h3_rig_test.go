@@ -75,7 +75,7 @@ func (f *h3front) roundTrip(req *http.Request) (*http.Response, string) {
 }
 
 func ask(tr http.RoundTripper, req *http.Request) (*http.Response, string, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(req.Context(), ample)
 	defer cancel()
 	res, err := tr.RoundTrip(req.WithContext(ctx))
 	if err != nil {
@@ -130,7 +130,7 @@ func (f *h3front) clientSocket(ip string) *quic.Transport {
 
 func (f *h3front) rawFrom(tr *quic.Transport) *rawH3 {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	to, err := net.ResolveUDPAddr("udp4", f.addr)
 	if err != nil {
@@ -175,7 +175,7 @@ func data(b string) []byte {
 // open sends bytes on a stream of their own.
 func (c *rawH3) open(b ...[]byte) *quic.Stream {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	str, err := c.OpenStreamSync(ctx)
 	if err != nil {
@@ -186,7 +186,7 @@ func (c *rawH3) open(b ...[]byte) *quic.Stream {
 			c.t.Fatal(err)
 		}
 	}
-	_ = str.SetReadDeadline(time.Now().Add(10 * time.Second)) // fails never
+	_ = str.SetReadDeadline(time.Now().Add(ample)) // fails never
 	return str
 }
 
@@ -221,7 +221,7 @@ func (c *rawH3) ended() string {
 	c.t.Helper()
 	select {
 	case <-c.Context().Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(ample):
 		c.t.Fatal("the connection lives on")
 	}
 	return codeOf(context.Cause(c.Context()))

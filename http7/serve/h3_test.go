@@ -221,7 +221,7 @@ func TestH3AnswersAreNotHeldBack(t *testing.T) {
 		}
 		_, _ = io.WriteString(c, "0\r\n\r\n")
 	})))
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	res, err := f.transport().RoundTrip(h3Request(t, "GET", "/", nil).WithContext(ctx))
 	if err != nil { // the head must come before any event
@@ -262,7 +262,7 @@ func TestH3AClientThatCancelsEndsTheRequestAtTheEndpoint(t *testing.T) {
 	}
 	select {
 	case <-gone:
-	case <-time.After(10 * time.Second):
+	case <-time.After(ample):
 		t.Fatal("the endpoint goes on")
 	}
 }
@@ -278,7 +278,7 @@ func TestH3ABrokenAnswerIsResetNotEnded(t *testing.T) {
 				_, _ = io.WriteString(c, answer)
 			}
 		})))
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), ample)
 		defer cancel()
 		res, err := f.transport().RoundTrip(h3Request(t, "GET", "/", nil).WithContext(ctx))
 		if err == nil {
@@ -344,7 +344,7 @@ func TestH3AClientThatMovesIsSeenWhereItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	if err := path.Probe(ctx); err != nil {
 		t.Fatal(err)

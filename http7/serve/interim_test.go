@@ -191,12 +191,12 @@ func TestEventsComeOneByOneOnEveryWay(t *testing.T) {
 			select {
 			case <-r.Context().Done():
 				return
-			case <-time.After(100 * time.Millisecond):
+			case <-time.After(300 * time.Millisecond):
 			}
 		}
 	}
-	// The route's time is up before the third event.
-	short := func(r *rig) { r.route.Timeout = 250 * time.Millisecond }
+	// The route's time is up before the last event, and behind the head.
+	short := func(r *rig) { r.route.Timeout = 2 * time.Second }
 	everyWay(t, handler, short, func(t *testing.T, client http.RoundTripper, url string) {
 		ctx, stop := context.WithCancel(context.Background())
 		defer stop()
@@ -240,13 +240,9 @@ func TestAClientThatLeavesAnEventStreamFreesTheEndpointOnEveryWay(t *testing.T) 
 		if _, err := io.ReadFull(res.Body, got); err != nil {
 			t.Error(err)
 		}
-		<-time.After(4 * watchAfter) // an end that is there already could be that of a client's side alone
+		pause(4 * watchAfter) // an end that is there already could be that of a client's side alone
 		stop()
 		_ = res.Body.Close()
-		select {
-		case <-left:
-		case <-time.After(5 * time.Second):
-			t.Error("the endpoint goes on")
-		}
+		comes(t, "the end at the endpoint", left)
 	})
 }

@@ -160,13 +160,7 @@ func TestARequestOfADeadPlaceGoesToTheNextAndAlwaysTheSame(t *testing.T) {
 // wait waits for what a view rebuilt in the background will show.
 func (p *placed) wait(seen func() bool) {
 	p.t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(5 * time.Second); !seen(); <-tick.C {
-		if time.Now().After(end) {
-			p.t.Fatal("it did not come about in 5 s")
-		}
-	}
+	eventually(p.t, "it comes about", seen)
 }
 
 func newSticky(t testing.TB, name string) *sticky.Sticky {

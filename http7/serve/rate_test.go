@@ -46,7 +46,7 @@ func TestABodyThatTricklesAboveTheRateArrives(t *testing.T) {
 func TestAHeadThatTricklesArrivesWithinItsTimeoutAndNotBeyond(t *testing.T) {
 	t.Parallel()
 	head := "GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + strings.Repeat("y", 100) + "\r\n\r\n"
-	r := newRigWith(t, func(r *rig) { r.site.Limits.HeaderTimeout = 2 * time.Second }, saying(t, hello))
+	r := newRigWith(t, func(r *rig) { r.site.Limits.HeaderTimeout = ample }, saying(t, hello))
 	cl := r.client()
 	if err := trickle(cl, head, 5, 2*time.Millisecond); err != nil {
 		t.Fatal(err)

@@ -179,13 +179,13 @@ func isTimeout(err error) bool {
 func isReset(err error) bool { return err != nil && strings.Contains(err.Error(), "reset by peer") }
 
 // eventually waits for a condition that another goroutine brings about.
-func eventually(t testing.TB, within time.Duration, what string, is func() bool) {
+func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(within); !is(); <-tick.C {
+	for end := time.Now().Add(ample); !is(); <-tick.C {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", within, what)
+			t.Fatalf("not within %v: %s", ample, what)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestARepeatTakesTheRestOfTheWayWithoutAClient(t *testing.T) {
 				t.Errorf("End with word %d", word)
 			}
 		}
-		eventually(t, 4e9, "all is given back", func() bool {
+		eventually(t, "all is given back", func() bool {
 			n, _ := r.engine.Repeats()
 			return n == 0 && r.inFlight() == 0
 		})
@@ -151,7 +151,7 @@ func TestWhatARepeatComesToIsSeenByItsPolicyAlone(t *testing.T) {
 			if word := <-s.ended; word != c.ended {
 				t.Errorf("End with word %d", word)
 			}
-			eventually(t, 4e9, "leases are given back", func() bool { return r.inFlight() == 0 })
+			eventually(t, "leases are given back", func() bool { return r.inFlight() == 0 })
 		})
 	}
 }
@@ -166,7 +166,7 @@ func TestAnAnswerThatNobodyTakesGivesItsConnectionBack(t *testing.T) {
 			fetch(t, c, request(t, "GET", "http://"+r.addr+"/", nil))
 			<-s.ended
 		}
-		eventually(t, 4e9, "leases are given back", func() bool { return r.inFlight() == 0 })
+		eventually(t, "leases are given back", func() bool { return r.inFlight() == 0 })
 		if n := conns.Load(); n != 1 {
 			t.Errorf("%d connections, want 1", n)
 		}
@@ -190,7 +190,7 @@ func TestARepeatThatPanicsEndsAndIsCounted(t *testing.T) {
 		}, answering(t, hello).addr)
 		_ = r.say(get)
 		<-s.ended
-		eventually(t, 4e9, "all is given back", func() bool {
+		eventually(t, "all is given back", func() bool {
 			n, _ := r.engine.Repeats()
 			return n == 0 && r.inFlight() == 0
 		})
@@ -230,7 +230,7 @@ func TestRepeatsAreBoundedAndEndWithTheEngine(t *testing.T) {
 		<-h.asked
 	}
 	r.engine.Cut()
-	eventually(t, 4e9, "they end", func() bool {
+	eventually(t, "they end", func() bool {
 		n, _ := r.engine.Repeats()
 		return n == 0 && r.inFlight() == 0 && len(s.ended) == maxRepeats
 	})
@@ -346,7 +346,7 @@ func TestStaysRaceWithEverything(t *testing.T) {
 	gone.Wait()
 	close(left)
 	all.Wait()
-	eventually(t, 8e9, "all end", func() bool { return p.ends.Load() == 32 && r.inFlight() == 0 })
+	eventually(t, "all end", func() bool { return p.ends.Load() == 32 && r.inFlight() == 0 })
 }
 
 // toggle makes x stay and not stay by turns until done is closed.

@@ -42,7 +42,7 @@ func TestAnAnswerThatIsCutOnALaterRequestResetsAnHTTP10Client(t *testing.T) {
 	if !isReset(err) {
 		t.Errorf("got %q, %v; want a reset", b, err)
 	}
-	eventually(t, 2*time.Second, "the connection has gone", r.nobody)
+	eventually(t, "the connection has gone", r.nobody)
 }
 
 // nobody reports whether no client is connected.
@@ -84,7 +84,7 @@ func TestAPanicBehindTheFirstByteOnALaterRequestEndsTheConnection(t *testing.T) 
 	if _, _, _, err := cl.answer("GET"); err == nil || isTimeout(err) {
 		t.Errorf("the answer ended with %v", err)
 	}
-	eventually(t, 2*time.Second, "the connection has gone", r.nobody)
+	eventually(t, "the connection has gone", r.nobody)
 }
 
 func TestPipelinedRequestsThatFillABlockExactlyAreAllAnswered(t *testing.T) {

@@ -131,11 +131,11 @@ func newRigWith(t testing.TB, change func(*rig), endpoints ...string) *rig {
 		Listener: "web", Plans: []*Plan{r.plan},
 		Limits: Limits{
 			Head:          wire.Limits{HeadBytes: 16 << 10, Fields: 100, TargetBytes: 8 << 10},
-			HeaderTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, BodyRate: 240, WriteStall: time.Minute,
+			HeaderTimeout: time.Minute, IdleTimeout: 75 * time.Second, BodyRate: 240, WriteStall: time.Minute,
 		},
 	}
 	r.engine = NewEngine(NewShared(wheel, watcher, slog.Default()), "web", 0, r.snap, cat.Listener("web"))
-	r.forward.Timeouts.Connect = conf.Dur(10 * time.Second) // a busy machine takes more than 1 s at times
+	r.forward.Timeouts.Connect = conf.Dur(time.Minute) // a busy machine takes more than 1 s at times
 	if change != nil {
 		change(r)
 	}
@@ -224,14 +224,14 @@ func (r *rig) upstream(name string, cfg lb.Config, endpoints ...string) *lb.Upst
 	return up
 }
 
-// dial connects to the engine; every read ends after 5 s.
+// dial connects to the engine; every read ends after a minute.
 func (r *rig) dial() net.Conn {
 	r.t.Helper()
 	c, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	r.t.Cleanup(func() { _ = c.Close() })
 	return c
 }

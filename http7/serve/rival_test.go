@@ -40,16 +40,43 @@ func says(answer string) turn {
 // later answers after a while.
 func later(d time.Duration, answer string) turn {
 	return func(c net.Conn) bool {
-		<-time.After(d)
+		pause(d)
 		return says(answer)(c)
 	}
 }
 
-// ends hangs up after a while without a word.
-func ends(d time.Duration) turn {
-	return func(net.Conn) bool {
-		<-time.After(d)
-		return false
+// cue is given once, by whoever comes first.
+type cue struct {
+	ch   chan struct{}
+	once sync.Once
+}
+
+func newCue() *cue { return &cue{ch: make(chan struct{})} }
+
+func (e *cue) tell() { e.once.Do(func() { close(e.ch) }) }
+
+// tells says that it was asked, then takes its turn.
+func (e *cue) tells(next turn) turn {
+	return func(c net.Conn) bool {
+		e.tell()
+		return next(c)
+	}
+}
+
+// behind takes its turn a moment after it was told, so that what the other one said has arrived.
+func (e *cue) behind(next turn) turn {
+	return func(c net.Conn) bool {
+		<-e.ch
+		pause(50 * time.Millisecond)
+		return next(c)
+	}
+}
+
+// then tells what was said.
+func (e *cue) then(first turn) turn {
+	return func(c net.Conn) bool {
+		defer e.tell()
+		return first(c)
 	}
 }
 
@@ -112,7 +139,7 @@ func hedging(t testing.TB, after time.Duration, o *inTurn, change func(*rig)) *r
 // settled demands that nothing is left of the requests made: no lease, no rival.
 func (r *rig) settled() {
 	r.t.Helper()
-	eventually(r.t, 5*time.Second, "every lease is done", func() bool {
+	eventually(r.t, "every lease is done", func() bool {
 		for _, m := range r.plan.Upstream.View().Members() {
 			if m.Endpoint.InFlight() != 0 {
 				return false
@@ -131,42 +158,62 @@ const (
 
 func TestTheFirstGoodAnswerOfTwoAttemptsIsKept(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{}, 10)
+	ended := make(chan struct{}, 100)
+	// overtakes are two turns of which the hedge's is over before the first one's, follows of which the first one's is.
+	overtakes := func(first, hedge turn) func() []turn {
+		return func() []turn {
+			said := newCue()
+			return []turn{said.behind(first), said.then(hedge)}
+		}
+	}
+	follows := func(first, hedge turn, more ...turn) func() []turn {
+		return func() []turn {
+			asked, said := newCue(), newCue()
+			return append([]turn{asked.behind(said.then(first)), asked.tells(said.behind(hedge))}, more...)
+		}
+	}
 	for _, c := range []struct {
 		name      string
-		turns     []turn
+		turns     func() []turn
 		attempts  int
 		status    int
 		body      string
 		won, lost uint64
 	}{
-		{"the hedge's", []turn{waits(ended), says(second)}, 2, 200, "second", 1, 0},
-		{"the first one's", []turn{later(500*time.Millisecond, hello), waits(ended)}, 2, 200, "hello", 0, 1},
-		{"the first one's, since the hedge is 503", []turn{later(500*time.Millisecond, hello), says(busy)}, 2, 200, "hello", 0, 1},
-		{"the first one's, since the hedge is reset", []turn{later(500*time.Millisecond, hello), hangsUp("HTTP/1.1 2")}, 2, 200, "hello", 0, 1},
-		{"the hedge's, since the first one is 503", []turn{later(250*time.Millisecond, busy), later(500*time.Millisecond, second)}, 2, 200, "second", 1, 0},
-		{"the hedge's, since the first one is 500", []turn{later(250*time.Millisecond, broken), later(500*time.Millisecond, second)}, 2, 200, "second", 1, 0},
-		{"the hedge's, since the first one is reset", []turn{ends(250 * time.Millisecond), later(500*time.Millisecond, second)}, 2, 200, "second", 1, 0},
-		{"the last one's of two that fail", []turn{later(250*time.Millisecond, broken), later(500*time.Millisecond, broken)}, 2, 500, "broken", 0, 1},
-		{"a third one's behind two that fail", []turn{later(250*time.Millisecond, busy), later(500*time.Millisecond, busy), says(second)}, 3, 200, "second", 0, 1},
-		{"one of a single attempt", []turn{says(hello)}, 1, 200, "hello", 0, 0},
+		{"the hedge's", func() []turn { return []turn{waits(ended), says(second)} }, 2, 200, "second", 1, 0},
+		{"the first one's", func() []turn {
+			asked := newCue()
+			return []turn{asked.behind(says(hello)), asked.tells(waits(ended))}
+		}, 2, 200, "hello", 0, 1},
+		{"the first one's, since the hedge is 503", overtakes(says(hello), says(busy)), 2, 200, "hello", 0, 1},
+		{"the first one's, since the hedge is reset", overtakes(says(hello), hangsUp("HTTP/1.1 2")), 2, 200, "hello", 0, 1},
+		{"the hedge's, since the first one is 503", follows(says(busy), says(second)), 2, 200, "second", 1, 0},
+		{"the hedge's, since the first one is 500", follows(says(broken), says(second)), 2, 200, "second", 1, 0},
+		{"the hedge's, since the first one is reset", follows(hangsUp(""), says(second)), 2, 200, "second", 1, 0},
+		{"the last one's of two that fail", follows(says(broken), says(broken)), 2, 500, "broken", 0, 1},
+		{"a third one's behind two that fail", follows(says(busy), says(busy), says(second)), 3, 200, "second", 0, 1},
+		{"one of a single attempt", func() []turn { return []turn{says(hello)} }, 1, 200, "hello", 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			o := newInTurn(c.turns...)
-			r := hedging(t, 20*time.Millisecond, o, nil)
-			cl := r.client()
-			cl.send(getMore)
-			cl.want(c.status, c.body)
-			if n := len(o.seen()); n != c.attempts {
-				t.Errorf("%d attempts, want %d", n, c.attempts)
-			}
-			cl.send(getMore) // nothing of the other answer is on the way
-			cl.want(200, "hello")
-			r.settled()
-			if s := r.plan.Counters.Stats(); s.HedgesWon != c.won || s.HedgesLost != c.lost {
-				t.Errorf("won %d, lost %d; want %d, %d", s.HedgesWon, s.HedgesLost, c.won, c.lost)
-			}
+			patiently(t, 20*time.Millisecond, func(d time.Duration) error { // until there are no hedges but the ones above
+				o := newInTurn(c.turns()...)
+				r := hedging(t, d, o, nil)
+				cl := r.client()
+				if err := cl.answers(getMore, c.status, c.body); err != nil {
+					return err
+				}
+				if n := len(o.seen()); n != c.attempts {
+					return fmt.Errorf("%d attempts, want %d", n, c.attempts)
+				}
+				cl.send(getMore) // nothing of the other answer is on the way
+				cl.want(200, "hello")
+				r.settled()
+				if s := r.plan.Counters.Stats(); s.HedgesWon != c.won || s.HedgesLost != c.lost {
+					return fmt.Errorf("won %d, lost %d; want %d, %d", s.HedgesWon, s.HedgesLost, c.won, c.lost)
+				}
+				return nil
+			})
 		})
 	}
 }
@@ -175,14 +222,14 @@ func TestTheFirstGoodAnswerOfTwoAttemptsIsKept(t *testing.T) {
 func TestTheLoserIsOutrunAndItsEndpointCountsAsSlow(t *testing.T) {
 	t.Parallel()
 	const after = 50 * time.Millisecond
-	ended := make(chan struct{}, 2)
+	ended, asked := make(chan struct{}, 2), newCue()
 	for _, c := range []struct {
 		what   string
 		turns  []turn
 		silent time.Duration // the loser, at least
 	}{
 		{"the first", []turn{waits(ended), says(second)}, after},
-		{"the hedge", []turn{later(8*after, hello), waits(ended)}, after},
+		{"the hedge", []turn{asked.behind(later(after, hello)), asked.tells(waits(ended))}, after},
 	} {
 		r := hedging(t, after, newInTurn(c.turns...), nil)
 		cl := r.client()
@@ -211,20 +258,16 @@ func TestTheLoserIsOutrunAndItsEndpointCountsAsSlow(t *testing.T) {
 
 func TestTheLoserIsCut(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{}, 1)
+	ended, asked := make(chan struct{}, 1), newCue()
 	for _, turns := range [][]turn{
 		{waits(ended), says(second)},
-		{later(200*time.Millisecond, hello), waits(ended)},
+		{asked.behind(says(hello)), asked.tells(waits(ended))},
 	} {
 		r := hedging(t, 20*time.Millisecond, newInTurn(turns...), nil)
 		cl := r.client()
 		cl.send(getMore)
 		cl.want(200, "")
-		select {
-		case <-ended:
-		case <-time.After(5 * time.Second):
-			t.Error("the slower endpoint was not told")
-		}
+		comes(t, "the end at the slower endpoint", ended)
 		r.settled()
 	}
 }
@@ -244,7 +287,12 @@ func TestABodyAtHandIsHedgedAndOthersAreNot(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			answer := "HTTP/1.1 204 No Content\r\n\r\n"
-			o := newInTurn(later(200*time.Millisecond, answer), says(answer))
+			asked := newCue()
+			first := asked.behind(says(answer))
+			if c.attempts == 1 {
+				first = later(200*time.Millisecond, answer)
+			}
+			o := newInTurn(first, asked.tells(says(answer)))
 			r := hedging(t, 20*time.Millisecond, o, nil)
 			cl := r.client()
 			cl.send(c.request)
@@ -294,24 +342,28 @@ func TestAHedgeThatCannotConnectIsLost(t *testing.T) {
 func TestA103PassesWhileOneAttemptIsAlive(t *testing.T) {
 	t.Parallel()
 	const hint = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+	ended := make(chan struct{}, 10)
+	both := func(a, b turn) turn { return func(c net.Conn) bool { return a(c) && b(c) } }
 	for _, c := range []struct {
-		name string
-		at   time.Duration
-		want string
+		name  string
+		first func(asked *cue) turn
+		want  string
 	}{
-		{"before the hedge", 0, "HTTP/1.1 103 "},
-		{"beside the hedge", 120 * time.Millisecond, "HTTP/1.1 200 "},
+		{"before the hedge", func(asked *cue) turn { return both(says(hint), asked.behind(says(hello))) }, "HTTP/1.1 103 "},
+		{"beside the hedge", func(asked *cue) turn { return asked.behind(both(says(hint), later(50*time.Millisecond, hello))) }, "HTTP/1.1 200 "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			o := newInTurn(func(conn net.Conn) bool {
-				return later(c.at, hint)(conn) && later(200*time.Millisecond, hello)(conn)
-			}, func(conn net.Conn) bool { return says(hint)(conn) && later(2*time.Second, second)(conn) })
-			r := hedging(t, 50*time.Millisecond, o, nil)
-			got := r.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-			if !strings.HasPrefix(got, c.want) || !strings.HasSuffix(got, "hello") || len(o.seen()) != 2 {
-				t.Errorf("%d attempts, got %q", len(o.seen()), got)
-			}
+			patiently(t, 50*time.Millisecond, func(d time.Duration) error { // until the hint comes before the hedge
+				asked := newCue()
+				o := newInTurn(c.first(asked), asked.tells(both(says(hint), waits(ended))))
+				r := hedging(t, d, o, nil)
+				got := r.say("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+				if !strings.HasPrefix(got, c.want) || !strings.HasSuffix(got, "hello") || len(o.seen()) != 2 {
+					return fmt.Errorf("%d attempts, got %q", len(o.seen()), got)
+				}
+				return nil
+			})
 		})
 	}
 }
@@ -323,21 +375,18 @@ func TestAClientThatLeavesEndsBothAttempts(t *testing.T) {
 		turns := []turn{waits(ended), waits(ended)}
 		want := 2
 		if first == "fails" {
-			turns[0], want = later(100*time.Millisecond, broken), 1
+			asked := newCue()
+			turns, want = []turn{asked.behind(says(broken)), asked.tells(waits(ended))}, 1
 		}
 		o := newInTurn(turns...)
 		r := hedging(t, 20*time.Millisecond, o, nil)
 		cl := r.client()
 		cl.send(getMore)
-		eventually(t, 5*time.Second, "both were asked", func() bool { return len(o.seen()) == 2 })
-		<-time.After(200 * time.Millisecond) // the watcher looks at clients that have waited
+		eventually(t, "both were asked", func() bool { return len(o.seen()) == 2 })
+		pause(200 * time.Millisecond) // the watcher looks at clients that have waited
 		_ = cl.Close()
 		for range want {
-			select {
-			case <-ended:
-			case <-time.After(5 * time.Second):
-				t.Fatalf("the first %s: an endpoint was not told", first)
-			}
+			comes(t, "the end at an endpoint whose first "+first, ended)
 		}
 		r.settled()
 		for _, m := range r.plan.Upstream.View().Members() {
@@ -355,25 +404,32 @@ func TestACutEndsBothAttempts(t *testing.T) {
 	r := hedging(t, 20*time.Millisecond, o, nil)
 	cl := r.client()
 	cl.send(getMore)
-	eventually(t, 5*time.Second, "both were asked", func() bool { return len(o.seen()) == 2 })
+	eventually(t, "both were asked", func() bool { return len(o.seen()) == 2 })
 	r.engine.Cut()
-	<-ended
-	<-ended
+	comes(t, "the end of an attempt", ended)
+	comes(t, "the end of the other", ended)
 	r.settled()
-	eventually(t, 2*time.Second, "the connection has gone", r.nobody)
+	eventually(t, "the connection has gone", r.nobody)
 }
 
 func TestTheRoutesEndCutsBothAttempts(t *testing.T) {
 	t.Parallel()
-	ended := make(chan struct{}, 2)
-	o := newInTurn(waits(ended), waits(ended))
-	r := hedging(t, 20*time.Millisecond, o, func(r *rig) { r.route.Timeout = 200 * time.Millisecond })
-	cl := r.client()
-	cl.send(getMore)
-	cl.want(504, "route_timeout")
-	<-ended
-	<-ended
-	r.settled()
+	patiently(t, 200*time.Millisecond, func(d time.Duration) error { // until the hedge comes before the end
+		ended := make(chan struct{}, 2)
+		o := newInTurn(waits(ended), waits(ended))
+		r := hedging(t, 20*time.Millisecond, o, func(r *rig) { r.route.Timeout = d })
+		cl := r.client()
+		cl.send(getMore)
+		cl.want(504, "route_timeout")
+		r.settled()
+		for range o.seen() {
+			comes(t, "the end of an attempt", ended)
+		}
+		if n := len(o.seen()); n != 2 {
+			return fmt.Errorf("%d attempts, want 2", n)
+		}
+		return nil
+	})
 }
 
 // Whatever the two attempts do, and whenever: the client gets one answer, whole, and the next request

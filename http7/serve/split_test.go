@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"weir/http7"
 	"weir/http7/selector"
@@ -45,7 +44,7 @@ func TestEachUserStaysOnOneSideOfASplit(t *testing.T) {
 		t.Errorf("40 users are on sides %v", sides)
 	}
 	_ = cl.Close()
-	eventually(t, 5*time.Second, "the last line", func() bool { return r.plan.Split.Sides[0].Plan.Upstream.View().Members()[0].Endpoint.InFlight() == 0 })
+	eventually(t, "the last line", func() bool { return r.plan.Split.Sides[0].Plan.Upstream.View().Members()[0].Endpoint.InFlight() == 0 })
 	stop()
 	if one := strings.Count(out.String(), `"upstream":"one"`); one != 3*sides["one"] {
 		t.Errorf("%d lines of side one, want %d", one, 3*sides["one"])

@@ -25,7 +25,7 @@ func leaver(t *testing.T, r *rig, c *http.Client) (leave func()) {
 		}
 	}()
 	return func() {
-		<-time.After(10 * watchAfter) // an end that is there when the watch begins is a half-close
+		pause(4 * watchAfter) // an end that is there when the watch begins is a half-close
 		leaves()
 	}
 }
@@ -33,7 +33,7 @@ func leaver(t *testing.T, r *rig, c *http.Client) (leave func()) {
 // noticed waits until the engine knows that its only client has left.
 func (r *rig) noticed(t *testing.T) {
 	t.Helper()
-	eventually(t, 4e9, "the client's end is noticed", func() bool {
+	eventually(t, "the client's end is noticed", func() bool {
 		r.engine.mu.Lock()
 		defer r.engine.mu.Unlock()
 		for c := range r.engine.conns {
@@ -97,7 +97,7 @@ func TestAnExchangeThatStaysOutlivesItsClient(t *testing.T) {
 		if body := <-got; body != "late" {
 			t.Errorf("took %q", body)
 		}
-		eventually(t, 4e9, "it ends", func() bool { return p.ends.Load() == 1 && r.inFlight() == 0 })
+		eventually(t, "it ends", func() bool { return p.ends.Load() == 1 && r.inFlight() == 0 })
 		if len(h.cancelled) > 0 {
 			t.Error("the endpoint was left")
 		}
@@ -125,7 +125,7 @@ func TestAStayThatEndsBehindItsClientEndsTheExchange(t *testing.T) {
 		}
 		x.Stay(false)
 		<-h.cancelled
-		eventually(t, 4e9, "it ends", func() bool { return p.ends.Load() == 1 && r.inFlight() == 0 })
+		eventually(t, "it ends", func() bool { return p.ends.Load() == 1 && r.inFlight() == 0 })
 		if p.answers.Load() > 0 {
 			t.Error("there was an answer")
 		}
@@ -147,7 +147,7 @@ func TestAStayThatIsOverLeavesTheExchangeToItsClient(t *testing.T) {
 		<-h.asked
 		leave()
 		<-h.cancelled
-		eventually(t, 4e9, "it ends", func() bool { return p.ends.Load() == 1 })
+		eventually(t, "it ends", func() bool { return p.ends.Load() == 1 })
 	})
 }
 
@@ -220,7 +220,7 @@ func (g *growing) from() *scripted {
 
 func (g *growing) waiting(t *testing.T) {
 	t.Helper()
-	eventually(t, 4e9, "the source is waited for", func() bool { return g.waits.Load() > 0 })
+	eventually(t, "the source is waited for", func() bool { return g.waits.Load() > 0 })
 }
 
 func TestTheWaitForASourceEnds(t *testing.T) {
@@ -234,7 +234,7 @@ func TestTheWaitForASourceEnds(t *testing.T) {
 	}{
 		{"when the client leaves", false, 0, func(_ *rig, leave func()) { leave() }, "client_left"},
 		{"behind a filter, when the client leaves", true, 0, func(_ *rig, leave func()) { leave() }, "client_left"},
-		{"when the route's time is up", false, 300 * time.Millisecond, func(*rig, func()) {}, "route_timeout"},
+		{"when the route's time is up", false, 2 * time.Second, func(*rig, func()) {}, "route_timeout"},
 		{"when the client leaves before its time is up", false, time.Minute, func(_ *rig, leave func()) { leave() }, "client_left"},
 		{"when the engine is cut", false, 0, func(r *rig, _ func()) { r.engine.Cut() }, "stopping"},
 	} {
@@ -258,8 +258,8 @@ func TestTheWaitForASourceEnds(t *testing.T) {
 				leave := leaver(t, r, client)
 				g.waiting(t)
 				c.end(r, leave)
-				eventually(t, 4e9, "it ends", func() bool { return p.ends.Load() == 1 && g.closed.Load() == 1 })
-				eventually(t, 4e9, "all connections end", func() bool { client.CloseIdleConnections(); return r.empty() })
+				eventually(t, "it ends", func() bool { return p.ends.Load() == 1 && g.closed.Load() == 1 })
+				eventually(t, "all connections end", func() bool { client.CloseIdleConnections(); return r.empty() })
 				stop()
 				if l := onlyLine(t, &out); l.Fault != c.fault || l.Status != 200 {
 					t.Errorf("logged %+v, want %s", l, c.fault)
@@ -291,7 +291,7 @@ func TestTheWaitForATakenAnswerThatIsGivenBackEnds(t *testing.T) {
 				r, client, _ := start(func(r *rig) {
 					r.route.Steps = []http7.Step{p.step("p.back")}
 					if end == nil {
-						r.route.Timeout = 300 * time.Millisecond
+						r.route.Timeout = 2 * time.Second
 					}
 				}, func(w http.ResponseWriter, r *http.Request) {
 					_, _ = io.WriteString(w, "first")
@@ -305,7 +305,7 @@ func TestTheWaitForATakenAnswerThatIsGivenBackEnds(t *testing.T) {
 					end(r, leave)
 				}
 				<-gone
-				eventually(t, 4e9, "the lease ends", func() bool { return r.inFlight() == 0 })
+				eventually(t, "the lease ends", func() bool { return r.inFlight() == 0 })
 			})
 		})
 	}
@@ -343,7 +343,7 @@ func TestALocalAnswerThatAnEndpointSpoilsIsTheFaultsUntilAByteHasLeft(t *testing
 			if whole := err == nil; whole != (c.want != "") || whole && !strings.HasPrefix(status, c.want) {
 				t.Errorf("%q, then %s: got %s, %v; want %q", c.first, c.fault.Name, status, err, c.want)
 			}
-			eventually(t, 4e9, "the source is closed", func() bool { return g.closed.Load() == 1 })
+			eventually(t, "the source is closed", func() bool { return g.closed.Load() == 1 })
 		})
 	}
 }

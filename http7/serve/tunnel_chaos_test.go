@@ -72,7 +72,7 @@ func TestTunnelsThatEndAnyhowLeaveNothingBehind(t *testing.T) {
 		all.Go(func() { // ends with its tunnel
 			if i%2 == 0 {
 				cl := r.dial().(*net.TCPConn)
-				_ = cl.SetDeadline(time.Now().Add(20 * time.Second))
+				_ = cl.SetDeadline(time.Now().Add(time.Minute))
 				b := bufio.NewReader(cl)
 				_, _ = io.WriteString(cl, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\n")
 				if _, err := readHead(b); err != nil {
@@ -97,9 +97,9 @@ func TestTunnelsThatEndAnyhowLeaveNothingBehind(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, 10*time.Second, "every tunnel is over", func() bool { return r.openTunnels() == "0" })
+	eventually(t, "every tunnel is over", func() bool { return r.openTunnels() == "0" })
 	r.settled()
-	eventually(t, 10*time.Second, "every connection is over", func() bool {
+	eventually(t, "every connection is over", func() bool {
 		client.CloseIdleConnections()
 		return r.empty()
 	})

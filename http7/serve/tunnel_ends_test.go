@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -121,7 +122,7 @@ func oneLine(t *testing.T, origin string, change func(*rig), through func(*rig))
 
 func TestTheLogOfATunnel(t *testing.T) {
 	t.Parallel()
-	idle := func(r *rig) { r.forward.Timeouts.TunnelIdle = conf.Dur(100 * time.Millisecond) }
+	idle := func(r *rig) { r.forward.Timeouts.TunnelIdle = conf.Dur(2 * time.Second) } // for its client hears of the tunnel first
 	for _, c := range []struct {
 		what    string
 		change  func(*rig)
@@ -167,42 +168,65 @@ func TestTheLogOfATunnel(t *testing.T) {
 
 func TestAnIdleTunnelIsResetAndABusyOneIsNot(t *testing.T) {
 	t.Parallel()
-	ended := make(chan error, 1)
-	r := newRigWith(t, func(r *rig) { r.forward.Timeouts.TunnelIdle = conf.Dur(400 * time.Millisecond) }, switching(t, func(c net.Conn, b *bufio.Reader) {
-		_, err := io.Copy(c, b)
-		ended <- err
-	}))
-	cl := r.tunnel()
-	for range 8 { // twice the bound
-		cl.says("x", "x")
-		<-time.After(100 * time.Millisecond)
-	}
-	within(t, 250*time.Millisecond, 800*time.Millisecond, func() { wasReset(t, cl.r) })
-	if err := <-ended; !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the endpoint saw %v", err)
-	}
+	patiently(t, 400*time.Millisecond, func(d time.Duration) error {
+		ended := make(chan error, 1)
+		r := newRigWith(t, func(r *rig) { r.forward.Timeouts.TunnelIdle = conf.Dur(d) }, switching(t, func(c net.Conn, b *bufio.Reader) {
+			_, err := io.Copy(c, b)
+			ended <- err
+		}))
+		cl := r.client()
+		cl.send(upgrade)
+		if head, err := readHead(cl.r); !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+			return fmt.Errorf("got %q, %w", head, err)
+		}
+		last := time.Now()
+		for range 8 { // twice the bound
+			last = time.Now()
+			cl.send("x")
+			if _, err := cl.r.ReadByte(); err != nil {
+				return fmt.Errorf("reset while it is in use: %w", err)
+			}
+			<-time.After(d / 4)
+		}
+		wasReset(t, cl.r)
+		if idle := time.Since(last); idle < d || idle > ample {
+			t.Errorf("idle for %v, want %v or a little more", idle, d)
+		}
+		if err := comes(t, "the end at the endpoint", ended); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the endpoint saw %v", err)
+		}
+		return nil
+	})
 }
 
 func TestTheRoutesTimeoutEndsWithTheHead(t *testing.T) {
 	t.Parallel()
-	heads := make(chan string, 1)
-	r := newRigWith(t, func(r *rig) {
-		r.route.Timeout = 200 * time.Millisecond
-		r.forward.Timeouts.Response = conf.Dur(150 * time.Millisecond)
-		r.forward.Timeouts.BetweenReads = conf.Dur(100 * time.Millisecond)
-	}, origin(t, func(c net.Conn) {
-		b := bufio.NewReader(c)
-		head, _ := readHead(b)
-		heads <- head
-		_, _ = io.WriteString(c, switched)
-		echoing(c, b)
-	}))
-	cl := r.tunnel()
-	if head := <-heads; strings.Contains(head, "X-Timeout-Ms") {
-		t.Errorf("an endpoint would take this for the tunnel's end: %q", head)
-	}
-	cl.quietFor(500 * time.Millisecond)
-	cl.says("still", "still")
+	patiently(t, 200*time.Millisecond, func(d time.Duration) error { // until the head comes in time
+		heads := make(chan string, 1)
+		r := newRigWith(t, func(r *rig) {
+			once(r)
+			r.route.Timeout = d
+			r.forward.Timeouts.Response = conf.Dur(d * 3 / 4)
+			r.forward.Timeouts.BetweenReads = conf.Dur(d / 2)
+		}, origin(t, func(c net.Conn) {
+			b := bufio.NewReader(c)
+			head, _ := readHead(b)
+			heads <- head
+			_, _ = io.WriteString(c, switched)
+			echoing(c, b)
+		}))
+		cl := r.client()
+		cl.send(upgrade)
+		if head, err := readHead(cl.r); !strings.HasPrefix(head, "HTTP/1.1 101 ") {
+			return fmt.Errorf("got %q, %w", head, err)
+		}
+		if head := <-heads; strings.Contains(head, "X-Timeout-Ms") {
+			t.Errorf("an endpoint would take this for the tunnel's end: %q", head)
+		}
+		cl.quietFor(2 * d)
+		cl.says("still", "still")
+		return nil
+	})
 }
 
 func TestAnUpgradeThatIsNotAnsweredInTimeIs504(t *testing.T) {
@@ -221,7 +245,7 @@ func TestATunnelOutlivesADrainAndNotACut(t *testing.T) {
 	select {
 	case <-empty:
 		t.Fatal("the tunnel is gone")
-	case <-time.After(quiet + 300*time.Millisecond): // what is idle would be gone
+	case <-time.After(quiet + 300*time.Millisecond): // what is idle is gone
 	}
 	cl.says("hello", "hello")
 	if got := r.openTunnels(); got != "1" {
@@ -273,30 +297,32 @@ func TestALeaseLastsAsLongAsTheTunnel(t *testing.T) {
 
 func TestAClientThatTakesNothingOfATunnelIsCut(t *testing.T) {
 	t.Parallel()
-	ended := make(chan error, 1)
-	r := newRigWith(t, func(r *rig) { r.site.Limits.WriteStall = 400 * time.Millisecond }, switching(t, func(c net.Conn, _ *bufio.Reader) {
-		block := make([]byte, 64<<10)
-		for {
-			if _, err := c.Write(block); err != nil {
-				ended <- err
-				return
+	patiently(t, 400*time.Millisecond, func(d time.Duration) error {
+		ended := make(chan error, 2)
+		r := newRigWith(t, func(r *rig) { r.site.Limits.WriteStall = d }, switching(t, func(c net.Conn, _ *bufio.Reader) {
+			block := make([]byte, 64<<10)
+			for {
+				if _, err := c.Write(block); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}))
+		slow, deaf := r.narrowClient(), r.narrowClient()
+		for _, cl := range []*client{slow, deaf} {
+			cl.send(upgrade)
+			if head, err := readHead(cl.r); !strings.HasPrefix(head, "HTTP/1.1 101 ") || err != nil {
+				t.Fatalf("%q, %v", head, err)
 			}
 		}
-	}))
-	slow, deaf := r.tunnel(), r.tunnel()
-	_ = deaf.Conn.(*net.TCPConn).SetReadBuffer(16 << 10)
-	_ = slow.Conn.(*net.TCPConn).SetReadBuffer(16 << 10)
-	_ = slow.SetDeadline(time.Now().Add(20 * time.Second))
-	block := make([]byte, 64<<10)
-	for range 20 {
-		<-time.After(75 * time.Millisecond)
-		if _, err := io.ReadFull(slow.r, block); err != nil {
-			t.Fatalf("the slow one was cut: %v", err)
+		block := make([]byte, 64<<10)
+		for range 20 {
+			<-time.After(d / 5)
+			if _, err := io.ReadFull(slow.r, block); err != nil {
+				return fmt.Errorf("the slow one was cut: %w", err)
+			}
 		}
-	}
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-		t.Fatal("the one that takes nothing was not cut")
-	}
+		comes(t, "the end of the one that takes nothing", ended)
+		return slow.Close()
+	})
 }

@@ -177,7 +177,7 @@ func TestAnExtendedCONNECTToAHandlerIsNoTunnel(t *testing.T) {
 
 func TestHowTheTunnelOfAStreamEnds(t *testing.T) {
 	t.Parallel()
-	idle := func(r *rig) { r.forward.Timeouts.TunnelIdle = conf.Dur(200 * time.Millisecond) }
+	idle := func(r *rig) { r.forward.Timeouts.TunnelIdle = conf.Dur(2 * time.Second) } // for it is used first
 	echo := func(c net.Conn, r *bufio.Reader) error {
 		_, err := io.Copy(c, r)
 		return err
@@ -226,7 +226,7 @@ func TestHowTheTunnelOfAStreamEnds(t *testing.T) {
 				if len(rest) > 0 || (err == nil) != c.whole {
 					t.Errorf("the end was %q, %v", rest, err)
 				}
-				eventually(t, 4*time.Second, "the client's connection is idle", func() bool {
+				eventually(t, "the client's connection is idle", func() bool {
 					client.CloseIdleConnections()
 					return r.empty()
 				})
@@ -260,7 +260,7 @@ func TestAClientThatGoesBehindTheEndOfItsSideEndsTheTunnel(t *testing.T) {
 				f.ask(1, true, ":method", "CONNECT", ":protocol", "websocket")
 				<-half
 				leave(f)
-				eventually(t, 4*time.Second, "the tunnel ends", func() bool { return r.openTunnels() == "0" })
+				eventually(t, "the tunnel ends", func() bool { return r.openTunnels() == "0" })
 				_ = f.nc.Close()
 			})
 			if line.Fault != "client_left" || line.Status != 101 {

@@ -104,7 +104,7 @@ func TestAWebSocketGoesOverHTTP1WhereTheEndpointsHTTP2TakesNone(t *testing.T) {
 		"h1": &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("tcp", r.addr) }},
 		"h2": upgrader{r.h2Transport(), false, false},
 	}
-	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), ample)
 	defer stop()
 	for name, transport := range clients {
 		for range 2 {
@@ -129,7 +129,7 @@ func TestAWebSocketGoesOverHTTP1WhereTheEndpointsHTTP2TakesNone(t *testing.T) {
 		cl.want(403, "HTTP/1.1")
 	}
 	r.blamed(t)
-	eventually(t, 5*time.Second, "the tunnels' connections are closed, one of each kind is idle", func() bool {
+	eventually(t, "the tunnels' connections are closed, one of each kind is idle", func() bool {
 		open, idle := forward.Stats(r.plan.Upstream.View().Members()[0].Endpoint)
 		return open == 2 && idle == 2
 	})
@@ -159,7 +159,7 @@ func TestAnExtendedCONNECTOverTLSIsOneOfHTTPS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = nc.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = nc.SetDeadline(time.Now().Add(ample))
 		f := framesOn(t, nc)
 		f.ask(1, true, ":method", "CONNECT", ":scheme", scheme, ":protocol", "websocket", ":authority", "localhost")
 		if got := f.outcome(1); !strings.HasPrefix(got, want) {

@@ -170,51 +170,50 @@ func TestAClientThatLeavesCancelsTheStream(t *testing.T) {
 		done <- err
 	}()
 	<-begun
-	<-time.After(time.Second) // until the watcher is armed: what comes before looks like a half-close
+	pause(4 * watchAfter) // until the watcher is armed: what comes before looks like a half-close
 	leave()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	select {
-	case <-over:
-	case <-time.After(10 * time.Second):
-		t.Fatal("the endpoint goes on")
-	}
+	comes(t, "the end at the endpoint", over)
 }
 
 func TestAStreamThatTimesOutLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
-	var conns atomic.Int64
 	hold := make(chan struct{})
 	defer close(hold)
-	_, at := h2Endpoint(t, func(s *http.Server) {
-		s.ConnState = func(_ net.Conn, to http.ConnState) {
-			if to == http.StateNew {
-				conns.Add(1)
+	patiently(t, 200*time.Millisecond, func(d time.Duration) error { // until what is fast comes in time
+		var conns atomic.Int64
+		_, at := h2Endpoint(t, func(s *http.Server) {
+			s.ConnState = func(_ net.Conn, to http.ConnState) {
+				if to == http.StateNew {
+					conns.Add(1)
+				}
+			}
+		}, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/slow" {
+				<-hold
+			}
+		})
+		r := newRigWith(t, func(r *rig) {
+			toH2(r)
+			once(r)
+			r.forward.Timeouts.Response = conf.Dur(d)
+		}, at)
+		client := through(t, r)
+		for _, step := range []struct {
+			path string
+			want int
+		}{{"/fast", 200}, {"/slow", 504}, {"/fast", 200}, {"/slow", 504}, {"/fast", 200}} {
+			if res, _ := fetch(t, client, request(t, "GET", "http://"+r.addr+step.path, nil)); res.StatusCode != step.want {
+				return fmt.Errorf("%s: %d, want %d", step.path, res.StatusCode, step.want)
 			}
 		}
-	}, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
-			<-hold
+		if n := conns.Load(); n != 1 {
+			return fmt.Errorf("there were %d connections", n)
 		}
+		return nil
 	})
-	r := newRigWith(t, func(r *rig) {
-		toH2(r)
-		once(r)
-		r.forward.Timeouts.Response = conf.Dur(200 * time.Millisecond)
-	}, at)
-	client := through(t, r)
-	for _, step := range []struct {
-		path string
-		want int
-	}{{"/fast", 200}, {"/slow", 504}, {"/fast", 200}, {"/slow", 504}, {"/fast", 200}} {
-		if res, _ := fetch(t, client, request(t, "GET", "http://"+r.addr+step.path, nil)); res.StatusCode != step.want {
-			t.Errorf("%s: %d, want %d", step.path, res.StatusCode, step.want)
-		}
-	}
-	if n := conns.Load(); n != 1 {
-		t.Errorf("there were %d connections", n)
-	}
 }
 
 // An endpoint that stops says goodbye: requests that it has not taken go to its successor, and no client notices.
@@ -284,7 +283,7 @@ func TestHedgesRunOverH2(t *testing.T) {
 		r.forward.Retry.Budget = conf.Percent(100)
 	}, slow, fast)
 	client := through(t, r)
-	late := time.After(10 * time.Second)
+	late := time.After(ample)
 	for { // until one was sent to the slow one first, which is then told
 		if res, body := fetch(t, client, request(t, "GET", "http://"+r.addr+"/", nil)); res.StatusCode != 200 || body != "fast" {
 			t.Errorf("%d %q", res.StatusCode, body)
@@ -317,7 +316,7 @@ func TestATunnelRunsThroughAnH2Endpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	_, _ = io.WriteString(c, "GET /tunnel HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	b := bufio.NewReader(c)
 	head, err := readHead(b)

@@ -43,7 +43,7 @@ func newPair(t *testing.T, o Options, settings ...http2.Setting) *pair {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = far.Close() })
-	_ = far.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = far.SetDeadline(time.Now().Add(time.Minute))
 	p := &pair{t: t, nc: far, far: http2.NewFramer(far, far), ended: make(chan struct{})}
 	p.far.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	if o.Streams == 0 {
@@ -101,7 +101,7 @@ func (p *pair) over() {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(10 * time.Second):
+	case <-time.After(20 * time.Second):
 		p.t.Fatal("the connection does not end")
 	}
 }
@@ -448,7 +448,7 @@ func TestAnEndpointThatAsksForMoreThanItTakesIsLeft(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, Options{})
 	s := p.open(true)
-	_ = p.nc.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = p.nc.SetDeadline(time.Now().Add(time.Minute))
 	var flood bytes.Buffer
 	f := http2.NewFramer(&flood, nil)
 	for range 10_000 {
