@@ -65,6 +65,7 @@ type loader struct {
 	told   *schemas // of answers; nil: they are not looked at
 	api    *api
 	depths depths
+	shapes *shapes
 }
 
 // methods are those that a path item names.
@@ -80,6 +81,7 @@ func load(text []byte, answers bool) (*api, []trouble) {
 	if l.root, _ = d.value.(map[string]any); l.root == nil {
 		return nil, []trouble{d.at("", "it is not an object")}
 	}
+	l.shapes = &shapes{l.root, map[string]*shape{}}
 	draft := l.version()
 	if draft == nil || !l.prepare(draft, answers) {
 		return nil, d.troubles
@@ -170,7 +172,7 @@ func (l *loader) servers() {
 
 func (l *loader) paths() {
 	paths, ok := l.root["paths"].(map[string]any)
-	if !ok {
+	if !ok && !l.pathless() {
 		l.trouble("/paths", "there are no paths")
 		return
 	}
@@ -188,6 +190,12 @@ func (l *loader) paths() {
 	for _, list := range l.api.routes {
 		sort.SliceStable(list, func(i, j int) bool { return narrower(list[i].steps, list[j].steps) })
 	}
+}
+
+// pathless reports whether the document is one that may have no paths: since OpenAPI 3.1, beside webhooks or components.
+func (l *loader) pathless() bool {
+	_, has := l.root["paths"]
+	return !has && since31(l.root) && (l.root["webhooks"] != nil || l.root["components"] != nil)
 }
 
 func sorted[T any](m map[string]T) []string {
@@ -342,7 +350,7 @@ func (l *loader) media(s *schemas, name string, v any, pointer string) *media {
 	if schema, ok := described["schema"]; ok {
 		m.schema = s.compile(at + "/schema")
 		m.depth = l.depths.of(m.schema)
-		m.shape = shapeOf(l.root, schema)
+		m.shape = l.shapes.of(schema)
 	}
 	encoding, _ := described["encoding"].(map[string]any)
 	for property, e := range encoding {

@@ -2,6 +2,7 @@ package validate
 
 import (
 	"math"
+	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -82,7 +83,7 @@ func (g *graph) fan(s *jsonschema.Schema) int {
 			todo = append(todo, g.back[t]...)
 		}
 	}
-	return g.descents(s, leads, map[*jsonschema.Schema]bool{})
+	return g.descents(s, leads, map[*jsonschema.Schema]int{})
 }
 
 // round returns how many levels of a value lie between s and the next s within, at least.
@@ -109,24 +110,21 @@ func (g *graph) round(s *jsonschema.Schema) int {
 	return 1
 }
 
-// descents counts the ways from s, over what is held against the same value, to inner values that lead on.
-func (g *graph) descents(s *jsonschema.Schema, leads, open map[*jsonschema.Schema]bool) (n int) {
-	if open[s] {
-		return 0
+// descents counts the ways from s, over what is held against the same value, to inner values that lead on. known are the
+// schemas that it has been asked about.
+func (g *graph) descents(s *jsonschema.Schema, leads map[*jsonschema.Schema]bool, known map[*jsonschema.Schema]int) int {
+	if n, ok := known[s]; ok {
+		return n
 	}
-	open[s] = true
-	defer delete(open, s)
-	for _, in := range inner(s) {
-		if leads[in] {
-			n = 1
-			break
-		}
+	known[s] = 0 // of a circle
+	n := 0
+	if slices.ContainsFunc(inner(s), func(in *jsonschema.Schema) bool { return leads[in] }) {
+		n = 1
 	}
 	for _, a := range beside(s) {
-		if n += g.descents(a, leads, open); n >= mostFan {
-			return mostFan
-		}
+		n = min(n+g.descents(a, leads, known), mostFan)
 	}
+	known[s] = n
 	return n
 }
 

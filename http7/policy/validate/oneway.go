@@ -1,17 +1,21 @@
 package validate
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // without returns a copy of a document in which no property is required that has the keyword, "readOnly" or "writeOnly",
 // since it is not part of messages in the other direction.
 func without(root any, keyword string) any {
-	return (&lifting{root: root, keyword: keyword}).copy(root, nil)
+	return (&lifting{root: root, keyword: keyword, parts: map[uintptr][]map[string]any{}}).copy(root, nil)
 }
 
 // lifting copies a document.
 type lifting struct {
 	root    any
 	keyword string
+	parts   map[uintptr][]map[string]any // of schemas that were looked at
 }
 
 // copy returns a copy of v. around are the schemas whose allOf v is part of: they hold together with it.
@@ -47,29 +51,45 @@ func (l *lifting) lift(schema map[string]any, together []any) {
 	}
 	left := slices.DeleteFunc(slices.Clone(names), func(name any) bool {
 		text, _ := name.(string)
-		return slices.ContainsFunc(together, func(s any) bool { return l.marked(s, text, mostParts) })
+		return slices.ContainsFunc(together, func(s any) bool { return l.marked(s, text) })
 	})
 	if schema["required"] = left; len(left) == 0 && len(names) > 0 {
 		delete(schema, "required") // draft 4 wants one at least
 	}
 }
 
-// mostParts is how deep allOf in allOf is followed.
-const mostParts = 4
-
 // marked reports whether a schema, or one that it consists of, has a property of that name with the keyword.
-func (l *lifting) marked(schema any, name string, depth int) bool {
-	m, _ := resolve(l.root, schema).(map[string]any)
-	if m == nil || depth == 0 {
-		return false
-	}
-	properties, _ := m["properties"].(map[string]any)
-	if p, ok := properties[name].(map[string]any); ok {
+func (l *lifting) marked(schema any, name string) bool {
+	return slices.ContainsFunc(l.partsOf(schema), func(part map[string]any) bool {
+		properties, _ := part["properties"].(map[string]any)
+		p, ok := properties[name].(map[string]any)
 		target, _ := resolve(l.root, p).(map[string]any)
-		if p[l.keyword] == true || target[l.keyword] == true {
-			return true
-		}
-	}
-	parts, _ := m["allOf"].([]any)
-	return slices.ContainsFunc(parts, func(part any) bool { return l.marked(part, name, depth-1) })
+		return ok && (p[l.keyword] == true || target[l.keyword] == true)
+	})
 }
+
+// partsOf returns what a schema consists of, over references and allOf, each once.
+func (l *lifting) partsOf(schema any) []map[string]any {
+	first, _ := schema.(map[string]any)
+	if all, known := l.parts[identity(first)]; known {
+		return all
+	}
+	var all []map[string]any
+	seen := map[uintptr]bool{}
+	for todo := []any{schema}; len(todo) > 0; {
+		m, _ := resolve(l.root, todo[len(todo)-1]).(map[string]any)
+		todo = todo[:len(todo)-1]
+		if m == nil || seen[identity(m)] {
+			continue
+		}
+		seen[identity(m)] = true
+		all = append(all, m)
+		parts, _ := m["allOf"].([]any)
+		todo = append(todo, parts...)
+	}
+	l.parts[identity(first)] = all
+	return all
+}
+
+// identity tells an object of a document from all others.
+func identity(m map[string]any) uintptr { return reflect.ValueOf(m).Pointer() }

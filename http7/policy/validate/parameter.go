@@ -164,7 +164,7 @@ func (l *loader) value(p *parameter, s *schemas, m map[string]any, at string) bo
 	if ok {
 		p.schema = s.compile(at)
 		p.depth = l.depths.of(p.schema)
-		p.shape = shapeOf(l.root, schema)
+		p.shape = l.shapes.of(schema)
 	}
 	return true
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/big"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -17,6 +19,8 @@ type schemas struct {
 	compiler *jsonschema.Compiler
 	value    any // the document, as the compiler has it
 	circles  circles
+	looks    looks
+	circular bool // some schema is part of itself
 }
 
 // here is the name of the document among schemas; nothing is loaded by it.
@@ -43,7 +47,7 @@ func newSchemas(d *document, value any, draft *jsonschema.Draft) (*schemas, erro
 	if err := c.AddResource(here, value); err != nil {
 		return nil, err
 	}
-	return &schemas{doc: d, compiler: c, value: value, circles: circles{}}, nil
+	return &schemas{doc: d, compiler: c, value: value, circles: circles{}, looks: looks{}}, nil
 }
 
 // compile returns the schema at pointer, or notes in doc what is wrong with it.
@@ -53,10 +57,22 @@ func (s *schemas) compile(pointer string) *jsonschema.Schema {
 		s.doc.troubles = append(s.doc.troubles, s.placed(pointer, err))
 		return nil
 	}
-	for _, at := range s.circles.of(schema) {
-		s.doc.troubles = append(s.doc.troubles, s.doc.at(within(at.Location, pointer), "the schema is part of itself, for the same value"))
+	circles := s.circles.of(schema)
+	s.wrong(circles, pointer, "the schema is part of itself, for the same value")
+	if len(circles) == 0 && !s.circular {
+		s.wrong(s.looks.over(schema), pointer, "every value would be held against more than "+strconv.Itoa(mostBeside)+" schemas: others lead to the same ones in too many ways")
 	}
+	s.circular = s.circular || len(circles) > 0
 	return schema
+}
+
+// wrong notes the same trouble of several schemas, each once.
+func (s *schemas) wrong(all []*jsonschema.Schema, pointer, text string) {
+	for _, at := range all {
+		if t := s.doc.at(within(at.Location, pointer), text); !slices.Contains(s.doc.troubles, t) {
+			s.doc.troubles = append(s.doc.troubles, t)
+		}
+	}
 }
 
 // fragment writes a pointer as the fragment of a URL (RFC 6901 §6).

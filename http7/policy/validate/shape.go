@@ -1,7 +1,9 @@
 package validate
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -30,39 +32,71 @@ var typeNames = map[string]types{"null": isNull, "boolean": isBool, "number": is
 // mostShape is how deep the shape of a parameter or form goes; deeper values have no place in them.
 const mostShape = 4
 
-// shapeOf returns the shape of a schema of the document root. Of several schemas that hold together, or of which one does, it is
-// all that any says.
-func shapeOf(root, schema any) *shape {
-	s := &shape{}
-	s.take(root, schema, mostShape)
+// shapes makes the shapes of the schemas of a document, each once.
+type shapes struct {
+	root any
+	made map[string]*shape // by the schemas that hold together and the depth
+}
+
+// of returns the shape of a schema. Of several schemas that hold together, or of which one does, it is all that any says.
+func (l *shapes) of(schema any) *shape { return l.together([]any{schema}, mostShape) }
+
+func (l *shapes) together(schemas []any, depth int) *shape {
+	var parts []map[string]any
+	if depth > 0 {
+		parts = l.parts(schemas)
+	}
+	key := []byte{byte(depth)}
+	for _, m := range parts {
+		key = binary.LittleEndian.AppendUint64(key, uint64(identity(m)))
+	}
+	s := l.made[string(key)]
+	if s == nil {
+		s = &shape{}
+		l.made[string(key)] = s
+		for _, m := range parts {
+			s.take(m)
+		}
+		l.members(s, parts, depth)
+	}
 	return s
 }
 
-func (s *shape) take(root, schema any, depth int) {
-	for range mostReferences {
-		m, _ := schema.(map[string]any)
-		if m == nil || depth == 0 {
-			return
+// parts returns what schemas consist of, over references and combinations, each once.
+func (l *shapes) parts(schemas []any) (all []map[string]any) {
+	seen := map[uintptr]bool{}
+	for todo := slices.Clone(schemas); len(todo) > 0; {
+		m, _ := todo[0].(map[string]any)
+		todo = todo[1:]
+		if m == nil || seen[identity(m)] {
+			continue
 		}
+		seen[identity(m)] = true
 		ref, refers := m["$ref"].(string)
-		if !refers || besideReferences(root) {
-			s.takeOwn(root, m, depth)
+		if refers {
+			todo = append(todo, referred(l.root, ref))
+			if !since31(l.root) {
+				continue
+			}
 		}
-		if !refers {
-			return
+		all = append(all, m)
+		for _, keyword := range []string{"allOf", "anyOf", "oneOf"} {
+			list, _ := m[keyword].([]any)
+			todo = append(todo, list...)
 		}
-		schema = referred(root, ref)
 	}
+	return all
 }
 
-// besideReferences reports whether what stands beside a reference holds as well: since OpenAPI 3.1.
-func besideReferences(root any) bool {
+// since31 reports whether a document is of OpenAPI 3.1: there what stands beside a reference in a schema holds as well.
+func since31(root any) bool {
 	m, _ := root.(map[string]any)
 	version, _ := m["openapi"].(string)
 	return strings.HasPrefix(version, "3.1.")
 }
 
-func (s *shape) takeOwn(root any, m map[string]any, depth int) {
+// take adds the types that a schema says.
+func (s *shape) take(m map[string]any) {
 	switch t := m["type"].(type) {
 	case string:
 		s.types |= typeNames[t]
@@ -79,13 +113,6 @@ func (s *shape) takeOwn(root any, m map[string]any, depth int) {
 	for _, v := range append(values[:len(values):len(values)], m["const"]) {
 		s.types |= typeOf(v)
 	}
-	for _, keyword := range []string{"allOf", "anyOf", "oneOf"} {
-		list, _ := m[keyword].([]any)
-		for _, sub := range list {
-			s.take(root, sub, depth-1)
-		}
-	}
-	s.members(root, m, depth)
 }
 
 // typeOf returns the type of a value that is allowed; null says nothing, for it stands for what is absent, too.
@@ -101,26 +128,35 @@ func typeOf(v any) types {
 	return 0
 }
 
-func (s *shape) members(root any, m map[string]any, depth int) {
-	if items, ok := m["items"]; ok {
-		s.types |= isArray
-		s.items = &shape{}
-		s.items.take(root, items, depth-1)
-	}
-	if properties, ok := m["properties"].(map[string]any); ok {
-		s.types |= isObject
-		if s.named == nil {
-			s.named = map[string]*shape{}
+// members makes the shapes of what is in arrays and objects of s.
+func (l *shapes) members(s *shape, parts []map[string]any, depth int) {
+	var items, others []any
+	named := map[string][]any{}
+	for _, m := range parts {
+		if v, ok := m["items"]; ok {
+			s.types |= isArray
+			items = append(items, v)
 		}
-		for name, p := range properties {
-			s.named[name] = &shape{}
-			s.named[name].take(root, p, depth-1)
+		if properties, ok := m["properties"].(map[string]any); ok {
+			s.types |= isObject
+			for name, p := range properties {
+				named[name] = append(named[name], p)
+			}
+		}
+		if extra, ok := m["additionalProperties"].(map[string]any); ok {
+			s.types |= isObject
+			others = append(others, extra)
 		}
 	}
-	if extra, ok := m["additionalProperties"].(map[string]any); ok {
-		s.types |= isObject
-		s.other = &shape{}
-		s.other.take(root, extra, depth-1)
+	if items != nil {
+		s.items = l.together(items, depth-1)
+	}
+	if others != nil {
+		s.other = l.together(others, depth-1)
+	}
+	s.named = make(map[string]*shape, len(named))
+	for name, all := range named {
+		s.named[name] = l.together(all, depth-1)
 	}
 }
 
