@@ -233,7 +233,7 @@ func TestACMERenewsUnderHandshakesOfWhichNoneFails(t *testing.T) {
 	c.awaitCertified(roots, "one.weir.test")
 	serials := map[string]bool{}
 	shaken, failed := 0, 0
-	pace := time.NewTicker(5 * time.Millisecond)
+	pace := time.NewTicker(20 * time.Millisecond)
 	defer pace.Stop()
 	for deadline := time.Now().Add(issuance); len(serials) < 3 && time.Now().Before(deadline); {
 		<-pace.C

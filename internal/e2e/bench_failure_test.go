@@ -34,20 +34,21 @@ func TestBenchOfEveryKindOfBadEndpoint(t *testing.T) {
 	mute := newScript(t, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) })
 	for _, c := range []struct {
 		what, at string
+		timeout  string
 		code     int
 		kind     string // of every failure
 		says     string // in stderr
 	}{
-		{"nobody listens", closed.Addr().String(), 3, "", "connection refused (6 attempts)"},
-		{"garbage", script("what do you want of me?\r\n\r\n"), 3, "malformed", "malformed answer: no status line of HTTP/1.0 or 1.1"},
-		{"closed without an answer", script(""), 3, "reset", "6 reset; first: the connection was closed before a byte of the answer"},
-		{"closed within the head", script("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"), 3, "short_body", "answer cut short"},
-		{"closed within the body", script("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"), 3, "short_body", "answer cut short"},
-		{"ambiguous framing", script("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), 3, "malformed", "malformed"},
-		{"silence", mute, 3, "timeout", "no answer within 200ms"},
-		{"an error", script("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), 1, "status", "6 status; first: status 503"},
+		{"nobody listens", closed.Addr().String(), "10s", 3, "", "connection refused (6 attempts)"},
+		{"garbage", script("what do you want of me?\r\n\r\n"), "10s", 3, "malformed", "malformed answer: no status line of HTTP/1.0 or 1.1"},
+		{"closed without an answer", script(""), "10s", 3, "reset", "6 reset; first: the connection was closed before a byte of the answer"},
+		{"closed within the head", script("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"), "10s", 3, "short_body", "answer cut short"},
+		{"closed within the body", script("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"), "10s", 3, "short_body", "answer cut short"},
+		{"ambiguous framing", script("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), "10s", 3, "malformed", "malformed"},
+		{"silence", mute, "200ms", 3, "timeout", "no answer within 200ms"},
+		{"an error", script("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), "10s", 1, "status", "6 status; first: status 503"},
 	} {
-		code, p, errs := measured(t, "http://"+c.at+"/", "-n", "6", "-c", "2", "--timeout", "200ms")
+		code, p, errs := measured(t, "http://"+c.at+"/", "-n", "6", "-c", "2", "--timeout", c.timeout)
 		if code != c.code || !strings.Contains(errs, c.says) {
 			t.Errorf("%s: exit %d, %q; want %d and %q", c.what, code, errs, c.code, c.says)
 		}
@@ -92,7 +93,7 @@ func TestBenchChargesAFreezeToAllThatItKeptWaiting(t *testing.T) {
 		}
 		hello(w, q)
 	})
-	code, p, errs := measured(t, url, "-r", "100", "-d", "1200ms", "-c", "2", "--slo", "p90<50ms")
+	code, p, errs := measured(t, url, "-r", "100", "-n", "120", "-c", "2", "--slo", "p90<50ms")
 	if code != 1 || p.OK != 120 || p.Settings.Loop != "open" {
 		t.Errorf("exit %d, %+v\n%s", code, p, errs)
 	}

@@ -107,6 +107,7 @@ var tableRoutes = map[string]string{
 	"stale":    "stale_while_revalidate = \"off\"\nstale_if_error = \"5000s\"",
 	"swr":      `stale_while_revalidate = "5000s"`,
 	"hasty":    `wait = "50ms"`,
+	"patient":  `wait = "5m"`,
 	"observe":  `mode = "observe"`,
 	"off":      `mode = "off"`,
 }

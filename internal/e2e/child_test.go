@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what should come at once.
-const patience = 10 * time.Second
+// patience is how long a test waits for what should come at once. It is shorter than the 30 s after which, unless a config
+// says otherwise, Weir itself gives up an answer or ends its grace.
+const patience = 20 * time.Second
 
 // child is one running weir on a loopback address of its own.
 type child struct {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // everything has every part of balancing on at once; the endpoints come from a file.
@@ -110,7 +109,7 @@ func TestAFileThatTurnsWrongLeavesTheLastGoodAnswer(t *testing.T) {
 		func() { _ = os.Remove(filepath.Join(c.dir, "api.toml")) }, // it is there
 	} {
 		trouble()
-		eventuallyIn(t, 5*time.Second, "the metrics show it", func() bool { return c.metrics().value(`weir_upstream_source_up{upstream="api"}`) == 0 })
+		eventually(t, "the metrics show it", func() bool { return c.metrics().value(`weir_upstream_source_up{upstream="api"}`) == 0 })
 		c.mustReload()
 		if status, body := get(t, c.at(8080), "/"); status != 200 || body != "one" {
 			t.Errorf("answered %d %q", status, body)
@@ -119,7 +118,7 @@ func TestAFileThatTurnsWrongLeavesTheLastGoodAnswer(t *testing.T) {
 			t.Errorf("the status is\n%s", out)
 		}
 		c.list(`"` + one.addr + `"`)
-		eventuallyIn(t, 5*time.Second, "it is found again", func() bool { return c.metrics().value(`weir_upstream_source_up{upstream="api"}`) == 1 })
+		eventually(t, "it is found again", func() bool { return c.metrics().value(`weir_upstream_source_up{upstream="api"}`) == 1 })
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // trio is an upstream of three endpoints that take turns, and a relay to one that echoes.
@@ -78,7 +77,7 @@ func TestDrainLetsSessionsAndAnswersEnd(t *testing.T) {
 	var slow []*wire
 	for range 3 {
 		w := dial(t, c.at(8080))
-		w.send("GET /drip?n=60&ms=60 HTTP/1.1\r\nHost: weir.test\r\n\r\n")
+		w.send("GET /halves?n=60 HTTP/1.1\r\nHost: weir.test\r\n\r\n")
 		if _, err := w.r.Peek(1); err != nil {
 			t.Fatal(err)
 		}
@@ -103,6 +102,9 @@ func TestDrainLetsSessionsAndAnswersEnd(t *testing.T) {
 	}
 	session.echo("the session goes on\n")
 	turnedAway(t, c.at(7000))
+	for _, o := range []*origin{one, two, third} {
+		o.letGo()
+	}
 	for _, w := range slow {
 		if resp, body := w.answer(); resp.StatusCode != 200 || body != dripped(60) {
 			t.Errorf("a slow answer has status %d and %d bytes", resp.StatusCode, len(body))
@@ -159,6 +161,6 @@ func TestTrafficStaysInItsZoneAndBackupsWait(t *testing.T) {
 		if step.drained != nil {
 			c.order("drain", "api", step.drained.addr, "--maintenance")
 		}
-		eventuallyIn(t, 5*time.Second, "answers come from "+step.want, func() bool { return slices.Equal(answering(w, 20), []string{step.want}) })
+		eventually(t, "answers come from "+step.want, func() bool { return slices.Equal(answering(w, 20), []string{step.want}) })
 	}
 }

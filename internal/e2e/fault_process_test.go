@@ -107,7 +107,7 @@ func (p *process) tell(m manner) {
 
 // beEndpoint is the main of a process: it serves until its stdin ends.
 func beEndpoint(name string) int {
-	o := &origin{name: name}
+	o := &origin{name: name, free: make(chan struct{})}
 	o.fit.Store(true)
 	w := &weather{}
 	journal, err := os.OpenFile(os.Getenv(endpointJournal), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

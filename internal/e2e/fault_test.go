@@ -200,7 +200,7 @@ func (f *trial) awaitAllReady() {
 		}
 		return true
 	})
-	hold(150 * time.Millisecond)
+	hold(250 * time.Millisecond)
 }
 
 // settles waits until no client, no lease and no more goroutines and descriptors are left than

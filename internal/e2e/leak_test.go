@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -42,19 +43,26 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			_, _ = r.Peek(1)
 		},
 	}
-	for i := range 24 * len(habits) {
-		nc, err := connect(c.at([]int{8080, 8443, 7000}[i/len(habits)%3]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := nc.(*net.TCPConn)
-		_ = client.SetDeadline(time.Now().Add(100 * time.Millisecond)) // some wait in vain
-		habits[i%len(habits)](client, bufio.NewReader(client))
-		if i%2 == 0 {
-			_ = client.SetLinger(0) // a reset
-		}
-		_ = client.Close() // nobody is interested
+	var all sync.WaitGroup
+	for _, habit := range habits {
+		all.Go(func() {
+			for i := range 24 {
+				nc, err := connect(c.at([]int{8080, 8443, 7000}[i%3]))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				client := nc.(*net.TCPConn)
+				_ = client.SetDeadline(time.Now().Add(100 * time.Millisecond)) // some wait in vain
+				habit(client, bufio.NewReader(client))
+				if i%2 == 0 {
+					_ = client.SetLinger(0) // a reset
+				}
+				_ = client.Close() // nobody is interested
+			}
+		})
 	}
+	all.Wait()
 
 	c.holdsNoMoreThan(t, before)
 	if n := c.metrics().value("weir_panics_total"); n != 0 {

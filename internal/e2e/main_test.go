@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"weir/internal/certs/acme/pebble"
@@ -21,10 +24,20 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(endpointName); name != "" {
 		os.Exit(beEndpoint(name)) // a test started this process to have an endpoint that it can kill
 	}
+	// Under the race detector every program sleeps for a second at its end, unless it is told for how many milliseconds: the
+	// last of several words counts.
+	if err := os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=20"); err != nil {
+		panic(err)
+	}
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
+	// What the tests do is mostly to wait: without a word on it, twice as many go on at once as there are processors.
+	flag.Parse()
+	if many := flag.Lookup("test.parallel"); many.Value.String() == many.DefValue {
+		_ = many.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0))) // it is a number
+	}
 	dir, err := os.MkdirTemp("", "weir-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -286,9 +286,15 @@ func TestGRPCFaultsHaveStatuses(t *testing.T) {
 					t.Errorf("%s: %v, want %v", method, err, want)
 				}
 			}
-			s := open(t, t.Context(), cc, "/late.Service/nothing")
-			_ = s.CloseSend()
-			ctx, leave := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			late := open(t, t.Context(), cc, "/late.Service/hold")
+			if err := late.RecvMsg(&out); status.Code(err) != codes.DeadlineExceeded {
+				t.Errorf("the route's timeout: %v", err)
+			}
+			select { // on a busy machine it has come to its end before it came to the server
+			case <-server.ended:
+			case <-time.After(2 * time.Second):
+			}
+			ctx, leave := context.WithTimeout(t.Context(), time.Second) // so long, that it reaches the server
 			defer leave()
 			held := open(t, ctx, cc, "/h2c.Service/hold")
 			if err := held.RecvMsg(&out); status.Code(err) != codes.DeadlineExceeded {

@@ -299,14 +299,16 @@ func TestFieldsCrossEveryWay(t *testing.T) {
 func TestWhoLeavesIsNoticedEveryWay(t *testing.T) {
 	t.Parallel()
 	c, f, cfg := crossed(t)
-	each(t, c, cfg, func(t *testing.T, _, _, url string, way http.RoundTripper) {
+	each(t, c, cfg, func(t *testing.T, proto, _, url string, way http.RoundTripper) {
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		res := call(t, way, "GET", url+"/stall", nil, func(r *http.Request) { *r = *r.WithContext(ctx) })
 		if _, err := io.ReadFull(res.Body, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(behindTheWatch()) // over HTTP/1.1, who shuts a side within 50 ms may want the answer all the same
+		if proto == "HTTP/1.1" { // who shuts a side within 50 ms may want the answer all the same
+			<-time.After(behindTheWatch())
+		}
 		leave()
 		f.ends(t, "a client that leaves amid an answer", true)
 
@@ -331,12 +333,7 @@ func TestWhoLeavesIsNoticedEveryWay(t *testing.T) {
 }
 
 // behindTheWatch is a time after which Weir watches a client that waits: 50 ms, and more where the machine is busy.
-func behindTheWatch() time.Duration {
-	if raceDetector {
-		return time.Second
-	}
-	return 500 * time.Millisecond
-}
+func behindTheWatch() time.Duration { return time.Second }
 
 // ends waits for the end that the endpoint saw, which is an error or not.
 func (f *far) ends(t *testing.T, what string, failed bool) {

@@ -20,6 +20,8 @@ import (
 //	/healthz    what fit says
 //	/slow?ms=n  after n ms
 //	/drip?n=&ms=  n numbered lines, one each ms
+//	/held       its name, once the test lets go
+//	/halves?n=  n numbered lines, the second half of them once the test lets go
 //	/big?n=     n bytes
 //	/sink       how many bytes it was sent
 //	any other   its name
@@ -29,12 +31,15 @@ type origin struct {
 	fit      atomic.Bool
 	requests atomic.Int64 // probes aside
 	server   *http.Server
+
+	once sync.Once
+	free chan struct{} // closed by letGo
 }
 
 // newOrigin starts an origin on a free port, or where address says. It ends with the test.
 func newOrigin(t *testing.T, name string, address ...string) *origin {
 	t.Helper()
-	o := &origin{name: name}
+	o := &origin{name: name, free: make(chan struct{})}
 	o.fit.Store(true)
 	ln := listen(t, address...)
 	o.addr = endpointOf(ln)
@@ -43,6 +48,17 @@ func newOrigin(t *testing.T, name string, address ...string) *origin {
 	serving.Go(func() { _ = o.server.Serve(ln) }) // ends by stop
 	t.Cleanup(func() { o.stop(); serving.Wait() })
 	return o
+}
+
+// letGo answers what is held, now and later.
+func (o *origin) letGo() { o.once.Do(func() { close(o.free) }) }
+
+// await waits until the test lets go, or the request is given up.
+func (o *origin) await(r *http.Request) {
+	select {
+	case <-o.free:
+	case <-r.Context().Done():
+	}
 }
 
 // stop closes the origin and its connections at once.
@@ -86,6 +102,14 @@ func (o *origin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, o.name)
 	case "/drip":
 		drip(w, r)
+	case "/held":
+		o.await(r)
+		fmt.Fprint(w, o.name)
+	case "/halves":
+		n := number(r, "n")
+		numberedLines(w, 0, n/2)
+		o.await(r)
+		numberedLines(w, n/2, n)
 	case "/big":
 		bulk(w, number(r, "n"))
 	case "/sink":
@@ -117,7 +141,15 @@ func drip(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// dripped is what /drip?n= answers in all.
+// numberedLines writes the lines from one number to before another.
+func numberedLines(w http.ResponseWriter, from, to int64) {
+	for i := from; i < to; i++ {
+		fmt.Fprintf(w, "%08d\n", i)
+	}
+	_ = http.NewResponseController(w).Flush() // a client that left shows in what follows
+}
+
+// dripped is what /drip?n= and /halves?n= answer in all.
 func dripped(n int) string {
 	var b []byte
 	for i := range n {

@@ -48,7 +48,7 @@ func TestCurlOverEveryProtocolThatItSpeaks(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(way.name, "/", "-"), func(t *testing.T) {
 			for _, kind := range endpointKinds {
-				args := append([]string{"-sS", "--max-time", "20", "-w", "\n%{http_version} %{http_code}"}, way.args...)
+				args := append([]string{"-sS", "--max-time", "60", "-w", "\n%{http_version} %{http_code}"}, way.args...)
 				up := outside(t, "curl", append(args, "--data-binary", "@"+file, "-H", "Expect: 100-continue", way.base+"/"+kind+"/sink")...)
 				if !strings.HasPrefix(up, "1000000 ") || !strings.HasSuffix(up, "\n"+way.version+" 200") {
 					t.Errorf("up to %s: %.300q", kind, up)
@@ -77,12 +77,16 @@ func findCA(t *testing.T, c *child) string {
 func TestH2loadGetsEveryAnswer(t *testing.T) {
 	t.Parallel()
 	c, _, _ := crossed(t)
+	few, many := "100", "200"
+	if raceDetector {
+		few, many = "20", "50"
+	}
 	for name, args := range map[string][]string{
 		"over TLS":       {"-n", "2000", "-c", "10", "-m", "20", "https://" + c.at(8443) + "/h1/source?n=1000"},
 		"plain":          {"-n", "2000", "-c", "10", "-m", "20", "http://" + c.at(8080) + "/h2c/source?n=1000"},
-		"large":          {"-n", "100", "-c", "4", "-m", "5", "https://" + c.at(8443) + "/h1/source?n=1000000"},
+		"large":          {"-n", few, "-c", "4", "-m", "5", "https://" + c.at(8443) + "/h1/source?n=1000000"},
 		"uploads":        {"-n", "200", "-c", "4", "-m", "5", "-d", c.file, "https://" + c.at(8443) + "/h2/sink"},
-		"small windows":  {"-n", "200", "-c", "2", "-m", "5", "-w", "10", "-W", "12", "https://" + c.at(8443) + "/h1/source?n=100000"},
+		"small windows":  {"-n", many, "-c", "2", "-m", "5", "-w", "10", "-W", "12", "https://" + c.at(8443) + "/h1/source?n=100000"},
 		"HTTP/1.1":       {"--h1", "-n", "500", "-c", "10", "https://" + c.at(8443) + "/tls/source?n=1000"},
 		"no huffman use": {"-n", "500", "-c", "5", "-m", "10", "--header-table-size", "0", "--encoder-header-table-size", "0", "https://" + c.at(8443) + "/h1/source?n=10"},
 	} {

@@ -150,7 +150,7 @@ func TestRoutesByContent(t *testing.T) {
 		{posts("/o?xml", "text/xml", `<!DOCTYPE a [<!ENTITY b "refund">]><order type="&b;"/>`), "400 bad_content"},
 		{posts("/o", js, strings.Repeat(" ", 1<<20)+"{}"), "413 body_too_large"}, {req("a", "/o"), "rest"},
 	})
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > patience { // of a second at most
 		t.Errorf("it took %v", took)
 	}
 }
@@ -174,7 +174,7 @@ func TestRequestsWithThousandsOfEverything(t *testing.T) {
 	}
 	begin := time.Now()
 	c.found(t, cases)
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > patience { // of a second at most
 		t.Errorf("%d requests took %v", len(cases), took)
 	}
 }
