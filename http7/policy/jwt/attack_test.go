@@ -143,12 +143,28 @@ func TestTokensOfAnotherTypeAreRefused(t *testing.T) {
 	}
 }
 
+// Plain claims of a token that says it wraps another were believed (RFC 7519 §5.2).
+func TestATokenThatSaysItWrapsAnotherIsRefusedWhateverIsInIt(t *testing.T) {
+	w := worldOf(t, nil, es256())
+	for cty, want := range map[any]string{
+		"JWT": "jwt_type", "jwt": "jwt_type", "application/jwt": "jwt_type", "APPLICATION/JWT": "jwt_type", 5: "jwt_type", true: "jwt_type", nil: "jwt_type",
+		"json": "alice", "application/json": "alice", "": "alice",
+	} {
+		if got := w.says(es256().sign(t, claims(time.Now(), nil), map[jose.HeaderKey]any{"cty": cty})); got != want {
+			t.Errorf("%v: got %s, want %s", cty, got, want)
+		}
+	}
+}
+
 func TestNestedAndEncryptedTokensAreRefused(t *testing.T) {
 	w := worldOf(t, nil, es256())
 	inner := es256().sign(t, claims(time.Now(), nil), nil)
 	nested := es256().sign(t, []byte(inner), map[jose.HeaderKey]any{"cty": "JWT"})
-	if got := w.says(nested); got != "jwt_claims" {
+	if got := w.says(nested); got != "jwt_type" {
 		t.Errorf("nested: got %s", got)
+	}
+	if got := w.says(es256().sign(t, []byte(inner), nil)); got != "jwt_claims" {
+		t.Errorf("nested, and nothing says so: got %s", got)
 	}
 	to, err := jose.NewEncrypter(jose.A128GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: es256().public()}, nil)
 	if err != nil {

@@ -132,7 +132,7 @@ type header struct {
 }
 
 // readHead refuses a header whose algorithm is not pinned, that demands what is not known here, or that says that the
-// token is of another kind. Keys that it brings along or names by URL are never looked at.
+// token is of another kind or wraps another one, whose claims would be what counts (RFC 7519 §5.2). Keys that it brings along or names by URL are never looked at.
 func (p *checker) readHead(part []byte) (h header, f *failure) {
 	c, err := credential.ParseClaims(decode(part))
 	if err != nil {
@@ -153,6 +153,9 @@ func (p *checker) readHead(part []byte) (h header, f *failure) {
 	}
 	if typ, _ := c.Text("typ"); c.Member("typ") && !p.accepts(typ) {
 		return h, &failure{p.faults.kind, nil}
+	}
+	if cty, text := c.Text("cty"); c.Member("cty") && (!text || strings.TrimPrefix(strings.ToLower(cty), mediaType) == "jwt") {
+		return h, &failure{p.faults.kind, errors.New("the token is nested")}
 	}
 	return h, nil
 }
