@@ -256,7 +256,7 @@ type outage struct {
 }
 
 const (
-	outageRate  = 500
+	outageRate  = 200
 	outageBurst = 100
 )
 
