@@ -57,6 +57,7 @@ type exchange struct {
 	firstByte time.Duration // when the client was sent its first byte, since arrival
 	bytesIn   int64
 	bytesOut  int64
+	headBytes int // of out: the head of the answer
 
 	parsed    bool // the head has been read
 	continued bool // 100 Continue was sent, or is not wanted any more
@@ -66,6 +67,7 @@ type exchange struct {
 	begun     bool // a byte of the final answer has been written
 	ending    bool // all of it is there to be written
 	close     bool // no other request on this connection
+	uploading bool // its head left while the request's body was on its way
 	clean     bool // the client has nothing unread to lose: no linger
 	broken    bool // the answer was cut: reset the connection
 	plain     bool // answer without response policies
@@ -136,7 +138,7 @@ func (e *Engine) release(x *exchange) {
 	x.status, x.headAt, x.firstByte, x.bytesIn, x.bytesOut = 0, 0, 0, 0, 0
 	x.asked, x.given, x.unknown, x.parsed = 0, nil, false, false
 	x.continued, x.bodyDone, x.trailed, x.tailed, x.begun, x.ending = false, false, false, false, false, false
-	x.close, x.clean, x.broken, x.plain, x.unheard = false, false, false, false, false
+	x.close, x.uploading, x.clean, x.broken, x.plain, x.unheard = false, false, false, false, false, false
 	x.head = wire.Request{}
 	x.decider.reset()
 	x.out, x.verdicts = out, verdicts

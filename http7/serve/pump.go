@@ -226,9 +226,8 @@ func (c *conn) stopPump() {
 	}
 	if c.pump.complete {
 		up.RequestSent()
-	} else {
-		c.x.close = true
 	}
+	c.x.close = c.x.close || c.pump.fault != nil
 }
 
 // joined takes back what the lent goroutine owned if it has ended by itself.
@@ -245,9 +244,8 @@ func (c *conn) joined() bool {
 	c.pump.running = false
 	if c.pump.complete {
 		c.upstream.Load().RequestSent()
-	} else {
-		c.x.close = true
 	}
+	c.x.close = c.x.close || c.pump.fault != nil
 	return true
 }
 

@@ -59,6 +59,7 @@ func (c *conn) compose(x *exchange) {
 		return
 	}
 	x.out = c.appendHead(x.out[:0], x, x.frame)
+	x.headBytes, x.uploading = len(x.out), c.pump.running
 }
 
 // dropForLocal lets go of an attempt whose answer was not kept, or was replaced.
@@ -252,7 +253,7 @@ func (c *conn) appendHead(dst []byte, x *exchange, kind wire.FrameKind) []byte {
 	}
 	switch {
 	case x.close:
-		dst = append(dst, "Connection: close\r\n"...)
+		dst = append(dst, []byte("Connection: close\r\n")...)
 	case x.Proto == http7.HTTP10:
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
@@ -338,10 +339,19 @@ func (c *conn) finishEmpty(x *exchange, src http7.Source) *http7.Fault {
 	return c.flush(x)
 }
 
-// settle joins the lent goroutine when the answer is complete: an unfinished upload ends here.
+// settle joins the lent goroutine when the answer is complete: an unfinished upload ends here. Its head has left open
+// whether that would be: a client that may go on with the connection must be able to, or be told (RFC 9112 §9.3).
 func (c *conn) settle(x *exchange) {
 	if c.pump.running {
 		c.stopPump()
+	}
+	switch {
+	case !x.uploading || x.close:
+	case x.begun:
+		x.close = x.framer.Remaining() > drainBytes
+	case !c.willFinish(x):
+		x.close = true
+		x.out = slices.Insert(x.out, x.headBytes-len("\r\n"), []byte("Connection: close\r\n")...)
 	}
 }
 
@@ -351,7 +361,7 @@ func (x *exchange) cutBy(f *http7.Fault) {
 }
 
 // finishBody gets a request body that nobody wanted out of the way, as willFinish has promised; a client that
-// takes too long over it has missed its next request.
+// takes too long over it, or sends too much, has missed its next request.
 func (c *conn) finishBody(x *exchange) *http7.Fault {
 	if c.st != nil {
 		return c.passOverStream(x)
@@ -362,11 +372,13 @@ func (c *conn) finishBody(x *exchange) *http7.Fault {
 		return nil
 	}
 	c.enter(reading, deadline.Now()+int64(drainTime))
-	for {
-		switch _, s, _ := x.nextFramed(&c.in); {
+	for budget := drainBytes; ; {
+		chunk, s, _ := x.nextFramed(&c.in)
+		budget -= len(chunk)
+		switch {
 		case s == http7.End:
 			return nil
-		case s == http7.Failure || s == http7.Parked && c.in.FillBody() != nil:
+		case s == http7.Failure || budget < 0 || s == http7.Parked && c.in.FillBody() != nil:
 			x.close = true
 			c.s.Resume()
 			return nil
