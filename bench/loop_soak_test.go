@@ -210,5 +210,7 @@ func TestSoakTenThousandConnectionsFitIn300MiB(t *testing.T) {
 }
 
 func TestSoakAFreezeOfTenSecondsInAMinute(t *testing.T) {
-	checkFreeze(t, 10*time.Second, 1000, 0.05, 0, time.Millisecond)
+	if wrong := checkFreeze(t, 10*time.Second, 1000, 0.05, 0, time.Millisecond); wrong != "" {
+		t.Error(wrong)
+	}
 }

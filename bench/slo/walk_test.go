@@ -206,7 +206,11 @@ func anyTarget(r *rand.Rand) *simulated {
 
 func TestWhateverTheTargetDoesTheCapacityIsSound(t *testing.T) {
 	limits := map[Limit]int{}
-	for seed := range uint64(300) {
+	seeds := uint64(300)
+	if testing.Short() {
+		seeds = 100 // the race detector's run
+	}
+	for seed := range seeds {
 		r := seeded(seed)
 		o := Options{Start: 1 + 500*r.Float64(), Precision: 0.01 + 0.2*r.Float64(), Probes: 1 + r.IntN(60)}
 		o.Most = o.Start * math.Exp(8*r.Float64())
