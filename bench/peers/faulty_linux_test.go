@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -113,26 +114,29 @@ func TestAnInterruptEndsAnyScenarioSoonAndKeepsWhatWasMeasured(t *testing.T) {
 		{[]string{"l4-bulk", "small"}, "1/2 relay", 1},
 		{[]string{"scale-routes"}, "100 routes", 2},
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
 		o := relayOptions(t)
-		o.Scenarios, o.Progress = c.scenarios, &trigger{text: c.at, cancel: cancel}
+		o.Scenarios = c.scenarios
 		o.IdleConnections = 10
 		if c.at == "1/2 direct" || c.scenarios[0] == "l4-bulk" {
 			o.Round = 30 * time.Millisecond
 		}
-		begin := time.Now()
-		r, err := Run(ctx, o)
-		cancel()
-		if err != nil || !r.CutShort || r.Invalid != nil || time.Since(begin) > 20*time.Second {
-			t.Errorf("%v at %q: %v, %+v after %v", c.scenarios, c.at, err, r, time.Since(begin))
-			continue
-		}
-		if row := r.Blocks[0].find("relay"); row == nil || len(row.Samples) != c.samples {
-			t.Errorf("%v at %q: %+v; want %d samples", c.scenarios, c.at, row, c.samples)
-		}
-		if len(r.Idle) != 0 {
-			t.Errorf("%v: idle was measured after the interrupt", c.scenarios)
-		}
+		unhurried(t, o, func(o Options) string {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o.Progress = &trigger{text: c.at, cancel: cancel}
+			begin := time.Now()
+			r, err := Run(ctx, o)
+			if err != nil || !r.CutShort || r.Invalid != nil || time.Since(begin) > time.Minute {
+				return fmt.Sprintf("%v at %q: %v, %+v after %v", c.scenarios, c.at, err, r, time.Since(begin))
+			}
+			if row := r.Blocks[0].find("relay"); row == nil || len(row.Samples) != c.samples {
+				return fmt.Sprintf("%v at %q: %+v; want %d samples", c.scenarios, c.at, row, c.samples)
+			}
+			if len(r.Idle) != 0 {
+				return fmt.Sprintf("%v: idle was measured after the interrupt", c.scenarios)
+			}
+			return ""
+		})
 	}
 }
 
@@ -147,7 +151,7 @@ func TestAnInterruptedRoundLeavesNoSample(t *testing.T) {
 		begin := time.Now()
 		err := st.round(ctx, 0, nil)
 		cancel()
-		if err != nil || time.Since(begin) > 10*time.Second {
+		if err != nil || time.Since(begin) > time.Minute {
 			t.Errorf("%s: %v after %v", s.Name, err, time.Since(begin))
 		}
 		if row := h.result.Blocks[st.block].find(Direct); row != nil && len(row.Samples) > 0 {

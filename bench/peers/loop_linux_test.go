@@ -38,9 +38,9 @@ func newRing(t *testing.T, answer string) *ring {
 // until turns the loop until done says so.
 func (r *ring) until(what string, done func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(5 * time.Second); !done(); {
+	for end := time.Now().Add(30 * time.Second); !done(); {
 		if time.Now().After(end) {
-			r.t.Fatalf("not within five seconds: %s", what)
+			r.t.Fatalf("not within thirty seconds: %s", what)
 		}
 		if err := r.loop.turn(5); err != nil {
 			r.t.Fatal(err)
@@ -66,7 +66,7 @@ func (r *ring) client() *net.TCPConn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	c.SetDeadline(time.Now().Add(30 * time.Second))
 	return c.(*net.TCPConn)
 }
 

@@ -285,7 +285,7 @@ func TestAChildThatIgnoresSIGTERMIsKilled(t *testing.T) {
 	go c.wait()
 	begin := time.Now()
 	c.stop()
-	if took := time.Since(begin); took < stopPatience || took > stopPatience+5*time.Second {
+	if took := time.Since(begin); took < stopPatience || took > stopPatience+time.Minute {
 		t.Errorf("stopped after %v, want a little more than %v", took, stopPatience)
 	}
 }

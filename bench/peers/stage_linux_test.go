@@ -199,7 +199,7 @@ func TestSpinningEndsWhenItMust(t *testing.T) {
 		begin := time.Now()
 		err := h.spin(t.Context(), d, c.long, c.most, c.enough)
 		took := time.Since(begin)
-		if err != nil || took < c.long || took > c.most+5*time.Second || (c.most == time.Minute && d.answers < c.enough) {
+		if err != nil || took < c.long || took > c.most+20*time.Second || (c.most == time.Minute && d.answers < c.enough) {
 			t.Errorf("%s: %v after %v, %d answers", what, err, took, d.answers)
 		}
 	}
