@@ -14,7 +14,7 @@ import (
 type Config struct {
 	// Redis is the address of a Redis (6 or newer) or Valkey: "redis://host:6379/0" with the number of its database,
 	// "rediss://host:6379/0" for TLS, "unix:///run/redis.sock". A user name goes in front of the host. Nodes that share
-	// have the same one. It has no default.
+	// have the same one. Neither a Sentinel nor a node of a Redis Cluster with several masters is one. It has no default.
 	Redis string `toml:"redis"`
 	// Password is what the server asks for. Default: none.
 	Password conf.Secret `toml:"password"`

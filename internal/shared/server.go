@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,7 +82,43 @@ func (s *server) connect(ctx context.Context) error {
 	if s.client == nil {
 		return errNone
 	}
-	return s.client.Ping(ctx).Err()
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		return err
+	}
+	// A server without a cluster refuses this, and one whose users may not ask: that says nothing.
+	if parts := partsOf(s.client.ClusterInfo(ctx).Val()); parts > 1 {
+		return errCluster
+	}
+	return nil
+}
+
+// errCluster is said of a node of a cluster that has more than one part: most keys are another's, and which are not is chance.
+// errNoScripts is what a Sentinel comes to.
+var (
+	errCluster   = errors.New("it is a node of a Redis Cluster with several masters, which shared limits can't be kept in: name a server that has all keys")
+	errNoScripts = errors.New("it does not know EVALSHA, as a Sentinel or some proxies don't: name the server itself")
+)
+
+// partsOf returns how many masters share the keys of a cluster, by its CLUSTER INFO; 0 if that does not say it.
+func partsOf(info string) int {
+	for line := range strings.Lines(info) {
+		if text, is := strings.CutPrefix(line, "cluster_size:"); is {
+			n, _ := strconv.Atoi(strings.TrimSpace(text))
+			return n
+		}
+	}
+	return 0
+}
+
+// meant returns what an answer of the server means that says it in words of its own.
+func meant(err error) error {
+	switch {
+	case redis.HasErrorPrefix(err, "MOVED"), redis.HasErrorPrefix(err, "ASK"):
+		return fmt.Errorf("%w (%w)", errCluster, err)
+	case redis.HasErrorPrefix(err, "unknown command"):
+		return fmt.Errorf("%w (%w)", errNoScripts, err)
+	}
+	return err
 }
 
 // forsake closes the connection to a server that does not do what it is asked: where its name leads to, there may be another
@@ -161,7 +199,7 @@ const longestRetry = 100 * 365 * 24 * time.Hour
 func grantOf(result *redis.Cmd, most int64) (grant, error) {
 	n, err := result.Int64Slice()
 	if err != nil {
-		return grant{}, err
+		return grant{}, meant(err)
 	}
 	if len(n) != 3 || n[0] < 0 || n[0] > most || n[1] < 0 || n[2] < 0 || n[2] > longestRetry.Microseconds() {
 		return grant{}, fmt.Errorf("the server answers a script with %d", n)
