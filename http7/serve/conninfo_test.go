@@ -3,6 +3,7 @@ package serve
 import (
 	"net"
 	"testing"
+	"time"
 
 	"weir/http7"
 	"weir/internal/proxyproto"
@@ -41,5 +42,17 @@ func TestAPROXYHeaderSaysWhatWasBeforeWeir(t *testing.T) {
 	defer b.Close()
 	if info := connInfo("", a, &sock.Conn{}); *info != plain {
 		t.Errorf("a connection without a header: %+v", info)
+	}
+}
+
+// Of a request whose head is not valid nobody is identified: it kept what the exchange's last request had come by.
+func TestAnExchangeBeginsWithWhatItsConnectionSays(t *testing.T) {
+	for _, tls := range []bool{true, false} {
+		x := new(exchange)
+		x.Secure = !tls
+		x.begin(&conn{info: &http7.Conn{TLS: tls}}, time.Now())
+		if x.Secure != tls {
+			t.Errorf("secure is %v on a connection with TLS %v", x.Secure, tls)
+		}
 	}
 }

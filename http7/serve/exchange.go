@@ -92,7 +92,7 @@ func (e *Engine) take(c *conn) *exchange {
 // begin makes x ready for a request on c that has arrived now.
 func (x *exchange) begin(c *conn, now time.Time) {
 	x.site = c.site
-	x.Conn, x.Client = c.info, c.info.Peer.Addr()
+	x.Conn, x.Client, x.Secure = c.info, c.info.Peer.Addr(), c.info.TLS
 	x.Arrival = now
 	x.parser.Reset()
 }
