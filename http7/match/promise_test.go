@@ -81,7 +81,8 @@ func TestTheMedianIsFarBelowTheBoundAtAnyNumberOfRoutes(t *testing.T) {
 		list := requestsFor(n)
 		// The promise is 1 µs on an idle machine; a shared one is given ten times that. A look at each
 		// of 10,000 routes takes a hundred times that.
-		if m := median(func() { x := list.next(); table.Find(x, x.Method) }); m > 10*time.Microsecond {
+		m := median(func() { x := list.next(); table.Find(x, x.Method) })
+		if t.Logf("%d routes: %v", n, m); m > 10*time.Microsecond {
 			t.Errorf("%d routes: %v", n, m)
 		}
 	}
@@ -91,7 +92,8 @@ func TestAHundredExpressionsUnderOnePrefixAreNoBurden(t *testing.T) {
 	// The promise is 20 µs on an idle machine; a shared one is given three times that.
 	table, _ := Compile(expressionsUnder(100))
 	x := ask("GET", "h", "/api/v2/orders-99/4711")
-	if m := median(func() { table.Find(x, x.Method) }); m > 60*time.Microsecond {
+	m := median(func() { table.Find(x, x.Method) })
+	if t.Logf("%v", m); m > 60*time.Microsecond {
 		t.Errorf("%v", m)
 	}
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -14,11 +15,18 @@ import (
 // quietFor demands that nothing comes on c for d.
 func (c *client) quietFor(d time.Duration) {
 	c.t.Helper()
+	if err := c.noise(d); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// noise tells what comes on c within d.
+func (c *client) noise(d time.Duration) error {
 	_ = c.SetReadDeadline(time.Now().Add(d))
 	if b, err := c.r.Peek(1); err == nil || !isTimeout(err) {
-		c.t.Fatalf("%q, %v; want silence", b, err)
+		return fmt.Errorf("%q, %w; want silence", b, err)
 	}
-	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	return c.SetReadDeadline(time.Now().Add(time.Minute))
 }
 
 const expecting = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"

@@ -163,7 +163,11 @@ func onTheWire(head, body string) string {
 
 func TestAnExplanationIsWhatBecomesOfTheRequest(t *testing.T) {
 	t.Parallel()
-	explainAndSend(t, 4000)
+	n := 4000
+	if testing.Short() {
+		n = 2000
+	}
+	explainAndSend(t, n)
 }
 
 // explainAndSend explains random requests, sends them, and compares.

@@ -75,7 +75,7 @@ func (f *h3front) roundTrip(req *http.Request) (*http.Response, string) {
 }
 
 func ask(tr http.RoundTripper, req *http.Request) (*http.Response, string, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), ample)
+	ctx, cancel := context.WithTimeout(req.Context(), time.Minute)
 	defer cancel()
 	res, err := tr.RoundTrip(req.WithContext(ctx))
 	if err != nil {

@@ -196,7 +196,7 @@ func TestH3LargeBodiesPassBothWays(t *testing.T) {
 	up, down := &zeros{left: size, sum: sha256.New()}, sha256.New()
 	req := h3Request(t, "PUT", "/", up)
 	req.ContentLength = size
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	res, err := f.transport().RoundTrip(req.WithContext(ctx))
 	if err != nil {

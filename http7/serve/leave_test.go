@@ -53,7 +53,7 @@ func freedAfter(t *testing.T, request string, leave func(*net.TCPConn)) time.Dur
 	cl := r.client()
 	cl.send(request)
 	<-asked
-	<-time.After(time.Second) // the wait that the promise is about
+	pause(time.Second) // the wait that the promise is about
 	left := time.Now()
 	leave(cl.Conn.(*net.TCPConn))
 	took := (<-ended).Sub(left)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,14 +167,21 @@ func TestRetriesAndHedgesAreCompiledFromTheirConfig(t *testing.T) {
 // A client that is bound to an endpoint is not hedged: the other one does not know him.
 func TestAStickyClientIsNotHedged(t *testing.T) {
 	t.Parallel()
-	o := newInTurn(says(hello), later(200*time.Millisecond, hello))
-	a, b := origin(t, o.serve), origin(t, o.serve)
-	p := newPlaced(t, []string{a, b}, nil, func(plan *Plan) {
+	var asked atomic.Int64
+	slow := func(request string) string {
+		if strings.Contains(request, "X-Again") {
+			asked.Add(1)
+			pause(200 * time.Millisecond)
+		}
+		return hello
+	}
+	a, b := newRecorder(t, slow), newRecorder(t, slow)
+	p := newPlaced(t, []string{a.addr, b.addr}, nil, func(plan *Plan) {
 		plan.Sticky, plan.Hedge = newSticky(t, "weir"), Hedge{Fixed: time.Millisecond, Budget: 1}
 	})
 	_, cookie := p.get()
-	if who, _ := p.get("Cookie: " + cookie); who != "hello" || len(o.seen()) != 2 {
-		t.Errorf("got %q in %d attempts", who, len(o.seen()))
+	if who, _ := p.get("X-Again: 1", "Cookie: "+cookie); who != "hello" || asked.Load() != 1 {
+		t.Errorf("got %q in %d attempts", who, asked.Load())
 	}
 }
 

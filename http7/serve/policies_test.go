@@ -191,7 +191,7 @@ func TestEndIsCalledOnceWhateverHappens(t *testing.T) {
 				_ = cl.Conn.(*net.TCPConn).CloseWrite()
 			}
 			if c.leave {
-				<-time.After(100 * time.Millisecond)
+				pause(4 * watchAfter) // an end that is there when the watch begins is a half-close
 				_ = cl.Close()
 			} else {
 				status, _, _, err := cl.answer("GET")

@@ -240,6 +240,7 @@ func (r *rig) dial() net.Conn {
 func (r *rig) say(request string) string {
 	r.t.Helper()
 	c := r.dial()
+	defer c.Close() // the engine waits for it
 	if _, err := io.WriteString(c, request); err != nil {
 		r.t.Fatal(err)
 	}

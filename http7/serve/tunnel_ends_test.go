@@ -223,7 +223,9 @@ func TestTheRoutesTimeoutEndsWithTheHead(t *testing.T) {
 		if head := <-heads; strings.Contains(head, "X-Timeout-Ms") {
 			t.Errorf("an endpoint would take this for the tunnel's end: %q", head)
 		}
-		cl.quietFor(2 * d)
+		if err := cl.noise(2 * d); err != nil { // the head came when the time was up
+			return err
+		}
 		cl.says("still", "still")
 		return nil
 	})

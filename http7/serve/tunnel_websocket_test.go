@@ -245,7 +245,7 @@ func wsPair(t *testing.T, client, endpoint int, rude bool, change func(*rig)) (w
 		}
 	}, talker(t, e.h2, cert, ended))
 	transport, scheme := wsClients[client].open(t, r, rude)
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer stop()
 	ws, res, err := websocket.Dial(ctx, scheme+"://localhost/chat", &websocket.DialOptions{
 		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"chat"},
@@ -277,9 +277,13 @@ func TestWebSocketsPassOnEveryWay(t *testing.T) {
 	t.Parallel()
 	everyWS(t, func(t *testing.T, client, endpoint int) {
 		ws, _, ended := wsPair(t, client, endpoint, false, nil)
-		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+		ctx, stop := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer stop()
-		for _, size := range []int{0, 1, 125, 126, 64 << 10, 3 << 20} {
+		large := 3 << 20
+		if testing.Short() {
+			large = 1 << 20
+		}
+		for _, size := range []int{0, 1, 125, 126, 64 << 10, large} {
 			message := bytes.Repeat([]byte{0, 'x', 0xff}, size/3+1)[:size]
 			sent := make(chan error, 1)
 			go func() { sent <- ws.Write(ctx, websocket.MessageBinary, message) }() // ends when it is sent
@@ -308,7 +312,7 @@ func TestAWebSocketThatTheEndpointClosesEndsInOrder(t *testing.T) {
 		var out bytes.Buffer
 		stop := func() {}
 		ws, r, ended := wsPair(t, client, endpoint, false, func(r *rig) { stop = logging(r, &out) })
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if err := ws.Write(ctx, websocket.MessageText, []byte("close")); err != nil {
 			t.Fatal(err)
@@ -338,7 +342,7 @@ func TestAWebSocketWhoseClientVanishesIsResetAtTheEndpoint(t *testing.T) {
 	t.Parallel()
 	everyWS(t, func(t *testing.T, client, endpoint int) {
 		ws, r, ended := wsPair(t, client, endpoint, true, nil)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		if err := ws.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 			t.Fatal(err)
@@ -358,7 +362,7 @@ func TestTheEndOfADrainEndsWebSockets(t *testing.T) {
 	t.Parallel()
 	everyWS(t, func(t *testing.T, client, endpoint int) {
 		ws, r, ended := wsPair(t, client, endpoint, false, nil)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
 		empty := r.engine.Drain()
 		for range 3 { // it goes on
