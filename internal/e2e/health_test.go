@@ -23,7 +23,8 @@ import (
 type patient struct {
 	addr     string
 	ill      atomic.Bool
-	illAt    string // a path; "": everywhere
+	illAt    string      // a path; "": everywhere
+	unfit    atomic.Bool // for probes alone
 	requests atomic.Int64
 }
 
@@ -44,7 +45,7 @@ func (p *patient) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/healthz" {
 		p.requests.Add(1)
 	}
-	if p.ill.Load() && (p.illAt == "" || p.illAt == r.URL.Path) {
+	if p.unfit.Load() && r.URL.Path == "/healthz" || p.ill.Load() && (p.illAt == "" || p.illAt == r.URL.Path) {
 		w.WriteHeader(http.StatusInternalServerError)
 	}
 }
@@ -122,7 +123,7 @@ balance = "random"
 // A probe that has seen an endpoint fail and recover ends its ejection long before its time.
 func TestAPassingProbeEndsAnEjection(t *testing.T) {
 	t.Parallel()
-	a, b, third := newPatient(t, ""), newPatient(t, ""), newPatient(t, "")
+	a, b, third := newPatient(t, "/"), newPatient(t, ""), newPatient(t, "")
 	c := start(t, upstreamOnly+`endpoints = ["{a}", "{b}", "{c}"]
 balance = "random"
 outliers.base_ejection = "250s"
@@ -139,8 +140,10 @@ health = { http = { path = "/healthz" }, interval = "100ms" }
 		asks(w, "/", 10)
 		return len(c.stderr.lines("ejected for 4m10s", a.addr)) == 1
 	})
+	a.unfit.Store(true) // not before: an endpoint that is down is asked nothing that could eject it
 	eventually(t, "and down", func() bool { return c.endpointStates("api")[a.addr] == "down" })
 	a.ill.Store(false)
+	a.unfit.Store(false)
 	eventually(t, "it serves again", func() bool { return c.endpointStates("api")[a.addr] == "ready" })
 	c.logged(1, "no longer ejected: it passes its probes again", a.addr)
 }
