@@ -11,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"weir/internal/conf"
 	"weir/internal/testkit"
 )
 
@@ -51,7 +53,7 @@ func cli(t *testing.T, want string, args ...string) {
 func nodeOf(t *testing.T, address string) (*Store, *lines) {
 	t.Helper()
 	c, log := Default(), &lines{}
-	c.Redis = "redis://" + address
+	c.Redis, c.Timeout = "redis://"+address, conf.Dur(time.Second) // a busy machine has time to answer
 	s, err := New(c, Needs{Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
