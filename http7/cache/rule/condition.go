@@ -47,16 +47,36 @@ func PassedNotModified(c *Case) bool {
 		return false
 	}
 	var v Verdict
+	tag, f := c.passed(&v)
+	return notModified(tag, f, c.Request, c.Got)
+}
+
+// PassedPart is the part of an answer that is passed on without being stored, for which its fetch has left the client's
+// Range out: one that is satisfiable, and of a body whose length is known.
+func PassedPart(r *Ranges, c *Case) (s Span, ok bool) {
+	if c.Status != 200 || c.Length < 0 || string(c.Method) != "GET" || !c.Request.HasAny(rangeSet) {
+		return s, false
+	}
+	var v Verdict
+	tag, f := c.passed(&v)
+	value, ok := single(c.Request, http7.Range)
+	if !ok || !rangeApplies(tag, f, c.Request, c.Got) || r.Parse(value, c.Length) != Partial || r.n > 1 {
+		return s, false
+	}
+	return r.spans[0], true
+}
+
+// passed are the validators of an answer that is not stored: its entity tag, if it has a valid one, and v's facts.
+func (c *Case) passed(v *Verdict) (tag []byte, f *Facts) {
 	v.dates(c)
 	v.validators(c)
-	f := &v.Facts
+	f = &v.Facts
 	f.Status = c.Status
 	f.Flags |= BadModified // its Date says when it was made, not that it was not changed then
-	var tag []byte
 	if f.Has(Tagged) {
 		tag = c.Answer.Get(http7.ETag)
 	}
-	return notModified(tag, f, c.Request, c.Got)
+	return tag, f
 }
 
 func notModified(tag []byte, f *Facts, request *http7.Header, now int64) bool {
@@ -121,7 +141,7 @@ func unmodifiedSince(f *Facts, request *http7.Header, now int64) bool {
 }
 
 // rangeApplies evaluates If-Range (RFC 9110 §13.1.5), by strong comparison: true if there is none.
-func rangeApplies(head Head, f *Facts, request *http7.Header, now int64) bool {
+func rangeApplies(stored []byte, f *Facts, request *http7.Header, now int64) bool {
 	if !request.Has(http7.IfRange) {
 		return true
 	}
@@ -130,7 +150,7 @@ func rangeApplies(head Head, f *Facts, request *http7.Header, now int64) bool {
 		return false
 	}
 	if tag, rest := cutTag(value); tag != nil && len(rest) == 0 {
-		return f.Has(Tagged|StrongTag) && bytes.Equal(tag, head.ETag())
+		return f.Has(Tagged|StrongTag) && bytes.Equal(tag, stored)
 	}
 	at, ok := ParseDate(value, now)
 	return ok && f.StrongDate() && at == f.LastModified

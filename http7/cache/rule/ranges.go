@@ -40,7 +40,7 @@ func Evaluate(r *Ranges, head Head, f *Facts, get bool, request *http7.Header, l
 		return Whole
 	}
 	value, ok := single(request, http7.Range)
-	if !ok || !rangeApplies(head, f, request, now) {
+	if !ok || !rangeApplies(head.ETag(), f, request, now) {
 		return Whole
 	}
 	return r.Parse(value, length)
