@@ -146,9 +146,9 @@ func beside(s *jsonschema.Schema) (all []*jsonschema.Schema) {
 	return all
 }
 
-// inner returns the schemas that are held against values in a value of s.
+// inner returns the schemas that are held against values in a value of s, or against its names.
 func inner(s *jsonschema.Schema) (all []*jsonschema.Schema) {
-	all = appendSchemas(all, s.UnevaluatedProperties, s.UnevaluatedItems, s.Contains, s.Items2020)
+	all = appendSchemas(all, s.PropertyNames, s.UnevaluatedProperties, s.UnevaluatedItems, s.Contains, s.Items2020)
 	all = appendSchemas(all, s.PrefixItems...)
 	for _, p := range s.Properties {
 		all = appendSchemas(all, p)

@@ -49,6 +49,7 @@ func TestSchemasThatLeadToTheSameOnesInManyWaysAreAnErrorSoon(t *testing.T) {
 		{"300 levels", diamonds(300, 2, by("allOf")), trouble},
 		{"4 levels of 60", diamonds(4, 60, func(refs []string) string { return "required: [a], " + by("allOf")(refs) }), trouble},
 		{"within a value", strings.ReplaceAll(diamonds(25, 2, by("allOf")), "{$ref: '#/components/schemas/S0'}", "{items: {properties: {x: {$ref: '#/components/schemas/S0'}}}}"), "api.yaml:5:9: /components/schemas/S0" + trouble},
+		{"of names", strings.Replace(diamonds(25, 2, by("allOf")), "schema: {$ref: '#/components/schemas/S0'}", "schema: {propertyNames: {$ref: '#/components/schemas/S0'}}", 1), trouble},
 		{"if, then and else", diamonds(20, 3, func(r []string) string { return "if: " + r[0] + ", then: " + r[1] + ", else: " + r[2] }), trouble},
 		{"11 levels of allOf", diamonds(11, 2, by("allOf")), ""},
 		{"a chain of 1,000", diamonds(1000, 1, by("allOf")), ""},

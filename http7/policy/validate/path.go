@@ -21,10 +21,17 @@ func parsePath(path string) ([]step, error) {
 		return nil, errors.New("a path begins with a slash")
 	}
 	var steps []step
+	seen := map[string]bool{}
 	for text := range strings.SplitSeq(path[1:], "/") {
 		s, err := parseStep(text)
 		if err != nil {
 			return nil, err
+		}
+		for _, name := range s.names {
+			if seen[name] { // the second would be held against nothing
+				return nil, errors.New("the name " + strconv.Quote(name) + " is there twice")
+			}
+			seen[name] = true
 		}
 		steps = append(steps, s)
 	}

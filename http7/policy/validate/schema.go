@@ -23,8 +23,9 @@ type schemas struct {
 	circular bool // some schema is part of itself
 }
 
-// here is the name of the document among schemas; nothing is loaded by it.
-const here = "weir:document"
+// here is the name of the document among schemas; nothing is loaded by it. It has a path, so that the name of another file
+// makes another one of it (RFC 3986 §5.2).
+const here = "weir:///document"
 
 // errOutside says that a document refers to another.
 var errOutside = errors.New("it refers to something outside the file")
@@ -88,6 +89,7 @@ func fragment(pointer string) string {
 func (s *schemas) placed(pointer string, err error) trouble {
 	var invalid *jsonschema.SchemaValidationError
 	var pattern *jsonschema.InvalidRegexError
+	var load *jsonschema.LoadURLError
 	switch {
 	case errors.As(err, &invalid):
 		var why *jsonschema.ValidationError
@@ -97,14 +99,11 @@ func (s *schemas) placed(pointer string, err error) trouble {
 		}
 	case errors.As(err, &pattern):
 		return s.doc.at(within(pattern.URL, pointer), "the pattern "+pattern.Regex+" is not one of RE2, which has no look-around and no references")
-	case errors.Is(err, errOutside):
-		return s.doc.at(pointer, errOutside.Error())
+	case errors.As(err, &load):
+		name := strings.TrimPrefix(load.URL, strings.TrimSuffix(here, "document"))
+		return s.doc.at(pointer, strconv.Quote(name)+": "+errOutside.Error())
 	}
-	text := err.Error()
-	if i := strings.Index(text, here); i >= 0 {
-		text = strings.ReplaceAll(text, here, "")
-	}
-	return s.doc.at(pointer, text)
+	return s.doc.at(pointer, strings.ReplaceAll(err.Error(), here, ""))
 }
 
 // within returns the pointer of a location in the document, or instead if it is none.
