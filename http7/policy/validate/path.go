@@ -62,7 +62,7 @@ func parseStep(text string) (step, error) {
 		return s, nil
 	}
 	var err error
-	s.pattern, err = regexp.Compile("^" + pattern.String() + "$")
+	s.pattern, err = regexp.Compile("(?s)^" + pattern.String() + "$")
 	return s, err
 }
 
