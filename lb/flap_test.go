@@ -44,7 +44,7 @@ func reachable() uint64 {
 	return m.HeapAlloc
 }
 
-// A thousand endpoints of which a tenth change their state each second, for a minute (15 s with -short): views at most
+// A thousand endpoints of which a tenth change their state each second, for a minute (10 s with -short): views at most
 // ten times a second, nothing piles up, nobody who is down for longer than a view lags is picked.
 func TestAThousandFlappingEndpoints(t *testing.T) {
 	for _, balance := range everyBalancer {
@@ -71,7 +71,7 @@ func TestAThousandFlappingEndpoints(t *testing.T) {
 				before := reachable()
 				rest := 55
 				if testing.Short() {
-					rest = 10
+					rest = 5
 				}
 				for range rest {
 					if views := second(); views < 9 || views > 10 {

@@ -95,7 +95,7 @@ func TestAnyPickFollowsTheRule(t *testing.T) {
 	random := rand.New(rand.NewPCG(15, 16))
 	rounds := 600
 	if testing.Short() {
-		rounds = 100
+		rounds = 50
 	}
 	for i := range rounds {
 		cast := draw(random, 10)

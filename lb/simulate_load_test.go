@@ -207,6 +207,9 @@ func TestAFrozenEndpointHoldsFewUses(t *testing.T) {
 		{Maglev, 3, 40}, {Maglev, 10, 20},
 		{Ring, 3, 40}, {Ring, 10, 20},
 	} {
+		if raced && c.n == 10 {
+			continue
+		}
 		t.Run(fmt.Sprint(c.balance, c.n), func(t *testing.T) {
 			const freeze = 5 * time.Second
 			held := 0
