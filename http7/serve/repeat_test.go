@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weir/http7"
+	"weir/internal/conf"
 )
 
 // stale is a policy that answers every client at once, and takes each exchange's way again.
@@ -213,9 +214,11 @@ func TestRepeatsAreBoundedAndEndWithTheEngine(t *testing.T) {
 	s := newStale()
 	r := newRigWith(t, func(r *rig) {
 		toH2(r)
+		r.forward.Timeouts.Response = conf.OffDuration // the first must be under way still when the last comes
 		r.route.Steps = []http7.Step{{Name: "p.stale", Request: s, Response: s, End: s}}
 	}, at)
 	cl := r.client()
+	_ = cl.SetDeadline(time.Now().Add(5 * time.Minute))
 	for n := range maxRepeats + 2 {
 		cl.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 		cl.want(200, "stale")

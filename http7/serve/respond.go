@@ -345,11 +345,7 @@ func (c *conn) settle(x *exchange) {
 	if c.pump.running {
 		c.stopPump()
 	}
-	switch {
-	case !x.uploading || x.close:
-	case x.begun:
-		x.close = x.framer.Remaining() > drainBytes
-	case !c.willFinish(x):
+	if x.uploading && !x.begun && !c.willFinish(x) {
 		x.close = true
 		x.out = slices.Insert(x.out, x.headBytes-len("\r\n"), []byte("Connection: close\r\n")...)
 	}
@@ -360,8 +356,8 @@ func (x *exchange) cutBy(f *http7.Fault) {
 	x.Fault, x.close, x.broken = f, true, true
 }
 
-// finishBody gets a request body that nobody wanted out of the way, as willFinish has promised; a client that
-// takes too long over it, or sends too much, has missed its next request.
+// finishBody gets a request body that nobody wanted out of the way, as willFinish has promised, or a head that left
+// before; a client that takes too long over it has missed its next request.
 func (c *conn) finishBody(x *exchange) *http7.Fault {
 	if c.st != nil {
 		return c.passOverStream(x)
@@ -372,13 +368,11 @@ func (c *conn) finishBody(x *exchange) *http7.Fault {
 		return nil
 	}
 	c.enter(reading, deadline.Now()+int64(drainTime))
-	for budget := drainBytes; ; {
-		chunk, s, _ := x.nextFramed(&c.in)
-		budget -= len(chunk)
-		switch {
+	for {
+		switch _, s, _ := x.nextFramed(&c.in); {
 		case s == http7.End:
 			return nil
-		case s == http7.Failure || budget < 0 || s == http7.Parked && c.in.FillBody() != nil:
+		case s == http7.Failure || s == http7.Parked && c.in.FillBody() != nil:
 			x.close = true
 			c.s.Resume()
 			return nil
