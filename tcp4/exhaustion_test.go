@@ -46,6 +46,7 @@ func exhaust(t *testing.T) {
 	if got := read(t, dialTCP(t, a)); got != "hello" {
 		t.Fatalf("at first: %q", got)
 	}
+	eventually(t, "the first connection gone", func() bool { return l.Counters().Active.Load() == 0 })
 	l.Update(hold, Limits{MaxConnections: Off})
 	limit := syscall.Rlimit{Cur: 64, Max: 64}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
