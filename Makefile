@@ -27,7 +27,7 @@ test: ## all tests (PKG=./lb/... for some); needs Go alone, some 7 minutes on tw
 	$(GO) test -timeout 10m $(PKG)
 
 race: ## all tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m $(PKG)
+	GORACE=atexit_sleep_ms=20 CGO_ENABLED=1 $(GO) test -race -short -vet=off -timeout 15m $(PKG)
 
 lint: ## gofmt, vet, staticcheck, errcheck, module files; with the soak tests
 	@echo 'gofmt -l .'; bad=$$(gofmt -l .); test -z "$$bad" || { echo "$$bad"; exit 1; }

@@ -15,8 +15,8 @@ type try struct {
 }
 
 // tooSlow notes what a busy machine alone may be the reason of.
-func (y *try) tooSlow(format string, args ...any) {
-	y.slow = append(y.slow, fmt.Sprintf(format, args...))
+func (t *try) tooSlow(format string, args ...any) {
+	t.slow = append(t.slow, fmt.Sprintf(format, args...))
 }
 
 // tries is how often a measurement is made at most. What else the machine does can only make it worse, so the best try says
