@@ -188,7 +188,9 @@ func TestNumbersStayWithTheirUnits(t *testing.T) {
 
 // FuzzReports reads reports as a file could hold them: whatever they say, both forms are written.
 func FuzzReports(f *testing.F) {
-	for _, r := range []*bench.Report{single(), nothing(), late(), refused()} {
+	withoutSeries := single()
+	withoutSeries.Series = nil
+	for _, r := range []*bench.Report{single(), nothing(), late(), refused(), withoutSeries} {
 		var out bytes.Buffer
 		if err := r.Write(&out); err != nil {
 			f.Fatal(err)

@@ -56,7 +56,10 @@ func pictures(r *bench.Report, x *Extras) ([]picture, error) {
 	var all []*drawn
 	parts := moments(r.Series, mostMoments)
 	if r.Valid() && r.OK > 0 && r.Histogram.Count() > 0 {
-		all = append(all, byPercentile(r, x.Recorded), histogram(r), latencyOverTime(r, parts))
+		all = append(all, byPercentile(r, x.Recorded), histogram(r))
+		if len(parts) > 0 {
+			all = append(all, latencyOverTime(r, parts))
+		}
 	}
 	if r.Requests > 0 && len(parts) > 0 {
 		all = append(all, rateOverTime(r, parts))
