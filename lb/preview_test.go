@@ -115,10 +115,7 @@ func TestThePreviewOfAnOpenBreakerSaysForHowLong(t *testing.T) {
 
 // What Preview says of chances is what Pick then does, for every balancer, weights, zones and loads.
 func TestChancesAreThoseOfPick(t *testing.T) {
-	n, off := 20000, 0.025
-	if raced {
-		n, off = 4000, 0.05
-	}
+	const n = 20000
 	for _, balance := range everyBalancer {
 		for _, cast := range []string{"r r", "r*3 r", "r r*2 r*5 x", "r@a r@b r@a", strings.Repeat("r ", 20)} {
 			_, u := stage(t, Config{Balance: balance, Zone: "a"}, cast)
@@ -135,11 +132,11 @@ func TestChancesAreThoseOfPick(t *testing.T) {
 				l.Done(Outcome{Result: Cancelled})
 			}
 			for _, e := range p.Endpoints {
-				allowed := off
+				allowed := 0.025
 				if u.config.hashing() { // the seats' estimates move with each pick
 					allowed = 0.06
 				}
-				if is := float64(got[e.Address]) / float64(n); math.Abs(is-e.Chance) > allowed {
+				if is := float64(got[e.Address]) / n; math.Abs(is-e.Chance) > allowed {
 					t.Errorf("%q by %s: the chance of %s is %.3f, it got %.3f", cast, balance, e.Address, e.Chance, is)
 				}
 			}

@@ -23,10 +23,7 @@ func inZone(u *Upstream, n int) int {
 }
 
 func TestTrafficStaysInTheZoneAsFarAsItIsFit(t *testing.T) {
-	n, off := 20000, 0.02
-	if raced {
-		n, off = 2000, 0.06
-	}
+	const n = 20000
 	for _, c := range []struct {
 		cast, zone string
 		want       float64 // the share that stays
@@ -49,7 +46,7 @@ func TestTrafficStaysInTheZoneAsFarAsItIsFit(t *testing.T) {
 	} {
 		for _, balance := range []string{RoundRobin, LeastRequests, EWMA, Random} {
 			_, u := stage(t, Config{Balance: balance, Zone: c.zone}, c.cast)
-			if got := float64(inZone(u, n)) / float64(n); got < c.want-off || got > c.want+off {
+			if got := float64(inZone(u, n)) / n; got < c.want-0.02 || got > c.want+0.02 {
 				t.Errorf("%q from zone %q by %s: %.3f stay, want %.3f", c.cast, c.zone, balance, got, c.want)
 			}
 		}
