@@ -157,11 +157,14 @@ func (p *Problems) Path() Path { return slices.Clone(p.path) }
 func (p *Problems) List() []Problem { return p.list }
 
 // Failed reports whether anything but warnings was noted.
-func (p *Problems) Failed() bool {
+func (p *Problems) Failed() bool { return p.Err() != nil }
+
+// Err returns the first that is no warning, as "path: text", or nil.
+func (p *Problems) Err() error {
 	for i := range p.list {
-		if !p.list[i].Warning {
-			return true
+		if pr := &p.list[i]; !pr.Warning {
+			return errors.New(pr.Path.String() + ": " + pr.Text)
 		}
 	}
-	return false
+	return nil
 }

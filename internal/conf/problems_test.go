@@ -155,3 +155,16 @@ func FuzzNearest(f *testing.F) {
 		}
 	})
 }
+
+func TestTheErrorIsTheFirstThatIsNoWarning(t *testing.T) {
+	p := NewProblems()
+	p.Warn("a", "is odd", "")
+	if err := p.Err(); err != nil {
+		t.Errorf("with a warning alone: %v", err)
+	}
+	p.In("b").Add("c", "is wrong", "")
+	p.Add("d", "is wrong too", "")
+	if err := p.Err(); err == nil || err.Error() != "b.c: is wrong" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 
 	"weir/http7"
@@ -25,10 +24,9 @@ func Compile(c *Config, bundle string, needs *policy.Needs) ([]http7.Step, error
 	}
 	name := bundle + ".introspect"
 	problems := conf.NewProblems()
-	if c.Check(problems); problems.Failed() {
-		list := problems.List()
-		first := list[slices.IndexFunc(list, func(p conf.Problem) bool { return !p.Warning })]
-		return nil, fmt.Errorf("%s: %s: %s", name, first.Path, first.Text)
+	c.Check(problems)
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	p, err := compile(c, name)
 	if err != nil {

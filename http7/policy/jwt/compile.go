@@ -3,7 +3,6 @@ package jwt
 import (
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 
 	signatures "github.com/golang-jwt/jwt/v5"
@@ -25,10 +24,9 @@ func Compile(c *Config, bundle string, needs *policy.Needs) ([]http7.Step, error
 	}
 	name := bundle + ".jwt"
 	problems := conf.NewProblems()
-	if c.Check(problems); problems.Failed() {
-		list := problems.List()
-		first := list[slices.IndexFunc(list, func(p conf.Problem) bool { return !p.Warning })]
-		return nil, fmt.Errorf("%s: %s: %s", name, first.Path, first.Text)
+	c.Check(problems)
+	if err := problems.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	p, err := compile(c, name)
 	if err != nil {
